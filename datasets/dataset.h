@@ -1,0 +1,78 @@
+/* Labelled images: where the pixels come from.
+ *
+ *     Dataset *d = NULL;
+ *     if (dataset_open(&d, &config.dataset, NULL, e) != HONE_OK) goto out;
+ *     const DatasetInfo *info = dataset_info(d);           // 32x32x3, 10 classes, 8000 + 2000
+ *     uint8_t *pixels = malloc(info->sample_bytes);
+ *     int32_t label;
+ *     status = dataset_sample(d, DATASET_TEST, 0, 17, pixels, &label, e);
+ *
+ * A sample is a pure function of (options, split, epoch, index): it does not depend on what was
+ * asked before, so any thread may ask for any sample at any time. Pixels are bytes in HWC order; the
+ * float input of a model is (p - 128) / 128 and its int8 code p - 128. Augmentation is augment.h,
+ * batches and prefetching are loader.h.
+ *
+ * A new kind of data set is one file with a DatasetKind and one line in datasets/kinds.def.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_DATASETS_DATASET_H
+#define HONE_DATASETS_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/option.h"
+
+typedef enum DatasetSplit { DATASET_TRAIN = 0, DATASET_TEST = 1, DATASET_SPLITS = 2 } DatasetSplit;
+
+/* What the option table fills; `kind` indexes the lines of kinds.def. */
+typedef struct DatasetOptions {
+    int kind;
+    int64_t train;      /* images in the training split; 0: all there are (cifar10) */
+    int64_t test;       /* images in the test split; 0: all there are (cifar10) */
+    int64_t seed;       /* shapes, random: which set is drawn; independent of the run's seed */
+    bool fresh;         /* shapes: draw new training images every epoch */
+    const char *path;   /* cifar10: folder of the files; "" is <data root>/cifar-10-batches-bin */
+    OptionInts shape;   /* random: height, width, channels */
+    int64_t classes;    /* random */
+} DatasetOptions;
+
+extern const OptionTable dataset_options;
+
+typedef struct DatasetInfo {
+    const char *kind;                /* the selector's text */
+    int64_t count[DATASET_SPLITS];   /* samples per split */
+    int height, width, channels;
+    size_t sample_bytes;             /* height * width * channels */
+    int classes;
+    const char *const *class_names;  /* [classes], or NULL where classes have no names */
+} DatasetInfo;
+
+typedef struct Dataset Dataset;
+
+/* Opens the data set that options describe. root is the folder of downloaded data; NULL means
+ * dataset_root(). options need not outlive the call. The data set is the caller's to close.
+ * Errors: HONE_ERR_IO or HONE_ERR_DATA with the file, HONE_ERR_CONFIG, HONE_ERR_MEMORY. */
+HONE_CHECKED int dataset_open(Dataset **d, const DatasetOptions *options, const char *root,
+                              Error *e);
+/* Frees d; NULL is allowed. No other thread may be inside dataset_sample. */
+void dataset_close(Dataset *d);
+
+/* Counts, shape and classes; lives as long as d. */
+const DatasetInfo *dataset_info(const Dataset *d);
+
+/* Writes the bytes of one sample, [height][width][channels], and its label, 0 <= label < classes.
+ * 0 <= index < count[split]; epoch >= 0 matters only to sets that draw anew every epoch, and never
+ * to the test split. Any number of threads may call it at once. Fails only for sets that read files
+ * as they go. */
+HONE_CHECKED int dataset_sample(const Dataset *d, DatasetSplit split, int64_t epoch, int64_t index,
+                                uint8_t *pixels, int32_t *label, Error *e);
+
+/* The name of a class, or "class 7" style digits in buffer (>= 24 bytes) where it has none. */
+const char *dataset_class_name(const Dataset *d, int label, char *buffer, size_t size);
+
+/* The folder that holds downloaded data: the environment's HONE_DATA, else "./data". */
+const char *dataset_root(void);
+
+#endif
