@@ -1,0 +1,211 @@
+# Builds Hone: `make help` lists the targets. Needs GNU make 4.3; tools/deps installs the rest.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything goes to build/CONFIG (build/CONFIG-clang with CC=clang), so that builds never mix:
+#   make config=debug          release (default), debug, san, tsan, double, cov
+#   make test SUITES='rng st*' some suites only; HONE_CPU=ref|avx2|avx512 forces a kernel level
+# The programs `hone` and `train` in this folder are links to the last one built by `make`.
+
+config  ?= release
+WERROR  ?=
+SUITES  ?=
+PREFIX  ?= /usr/local
+HONE    ?= ./hone
+CONFIG  ?= configs/mobilenet_qat.yaml
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+compiler := $(if $(findstring clang,$(notdir $(CC))),clang,gcc)
+build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)
+
+# ---- what is compiled ---------------------------------------------------------------------------
+
+folders   := core layers models optim qat prune share distill datasets store trainer export runtime
+library   := $(filter-out cli/main.c,$(wildcard $(folders:%=%/*.c) cli/*.c))
+program   := $(wildcard cli/main.c)
+tests     := $(wildcard tests/*.c)
+sources   := $(library) $(program) $(tests)
+headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h)
+portable  := $(filter-out runtime/host%.c %_avx2.c %_avx512.c,$(wildcard runtime/*.c))
+objects    = $(patsubst %.c,$(build)/%.o,$(1))
+
+# ---- how ----------------------------------------------------------------------------------------
+
+warnings := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            $(if $(filter-out 0,$(WERROR)),-Werror)
+
+release_flags := -O3
+debug_flags   := -O0 -g3
+san_flags     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+tsan_flags    := -O1 -fsanitize=thread
+double_flags  := -O2 -DHONE_DOUBLE
+cov_flags     := -O0 --coverage
+ifeq ($($(config)_flags),)
+$(error unknown config '$(config)': release, debug, san, tsan, double or cov)
+endif
+link_flags := $(filter -fsanitize% --coverage,$($(config)_flags))
+
+hdf5_cflags := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I hdf5 2>/dev/null))
+hdf5_libs   := $(shell pkg-config --libs hdf5 2>/dev/null || echo -lhdf5)
+libs        := $(hdf5_libs) -lyaml -lm -lpthread -ldl
+test_libs   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
+
+# Files named after a CPU level get its instructions; the rest of the program runs anywhere, and
+# a table picks the kernels at run time. On other machines those files compile to nothing.
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+avx2_flags   := -mavx2 -mfma -mf16c
+avx512_flags := $(avx2_flags) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
+endif
+
+# No contraction, no -ffast-math: the same bits from every compiler at every level.
+common   := -D_POSIX_C_SOURCE=200809L -I. -g -fno-math-errno -ffp-contract=off $(warnings) \
+            $($(config)_flags) $(hdf5_cflags) $(CFLAGS)
+flags_of  = $(if $(filter runtime/%,$(1)),-std=c99,-std=c11) $(common) \
+            $(if $(filter %_avx2.c,$(1)),$(avx2_flags)) $(if $(filter %_avx512.c,$(1)),$(avx512_flags))
+
+quiet := $(if $(filter-out 0,$(V)),,@)
+say    = $(if $(quiet),@printf '  %-5s %s\n' $(1) $(2))
+
+# ---- building -----------------------------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all
+all: $(if $(program),hone train) $(build)/libhone.a ## build ./hone and ./train (default)
+
+# A record of the flags and one of the file list: a change of either rebuilds what depends on it.
+# They are phony exactly when they are out of date, so that a second `make` has nothing to do.
+flags_now   := $(strip $(shell command -v $(CC)) $(call flags_of,_avx2.c _avx512.c) $(LDFLAGS) $(libs))
+library_now := $(strip $(library))
+stale        = $(if $(findstring x$(2)x,x$(strip $(file <$(build)/$(1)))x),,$(build)/$(1))
+.PHONY: $(call stale,flags,$(flags_now)) $(call stale,library,$(library_now))
+$(build)/flags:
+	@mkdir -p $(@D); printf '%s\n' '$(flags_now)' >$@
+$(build)/library:
+	@mkdir -p $(@D); printf '%s\n' '$(library_now)' >$@
+
+$(build)/%.o: %.c $(build)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(call flags_of,$<) -MMD -MP -c $< -o $@
+
+$(build)/libhone.a: $(call objects,$(library)) $(build)/library
+	$(call say,AR,$@)
+	$(quiet)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(build)/hone: $(call objects,$(program)) $(build)/libhone.a
+	$(call say,LD,$@)
+	$(quiet)$(CC) $(link_flags) $(LDFLAGS) $^ $(libs) -o $@
+
+$(build)/tests/run: $(call objects,$(tests)) $(build)/libhone.a
+	$(call say,LD,$@)
+	$(quiet)$(CC) $(link_flags) $(LDFLAGS) $^ $(test_libs) $(libs) -o $@
+
+ifneq ($(shell readlink hone 2>/dev/null),$(build)/hone)
+.PHONY: hone
+endif
+hone: $(build)/hone
+	$(quiet)ln -sf $< $@
+train: | hone
+	$(quiet)ln -sf hone $@
+
+-include $(patsubst %.c,$(build)/%.d,$(sources))
+
+# ---- running ------------------------------------------------------------------------------------
+
+# Sub-makes, because the packages must be there before the flags above are worked out.
+again := $(MAKE) --no-print-directory
+
+.PHONY: help demo check test
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+demo: ## train, prune, quantize, export and verify a small network, from nothing
+	@tools/deps build
+	@$(again) -j$(JOBS) all
+	@tools/demo.sh $(HONE) $(CONFIG)
+
+check: ## install what tests need, build, run all tests (under a minute)
+	@tools/deps build test
+	@$(again) -j$(JOBS) all $(build)/tests/run
+	@$(again) test
+
+# Sanitizers slow the tests down; a test that hangs still ends.
+test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan cov,$(config)),8,1) \
+            HONE_PROGRAM=$(build)/hone
+test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tests, installing nothing
+	@$(test_env) $< -j $(JOBS) $(SUITES)
+
+# ---- checking -----------------------------------------------------------------------------------
+
+.PHONY: gradcheck kerncheck san tsan clang werror levels
+gradcheck: ## gradients against central differences, in double
+	@$(again) config=double test SUITES='grad*'
+
+# Levels that the machine lacks are refused by the program, so only those it has are listed.
+cpu      := $(shell sed -n '/^flags/{p;q}' /proc/cpuinfo 2>/dev/null)
+levels   := ref $(if $(filter avx2,$(cpu)),avx2) $(if $(filter avx512_vnni,$(cpu)),avx512)
+kerncheck: $(build)/tests/run ## kernels against the reference, at every CPU level of this machine
+	@for level in $(levels); do echo "HONE_CPU=$$level"; \
+	  HONE_CPU=$$level $(again) test SUITES='kern*' || exit 1; done
+levels: $(build)/tests/run ## all tests at every CPU level of this machine
+	@for level in $(levels); do echo "HONE_CPU=$$level"; \
+	  HONE_CPU=$$level $(again) test || exit 1; done
+
+san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(again) config=san test
+tsan: ## all tests under ThreadSanitizer
+	@$(again) config=tsan test
+clang: ## all tests as clang compiles them, warnings being errors
+	@$(again) CC=clang WERROR=1 test
+werror: ## all tests as gcc compiles them, warnings being errors
+	@$(again) CC=gcc WERROR=1 test
+
+.PHONY: includes runtime-alone tidy cppcheck fmt fmt-check cov
+includes: ## who includes whom; every header compiles alone
+	@CC='$(CC)' tools/check_includes.sh
+
+# The runtime must build for a bare microcontroller: no hosted libc, no float, no compiler runtime.
+runtime-alone: $(patsubst %.c,$(build)/alone/%.o,$(portable)) ## the runtime as freestanding C99
+$(build)/alone/%.o: %.c $(build)/flags
+	$(call say,ALONE,$<)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) -std=c99 -pedantic -ffreestanding -Os -I. $(warnings) -Werror -MMD -MP -c $< -o $@
+-include $(patsubst %.c,$(build)/alone/%.d,$(portable))
+
+# One stamp per file: a second run looks only at what changed.
+tidy: $(patsubst %.c,$(build)/tidy/%.ok,$(sources)) ## clang-tidy (.clang-tidy says what)
+$(build)/tidy/%.ok: %.c $(build)/%.o .clang-tidy
+	$(call say,TIDY,$<)
+	@mkdir -p $(@D)
+	$(quiet)clang-tidy --quiet --warnings-as-errors='*' $< -- $(call flags_of,$<) 2>$@.log \
+	  || { grep -v 'warnings\? generated' $@.log; exit 1; }
+	@touch $@
+
+cppcheck: ## cppcheck over everything
+	@mkdir -p $(build)/cppcheck
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	  --error-exitcode=1 --cppcheck-build-dir=$(build)/cppcheck -j $(JOBS) -I. \
+	  --suppress=missingIncludeSystem $(library) $(program)
+
+fmt: ## format everything as .clang-format says
+	@clang-format -i $(sources) $(headers)
+fmt-check: ## fail when `make fmt` would change something
+	@clang-format --dry-run --Werror $(sources) $(headers)
+
+cov: ## line and branch coverage of the tests, per folder
+	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(again) config=cov test
+	@tools/coverage.py build/cov $(folders) cli
+
+.PHONY: check-all clean
+checks := includes runtime-alone werror levels clang san tsan gradcheck kerncheck tidy cppcheck
+check-all: ## everything above that can fail, in under 20 minutes
+	@tools/deps build test dev
+	@for check in $(checks); do echo "== $$check"; $(again) -j$(JOBS) $$check || exit 1; done
+	@echo "check-all: all passed"
+
+clean: ## remove what was built
+	rm -rf build hone train
