@@ -69,7 +69,7 @@ const DatasetInfo *dataset_info(const Dataset *d);
 HONE_CHECKED int dataset_sample(const Dataset *d, DatasetSplit split, int64_t epoch, int64_t index,
                                 uint8_t *pixels, int32_t *label, Error *e);
 
-/* The name of a class, or "class 7" style digits in buffer (>= 24 bytes) where it has none. */
+/* The name of a class; where classes have no names, "class 7" written into buffer (24 bytes do). */
 const char *dataset_class_name(const Dataset *d, int label, char *buffer, size_t size);
 
 /* The folder that holds downloaded data: the environment's HONE_DATA, else "./data". */

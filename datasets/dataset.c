@@ -1,0 +1,98 @@
+/* Opening and reading whichever kind of data set the options select: see dataset.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "datasets/dataset.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "datasets/kind.h"
+
+struct Dataset {
+    const DatasetKind *kind;
+    void *state; /* of the kind */
+    DatasetInfo info;
+};
+
+static const DatasetKind *const kinds[] = {
+#define DATASET_KIND(name) &dataset_##name,
+#include "datasets/kinds.def"
+#undef DATASET_KIND
+};
+
+const OptionTable dataset_options = {
+    .name = "dataset",
+    .help = "where the images come from",
+    .size = sizeof(DatasetOptions),
+    .options =
+        (const Option[]){
+            OPTION_SELECTOR("kind", DatasetOptions, kind, "shapes", "which data set"),
+            OPTION_END,
+        },
+    .variants =
+        (const OptionVariant *const[]){
+#define DATASET_KIND(name) &dataset_##name.variant,
+#include "datasets/kinds.def"
+#undef DATASET_KIND
+            NULL,
+        },
+};
+
+int dataset_open(Dataset **d, const DatasetOptions *options, const char *root, Error *e)
+{
+    *d = NULL;
+    if (options->kind < 0 || (size_t)options->kind >= sizeof kinds / sizeof kinds[0])
+        return error_set(e, HONE_ERR_CONFIG, "dataset: there is no kind number %d", options->kind);
+    Dataset *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return error_memory(e, "a data set", sizeof *made);
+    made->kind = kinds[options->kind];
+    made->info.kind = made->kind->variant.choice;
+    if (root == NULL)
+        root = dataset_root();
+    int status = made->kind->open(&made->state, options, root, &made->info, e);
+    if (status != HONE_OK) {
+        dataset_close(made);
+        return status;
+    }
+    made->info.sample_bytes =
+        (size_t)made->info.height * (size_t)made->info.width * (size_t)made->info.channels;
+    *d = made;
+    return HONE_OK;
+}
+
+void dataset_close(Dataset *d)
+{
+    if (d == NULL)
+        return;
+    d->kind->close(d->state);
+    free(d);
+}
+
+const DatasetInfo *dataset_info(const Dataset *d)
+{
+    return &d->info;
+}
+
+int dataset_sample(const Dataset *d, DatasetSplit split, int64_t epoch, int64_t index,
+                   uint8_t *pixels, int32_t *label, Error *e)
+{
+    assert(split == DATASET_TRAIN || split == DATASET_TEST);
+    assert(epoch >= 0 && index >= 0 && index < d->info.count[split]);
+    return d->kind->sample(d->state, split, epoch, index, pixels, label, e);
+}
+
+const char *dataset_class_name(const Dataset *d, int label, char *buffer, size_t size)
+{
+    assert(label >= 0 && label < d->info.classes);
+    if (d->info.class_names != NULL)
+        return d->info.class_names[label];
+    snprintf(buffer, size, "class %d", label);
+    return buffer;
+}
+
+const char *dataset_root(void)
+{
+    const char *root = getenv("HONE_DATA");
+    return root != NULL && root[0] != '\0' ? root : "./data";
+}

@@ -1,0 +1,26 @@
+/* What a kind of data set provides; seen by datasets/ only. See dataset.h for the contract.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_DATASETS_KIND_H
+#define HONE_DATASETS_KIND_H
+
+#include "datasets/dataset.h"
+
+typedef struct DatasetKind {
+    /* The selector's text, a line of help and the options, which fill a DatasetOptions. */
+    OptionVariant variant;
+    /* Checks options, fills counts, shape and classes of info (kind and sample_bytes are set by the
+     * caller), and stores what sample needs in *state. After a failure close is still called with
+     * whatever *state holds, NULL at first. */
+    int (*open)(void **state, const DatasetOptions *options, const char *root, DatasetInfo *info,
+                Error *e);
+    /* As dataset_sample, with arguments that are in range. */
+    int (*sample)(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
+                  uint8_t *pixels, int32_t *label, Error *e);
+    void (*close)(void *state);
+} DatasetKind;
+
+#define DATASET_KIND(name) extern const DatasetKind dataset_##name;
+#include "datasets/kinds.def"
+#undef DATASET_KIND
+
+#endif
