@@ -1,0 +1,117 @@
+/* Integer micro-kernels: one table per CPU level, shared by the runtime, the trainer's integer
+ * evaluation and the forward pass of quantization-aware training.
+ *
+ *     const HoneRtKernels *k = hone_rt_kernels_for_host(NULL);      // or &hone_rt_kernels_ref
+ *     k->conv_pack(&g, weights, bias, x_zero_point, packed);        // once per set of weights
+ *     HoneRtRequantize rq = {k, words, y_zero_point, lo, hi, y, g.out_c};
+ *     k->conv(&g, x, packed, 0, g.out_h, scratch, hone_rt_requantize_epilogue, &rq);
+ *
+ * A convolution computes exact int32 sums, tile by tile, and hands each tile to an epilogue while it
+ * is in the first-level cache: requantize it (runtime), normalize it or gather its statistics
+ * (training). Every (pixel, channel) of the asked rows is delivered exactly once, in an order that
+ * is the kernel's own. All tables give identical sums, hence identical codes.
+ *
+ * A dense layer or a pointwise convolution over a whole batch is a convolution with a 1x1 kernel
+ * over an image of in_h = rows, in_w = 1 (or in_h = 1, in_w = rows).
+ *
+ * Memory: everything belongs to the caller. No pointer needs any alignment, 64 bytes are best.
+ * w and bias must stay valid and unchanged for as long as their packed form is used (the reference's
+ * packed form only points at them, so that weights can stay in flash). packed and x are only read by
+ * conv and depthwise: threads may share them, each with its own scratch.
+ *
+ * The caller guarantees, and kernels_ref.c asserts: every size >= 1, strides and dilations >= 1,
+ * pads >= 0 and smaller than the dilated kernel, each window of the asked rows touching the padded
+ * image at nonnegative coordinates; weights in [-127, 127]; -128 <= x_zero_point <= 127; and
+ * |bias| + taps * 255 * 127 < 2^31, so that no sum overflows.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_RUNTIME_KERNELS_H
+#define HONE_RUNTIME_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fixed.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Geometry of a convolution of one image, NHWC. Output (oy, ox) reads input rows
+ * oy * stride_h - pad_top + ky * dilation_h and likewise for columns; positions outside the image
+ * contribute nothing. Bottom and right pads follow from out_h and out_w. */
+typedef struct HoneRtConv {
+    int in_h, in_w, in_c;
+    int out_h, out_w, out_c;
+    int kernel_h, kernel_w;
+    int stride_h, stride_w;
+    int dilation_h, dilation_w;
+    int pad_top, pad_left;
+} HoneRtConv;
+
+/* Receives acc[r * ld + c]: output pixels pixel .. pixel + rows - 1 (oy * out_w + ox), channels
+ * channel .. channel + cols - 1, exact int32 sums with bias and zero point included. The tile is
+ * the epilogue's to read until it returns. */
+typedef void (*HoneRtEpilogue)(void *context, const int32_t *acc, int ld, int pixel, int rows,
+                               int channel, int cols);
+
+typedef struct HoneRtKernels {
+    const char *name; /* "ref", "avx2", "avx512" */
+
+    /* Bytes of the packed weights, and of the scratch one call of conv needs. */
+    size_t (*conv_pack_bytes)(const HoneRtConv *g);
+    size_t (*conv_scratch_bytes)(const HoneRtConv *g);
+    /* w [out_c][kernel_h][kernel_w][in_c], bias [out_c] or NULL for zeros. */
+    void (*conv_pack)(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
+                      int32_t x_zero_point, void *packed);
+    /* acc[p][o] = bias[o] + sum over the taps inside the image of (x - x_zero_point) * w[o]
+     * for the output rows [row_begin, row_end). x [in_h][in_w][in_c]. */
+    void (*conv)(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
+                 int row_end, void *scratch, HoneRtEpilogue epilogue, void *context);
+
+    /* The same four for depthwise: w [kernel_h][kernel_w][out_c], out_c = in_c * multiplier, output
+     * channel o reads input channel o / multiplier. Multiplier 1 is the fast case. */
+    size_t (*depthwise_pack_bytes)(const HoneRtConv *g);
+    size_t (*depthwise_scratch_bytes)(const HoneRtConv *g);
+    void (*depthwise_pack)(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
+                           int32_t x_zero_point, void *packed);
+    void (*depthwise)(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
+                      int row_end, void *scratch, HoneRtEpilogue epilogue, void *context);
+
+    /* y[r * y_ld + c] = hone_rt_s24_code(acc[r * ld + c], words[c], y_zp, lo, hi), any acc. */
+    void (*requantize_s24)(const int32_t *acc, int ld, int rows, int cols, const uint32_t *words,
+                           int32_t y_zp, int32_t lo, int32_t hi, int8_t *y, ptrdiff_t y_ld);
+    /* y[i] = hone_rt_add_code(p, a[i], b[i]), i < n. y may be a or b itself. */
+    void (*add_s24)(const HoneRtAdd *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y);
+    /* sum[c] = sum over the pixels of x[pixel][c]; pixels * 128 < 2^31. */
+    void (*mean_sum)(const int8_t *x, int pixels, int channels, int32_t *sum);
+} HoneRtKernels;
+
+/* A ready-made epilogue: requantizes each tile into an image of codes. words, y and the table are
+ * borrowed; words has out_c entries, y [pixels][y_ld], y_ld >= out_c. */
+typedef struct HoneRtRequantize {
+    const HoneRtKernels *kernels;
+    const uint32_t *words;
+    int32_t y_zp, lo, hi;
+    int8_t *y;
+    ptrdiff_t y_ld;
+} HoneRtRequantize;
+
+/* context is a HoneRtRequantize. */
+void hone_rt_requantize_epilogue(void *context, const int32_t *acc, int ld, int pixel, int rows,
+                                 int channel, int cols);
+
+extern const HoneRtKernels hone_rt_kernels_ref; /* the specification; runs everywhere */
+#if defined(__x86_64__)
+extern const HoneRtKernels hone_rt_kernels_avx2;   /* needs AVX2 */
+extern const HoneRtKernels hone_rt_kernels_avx512; /* needs AVX-512 F, BW, DQ, VL and VNNI */
+#endif
+
+/* The best table this CPU can run, or the one named by force ("ref", "avx2", "avx512"); NULL when
+ * force is unknown or the CPU lacks it. Hosts only (host.c): asks the CPU. */
+const HoneRtKernels *hone_rt_kernels_for_host(const char *force);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
