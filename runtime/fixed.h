@@ -143,6 +143,16 @@ static inline int hone_rt_add_from_float_bits(uint32_t r1, uint32_t r2, HoneRtAd
     return 0;
 }
 
+/* True when every field of p is in its range; the kernels assume it. */
+static inline int hone_rt_add_valid(const HoneRtAdd *p) {
+    const int32_t end = (int32_t)1 << HONE_RT_ADD_BITS;
+    const int scale = p->m1 >= 0 && p->m1 < end && p->m2 >= 0 && p->m2 < end &&
+                      p->k >= HONE_RT_ADD_MIN_SHIFT && p->k <= HONE_RT_ADD_MAX_SHIFT;
+    const int zero_points = p->a_zp >= -128 && p->a_zp <= 127 && p->b_zp >= -128 &&
+                            p->b_zp <= 127 && p->y_zp >= -128 && p->y_zp <= 127;
+    return scale && zero_points && p->lo >= -128 && p->lo <= p->hi && p->hi <= 127;
+}
+
 /* One element of an addition, see HoneRtAdd. */
 static inline int8_t hone_rt_add_code(const HoneRtAdd *p, int8_t a, int8_t b) {
     const int32_t sum = (a - p->a_zp) * p->m1 + (b - p->b_zp) * p->m2 + ((int32_t)1 << (p->k - 1));
