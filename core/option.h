@@ -1,13 +1,14 @@
 /* Options as data: what a module can be told, in one table per module.
  *
- * A module declares a plain struct and a const table that describes its fields. The YAML binder, the
- * command line, the messages, the help and the schemas are all made from the table, so that a new
- * option is one line. Nothing here knows YAML; modules never see YAML.
+ * A module declares a plain struct and a const table that describes its fields. The YAML binder,
+ * the command line, the messages, the help and the schemas are all made from the table, so that a
+ * new option is one line. Nothing here knows YAML; modules never see YAML.
  *
  *     typedef struct OptimizerOptions { int kind; double lr, momentum, beta2; } OptimizerOptions;
  *
  *     const OptionTable optimizer_options = {
- *         .name = "optimizer", .help = "how gradients change weights", .size = sizeof(OptimizerOptions),
+ *         .name = "optimizer", .help = "how gradients change weights",
+ *         .size = sizeof(OptimizerOptions),
  *         .options = (const Option[]){
  *             OPTION_SELECTOR("kind", OptimizerOptions, kind, "sgd", "update rule"),
  *             OPTION_REAL("lr", OptimizerOptions, lr, "", 0, 10, "0.1", "peak learning rate"),
@@ -22,11 +23,11 @@
  *             NULL},
  *     };
  *
- * The selector's field receives the index of the chosen variant; options of the variants not chosen
- * are zero. A field of the wrong C type is a compile error. Fallbacks: the text of a scalar
+ * The selector's field receives the index of the chosen variant; options of the variants not
+ * chosen are zero. A field of the wrong C type is a compile error. Fallbacks: the text of a scalar
  * ("0.1", "true", "sgd"; for TEXT taken as it stands, "null" gives a NULL pointer and allows null),
- * "[a, b]" for INTS, REALS, TEXTS, "[]" for LIST; NULL means the file must give the key. Sections have
- * none: a section left out has its options' fallbacks, an optional one stays absent.
+ * "[a, b]" for INTS, REALS, TEXTS, "[]" for LIST; NULL means the file must give the key. Sections
+ * have none: a section left out has its options' fallbacks, an optional one stays absent.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_CORE_OPTION_H
 #define HONE_CORE_OPTION_H
@@ -218,7 +219,7 @@ const char *option_type_text(const Option *option);
 const char *option_range_text(const OptionTable *table, const Option *option, char *text,
                               size_t size);
 /* Refuses a table that breaks the rules above (sizes, duplicate names, fallbacks that are not legal
- * values, a selector without variants, a missing help), naming table and key, nested ones included.
+ * values, a selector without variants, a missing help), naming table and key; nested ones too.
  * For tests: every module's table passes it. */
 HONE_CHECKED int option_table_check(const OptionTable *table, Error *e);
 
