@@ -1,0 +1,59 @@
+/* One sentence of what went wrong, where, with which values.
+ *
+ *     Error e = {0};
+ *     if (dataset_open(&d, &opt, &e) != HONE_OK) { fprintf(stderr, "hone: %s\n", e.text); return 1; }
+ *
+ * Every fallible function returns HONE_OK (0) or one of the negative codes below and fills the Error
+ * its caller gave. The first error wins: a function that gets a failure from below passes it on
+ * unchanged or puts context in front of it with error_prefix(). A NULL Error is allowed everywhere.
+ * Nothing below cli/ prints or exits. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_CORE_ERROR_H
+#define HONE_CORE_ERROR_H
+
+#include <stddef.h>
+
+#define HONE_ERRORS(X)                                                                             \
+    X(OK, 0, "no error")                                                                           \
+    X(ERR_USAGE, -1, "wrong usage of the command line")                                            \
+    X(ERR_CONFIG, -2, "a configuration that cannot be run")                                        \
+    X(ERR_DATA, -3, "a file whose content is wrong")                                               \
+    X(ERR_IO, -4, "a file that cannot be read or written")                                         \
+    X(ERR_MEMORY, -5, "out of memory")                                                             \
+    X(ERR_SHAPE, -6, "tensors that do not fit")                                                    \
+    X(ERR_NUMERIC, -7, "a NaN, an infinity or an overflow")                                        \
+    X(ERR_MISMATCH, -8, "two computations that must agree differ")                                 \
+    X(ERR_INTERRUPTED, -9, "stopped by a signal, state saved")
+
+enum {
+#define HONE_ERROR_ENUM(name, value, text) HONE_##name = (value),
+    HONE_ERRORS(HONE_ERROR_ENUM)
+#undef HONE_ERROR_ENUM
+};
+
+/* Results that must not be dropped. */
+#define HONE_CHECKED __attribute__((warn_unused_result))
+
+typedef struct Error {
+    int code;       /* HONE_OK until something failed */
+    char text[480]; /* one sentence, no newline, no trailing period needed */
+} Error;
+
+/* Stores code and the formatted sentence in e (if e is not NULL and holds no error yet); returns
+ * code, so that a failing function ends in `return error_set(e, HONE_ERR_DATA, "...")`. */
+int error_set(Error *e, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* As error_set, and appends ": " and strerror(errno) as it was at the call. */
+int error_errno(Error *e, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Puts "prefix: " in front of the sentence that e holds; returns e's code. e must hold an error. */
+int error_prefix(Error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "out of memory" with what was being made and its size in bytes; returns HONE_ERR_MEMORY. */
+int error_memory(Error *e, const char *what, size_t bytes);
+
+/* The short meaning of a code, a constant string. */
+const char *error_meaning(int code);
+
+#endif

@@ -1,0 +1,192 @@
+/* Stepping a compiled graph: see exec.h. SPDX-License-Identifier: Apache-2.0 */
+#include "core/exec.h"
+
+#include "core/exec_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int exec_new(Exec **out, const Graph *graph, const Params *params, const ExecOptions *options,
+             Error *e)
+{
+    *out = NULL;
+    int status = graph_failed(graph, e);
+    if (status != HONE_OK)
+        return status;
+    Exec *x = calloc(1, sizeof *x);
+    if (!x)
+        return error_memory(e, "a compilation", sizeof *x);
+    x->graph = graph;
+    x->params = params;
+    x->compute = options->compute;
+    x->mode = options->mode;
+    status = exec_compile(x, options, e);
+    if (status != HONE_OK) {
+        exec_free(x);
+        return status;
+    }
+    *out = x;
+    return HONE_OK;
+}
+
+void exec_free(Exec *x)
+{
+    if (!x)
+        return;
+    free(x->root);
+    free(x->tensors);
+    free(x->runs);
+    free(x->backward);
+    free(x->costs);
+    free(x->arena);
+    free(x);
+}
+
+Tensor *exec_tensor(const Exec *x, const Value *v)
+{
+    Tensor *t = &x->tensors[x->root[v->id]];
+    return t->data ? t : NULL;
+}
+
+Control *exec_control(Exec *x)
+{
+    return &x->control;
+}
+
+size_t exec_arena_bytes(const Exec *x)
+{
+    return x->arena_bytes;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void forward_run(Exec *x, int i)
+{
+    const Run *r = &x->runs[i];
+    int64_t start = x->profiling ? now_ns() : 0;
+    if (x->mode.integer)
+        r->node->op->integer(r);
+    else
+        r->node->op->forward(r);
+    if (x->profiling)
+        x->costs[i].forward_ns += now_ns() - start;
+}
+
+void exec_forward(Exec *x)
+{
+    for (int i = 0; i < x->run_count; i++)
+        forward_run(x, i);
+}
+
+void exec_forward_visit(Exec *x, ExecVisit visit, void *context)
+{
+    for (int i = 0; i < x->run_count; i++) {
+        forward_run(x, i);
+        visit(context, &x->runs[i]);
+    }
+}
+
+static void seed_losses(Exec *x)
+{
+    for (int i = 0; i < x->run_count; i++)
+        if ((x->runs[i].node->op->flags & OP_LOSS) && x->runs[i].out[0]->grad)
+            x->runs[i].out[0]->grad[0] = 1;
+}
+
+void exec_backward(Exec *x)
+{
+    assert(x->mode.training);
+    seed_losses(x);
+    for (int i = x->run_count - 1; i >= 0; i--) {
+        if (!x->backward[i])
+            continue;
+        int64_t start = x->profiling ? now_ns() : 0;
+        x->runs[i].node->op->backward(&x->runs[i]);
+        if (x->profiling)
+            x->costs[i].backward_ns += now_ns() - start;
+    }
+}
+
+void exec_commit(Exec *x)
+{
+    for (int i = 0; i < x->run_count; i++)
+        if (x->runs[i].node->op->commit)
+            x->runs[i].node->op->commit(&x->runs[i]);
+}
+
+static bool finite_tensor(const Tensor *t)
+{
+    if (t->elem != ELEM_REAL)
+        return true;
+    const Real *p = t->data;
+    size_t n = shape_count(t->shape);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(p[i]))
+            return false;
+    return true;
+}
+
+const Node *exec_find_nonfinite(Exec *x)
+{
+    for (int i = 0; i < x->run_count; i++) {
+        const Run *r = &x->runs[i];
+        for (int k = 0; k < r->node->inputs; k++)
+            if (!finite_tensor(r->in[k]))
+                return r->node; /* a parameter or an input was bad already */
+        forward_run(x, i);
+        for (int j = 0; j < r->node->outputs; j++)
+            if (!finite_tensor(r->out[j]))
+                return r->node;
+    }
+    return NULL;
+}
+
+int exec_run_count(const Exec *x)
+{
+    return x->run_count;
+}
+
+const Run *exec_run(const Exec *x, int i)
+{
+    return &x->runs[i];
+}
+
+void exec_profile(Exec *x, bool on)
+{
+    x->profiling = on;
+    for (int i = 0; on && i < x->run_count; i++)
+        x->costs[i].forward_ns = x->costs[i].backward_ns = 0;
+}
+
+const NodeCost *exec_costs(const Exec *x)
+{
+    return x->costs;
+}
+
+typedef struct ChunkJob {
+    const Run *run;
+    RunFn fn;
+    int items, chunks;
+} ChunkJob;
+
+static void run_chunk(void *context, int chunk, int worker)
+{
+    const ChunkJob *job = context;
+    int begin = (int)((int64_t)job->items * chunk / job->chunks);
+    int end = (int)((int64_t)job->items * (chunk + 1) / job->chunks);
+    job->fn(job->run, chunk, begin, end, worker);
+}
+
+void run_chunks(const Run *r, int n, RunFn fn)
+{
+    ChunkJob job = {r, fn, n, run_chunk_count(n)};
+    threads_run(r->compute->threads, job.chunks, run_chunk, &job);
+}

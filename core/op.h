@@ -1,0 +1,185 @@
+/* The contract of an operation: everything the rest of Hone knows about a kind of node.
+ *
+ * An Op is a const struct in one file of layers/ or qat/. Passes never switch over kinds of op; they
+ * ask the op. A new op is one new file and one line in a list; tests walk the lists.
+ *
+ * A node is described once in a Graph (graph.h) and bound to memory once per compilation (exec.h):
+ * the functions below get a Run, the bound node. They allocate nothing. Work is divided with
+ * run_chunks() into a number of blocks that depends on the batch alone, so results are the same bits
+ * at any number of threads. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_CORE_OP_H
+#define HONE_CORE_OP_H
+
+#include "core/compute.h"
+#include "core/error.h"
+#include "core/real.h"
+#include "core/shape.h"
+#include "runtime/program.h"
+
+#include <stdint.h>
+
+#define NODE_INPUTS_MAX 8
+#define NODE_OUTPUTS_MAX 2
+
+/* What an element of a tensor is in a compilation. */
+typedef enum Elem {
+    ELEM_REAL,  /* Real */
+    ELEM_CODE,  /* int8_t q, standing for scale * (q - zero point); the grid is two other tensors */
+    ELEM_INT32, /* int32_t, e.g. labels */
+} Elem;
+
+typedef struct Op Op;
+typedef struct Node Node;
+typedef struct Value Value;
+
+/* A value of the graph in one compilation. Pointers are fixed from compilation on. */
+typedef struct Tensor {
+    Shape shape; /* dim[0] is the batch for activations */
+    Elem elem;
+    void *data;
+    Real *grad; /* of the loss with respect to the value (of a code: to its real value), or NULL */
+    const struct Tensor *scale;      /* ELEM_CODE: Real [1] or [channels], > 0 */
+    const struct Tensor *zero_point; /* ELEM_CODE: Real [1], integral; NULL means 0 */
+} Tensor;
+
+/* A quantization grid as numbers: real = scale * (code - zero_point). */
+typedef struct Grid {
+    float scale;        /* > 0 */
+    int32_t zero_point; /* -128..127 */
+} Grid;
+
+/* What a node needs to compute on codes, integers only. Made by qat/integer.c from the parameters,
+ * batch-norm folded; read by Op.integer (trainer's evaluation) and by export. All arrays belong to
+ * whoever made it. */
+typedef struct IntegerLayer {
+    Grid in[2];
+    Grid out;
+    int32_t lo, hi;            /* the output's clamp, as codes, fused activation included */
+    int channels;              /* outputs of a weighted op, else 0 */
+    size_t weight_count;       /* elements of weights */
+    const int8_t *weights;     /* [channels][...] or depthwise [kh][kw][channels], -127..127 */
+    const int32_t *bias;       /* [channels], unit in.scale * weight_scale */
+    const float *weight_scale; /* [channels], after folding */
+    const uint32_t *requant;   /* [channels], words of fixed.h; [1] for MEAN */
+    HoneRtAdd add;             /* ADD only */
+    const void *packed;        /* weights and bias as compute->integer's kernels want them */
+} IntegerLayer;
+
+/* What a node asks of the memory plan, in bytes. */
+typedef struct Needs {
+    size_t saved;  /* kept from forward to backward, private to the node */
+    size_t shared; /* scratch during one call, shared by the workers (partials of chunks) */
+    size_t worker; /* scratch during one call, one per worker */
+} Needs;
+
+/* Which kind of run a compilation is for; see exec.h. */
+typedef struct Mode {
+    bool training; /* backward exists; batch-norm may use batch statistics */
+    bool quantize; /* fake-quant nodes act; else they are transparent */
+    bool observe;  /* observers gather ranges although quantize is off: calibration */
+    bool integer;  /* evaluation on codes by Op.integer; excludes all of the above */
+} Mode;
+
+/* Switches that may change between steps without compiling again. */
+typedef struct Control {
+    bool freeze_batchnorm; /* training: use and keep the running statistics */
+    bool freeze_observers; /* ranges stay as they are */
+} Control;
+
+/* A node bound to memory. */
+typedef struct Run {
+    const Node *node;
+    Tensor *in[NODE_INPUTS_MAX];
+    Tensor *out[NODE_OUTPUTS_MAX];
+    bool want[NODE_INPUTS_MAX];       /* backward must produce in[i]->grad ... */
+    bool accumulate[NODE_INPUTS_MAX]; /* ... by adding to it; else by overwriting it */
+    void *saved;
+    void *shared;
+    unsigned char *worker; /* use run_worker() */
+    size_t worker_bytes;
+    const Compute *compute;
+    const Mode *mode;
+    const Control *control;
+    const IntegerLayer *integer; /* Mode.integer only */
+} Run;
+
+enum {
+    OP_QUANTIZER = 1,     /* acts only under Mode.quantize; otherwise out[0] is in[0] */
+    OP_GRID = 2,          /* acts only under Mode.quantize; has no other use */
+    OP_OBSERVER = 4,      /* acts under quantize with training, and under observe; no outputs */
+    OP_INPLACE_DATA = 8,  /* out[0]'s data may be in[0]'s */
+    OP_INPLACE_GRAD = 16, /* in[0]'s gradient may be out[0]'s */
+    OP_LOSS = 32,         /* out[0] is the scalar to be minimized; absent from integer evaluation */
+};
+
+#define OP_IN(i) (1u << (i))
+#define OP_OUT(j) (1u << (NODE_INPUTS_MAX + (j)))
+
+struct Op {
+    const char *name; /* as in messages and listings: "conv2d" */
+    unsigned flags;   /* OP_* */
+    unsigned reads;   /* what backward reads: OP_IN(i) | OP_OUT(j), data only */
+    unsigned codes;   /* OP_IN(i) that may come as codes; others get a dequantize node */
+    unsigned grads;   /* OP_IN(i) that may want a gradient */
+    int outputs;      /* 0..NODE_OUTPUTS_MAX */
+    int weight;       /* input that holds the weights (channels first, or last if
+                         weight_channels_last), 0: none */
+    int bias;         /* input that may hold a bias [channels], 0: none */
+    bool weight_channels_last;
+    bool share_inputs; /* quantized, the inputs can use one grid (an add needs one multiplier then) */
+
+    /* Checks the inputs and sets the outputs' shapes, per sample (batch 1). Must not be NULL. */
+    int (*infer)(Node *n, Error *e);
+    /* Sizes for the memory plan; NULL when there are none. Shapes and elems of r are final. */
+    void (*needs)(const Run *r, Needs *needs);
+    void (*forward)(const Run *r);
+    /* Produces in[i]->grad for each want[i], from out[j]->grad; NULL: not differentiable. */
+    void (*backward)(const Run *r);
+    /* Updates states (running statistics, ranges) after a training step, serially; may be NULL. */
+    void (*commit)(const Run *r);
+    /* Multiply-accumulates of one sample; NULL: none. */
+    int64_t (*macs)(const Node *n);
+
+    /* A per-channel affine map y = a[c] x + b[c] of evaluation, foldable into a weighted op before
+     * it (batch-norm). state(v) returns the current numbers of an input value. NULL: is none. */
+    void (*affine)(const Node *n, const Real *const *inputs, Real *a, Real *b);
+    /* Narrows [*lo, *hi], codes on grid g, to what an activation function allows. NULL: is none. */
+    void (*clamp)(const Node *n, Grid g, int32_t *lo, int32_t *hi);
+    /* Computes out[0] from codes to codes, exactly as the artifact will. NULL: cannot be. */
+    void (*integer)(const Run *r);
+    /* Fills kind and geometry of the integer program's op; export fills in tensors and constants. */
+    void (*lower)(const Node *n, HoneRtOp *op);
+};
+
+/* The batch is cut into at most this many chunks: more balance better, fewer reduce faster. */
+#define RUN_CHUNKS 16
+
+/* Called for items [begin, end) of chunk `chunk` by worker `worker`. */
+typedef void (*RunFn)(const Run *r, int chunk, int begin, int end, int worker);
+
+/* Number of chunks that n items are cut into; depends on n only. */
+static inline int run_chunk_count(int n)
+{
+    return n < RUN_CHUNKS ? n : RUN_CHUNKS;
+}
+
+/* Cuts n items (samples, rows) into run_chunk_count(n) chunks and runs fn for each on the pool. */
+void run_chunks(const Run *r, int n, RunFn fn);
+
+/* Scratch of one worker, 64-byte aligned, Needs.worker bytes. */
+static inline void *run_worker(const Run *r, int worker)
+{
+    return r->worker + (size_t)worker * r->worker_bytes;
+}
+
+static inline const Real *run_scale(const Tensor *t)
+{
+    return t->scale->data;
+}
+
+static inline int32_t run_zero_point(const Tensor *t)
+{
+    return t->zero_point ? (int32_t) * (const Real *)t->zero_point->data : 0;
+}
+
+#endif
