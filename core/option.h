@@ -209,7 +209,7 @@ struct OptionTable {
 
 /* The table's SELECTOR, or NULL. */
 const Option *option_selector(const OptionTable *table);
-/* The option called name (length bytes): common, or of the variant (index, -1 for none); or NULL. */
+/* The option called name (length bytes): common, or of the variant (index; -1: none); or NULL. */
 const Option *option_find(const OptionTable *table, int variant, const char *name, size_t length);
 /* The i-th value of a CHOICE, a SELECTOR or a TEXTS with choices; NULL past the end. */
 const char *option_choice(const OptionTable *table, const Option *option, size_t i);
