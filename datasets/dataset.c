@@ -38,19 +38,16 @@ const OptionTable dataset_options = {
         },
 };
 
-int dataset_open(Dataset **d, const DatasetOptions *options, const char *root, Error *e)
+int dataset_open_kind(Dataset **d, const DatasetKind *kind, const DatasetOptions *options,
+                      const char *root, Error *e)
 {
     *d = NULL;
-    if (options->kind < 0 || (size_t)options->kind >= sizeof kinds / sizeof kinds[0])
-        return error_set(e, HONE_ERR_CONFIG, "dataset: there is no kind number %d", options->kind);
     Dataset *made = calloc(1, sizeof *made);
     if (made == NULL)
         return error_memory(e, "a data set", sizeof *made);
-    made->kind = kinds[options->kind];
-    made->info.kind = made->kind->variant.choice;
-    if (root == NULL)
-        root = dataset_root();
-    int status = made->kind->open(&made->state, options, root, &made->info, e);
+    made->kind = kind;
+    made->info.kind = kind->variant.choice;
+    int status = kind->open(&made->state, options, root, &made->info, e);
     if (status != HONE_OK) {
         dataset_close(made);
         return status;
@@ -59,6 +56,15 @@ int dataset_open(Dataset **d, const DatasetOptions *options, const char *root, E
         (size_t)made->info.height * (size_t)made->info.width * (size_t)made->info.channels;
     *d = made;
     return HONE_OK;
+}
+
+int dataset_open(Dataset **d, const DatasetOptions *options, const char *root, Error *e)
+{
+    *d = NULL;
+    if (options->kind < 0 || (size_t)options->kind >= sizeof kinds / sizeof kinds[0])
+        return error_set(e, HONE_ERR_CONFIG, "dataset: there is no kind number %d", options->kind);
+    return dataset_open_kind(d, kinds[options->kind], options, root != NULL ? root : dataset_root(),
+                             e);
 }
 
 void dataset_close(Dataset *d)

@@ -16,19 +16,20 @@
 
 /* What decides how hard the set is. Lengths in PIXEL_UNIT, fractions in 1/1024. */
 enum {
-    EXTENT_MIN = 1700, EXTENT_MAX = 3000, /* half the object's extent: 6.6..11.7 pixels */
-    OFF_CENTRE = 1000,                /* of its centre from the image's, each way */
-    TILT = TURN * 3 / 16,             /* rotation, each way */
-    STRETCH = 180,                    /* of one axis against the other, each way */
-    SHEAR = 220,                      /* each way */
-    CONTRAST_MIN = 90,                /* sum over the channels of |object - ground| */
-    CONTRAST_STEP = 72,               /* largest difference of one channel */
-    SHADE = 40,                       /* change of a colour across half the image, each way */
-    CLUTTER_MIN = 2, CLUTTER_MAX = 5, /* patches behind the object */
-    OCCLUDED = 700,                   /* share of images with a bar over the object */
-    BAR_MIN = 120, BAR_MAX = 300,     /* its half width, as a fraction of the object's size */
-    TEXTURE = 24,                     /* amplitude of the ground's lattice noise */
-    NOISE_MIN = 6, NOISE_MAX = 48     /* pixel noise: standard deviation times 2.5 */
+    EXTENT_MIN = 1800, EXTENT_MAX = 3200, /* half the object's size: 7.0..12.5 pixels */
+    OFF_CENTRE = 700,                     /* of its centre from the image's, each way */
+    TILT = TURN / 8,                      /* rotation, each way: 45 degrees */
+    STRETCH = 180,                        /* of one axis against the other, each way */
+    SHEAR = 200,                          /* each way */
+    GROUND_MIN = 64, GROUND_MAX = 192,    /* the ground's channels at the centre */
+    CONTRAST_MIN = 24, CONTRAST_MAX = 100, /* object against ground, in every channel */
+    CLUTTER_CONTRAST = 70,                /* patch or bar against ground, at most */
+    SHADE = 24,                           /* change of a colour per pixel, in 1/16, each way */
+    CLUTTER_MIN = 1, CLUTTER_MAX = 4,     /* patches behind the object */
+    OCCLUDED = 550,                       /* share of images with a bar over the object */
+    BAR_MIN = 120, BAR_MAX = 260,         /* its half width, as a fraction of the object's size */
+    TEXTURE = 18,                         /* amplitude of the ground's lattice noise */
+    NOISE_MIN = 4, NOISE_MAX = 36         /* pixel noise: standard deviation times 2.5 */
 };
 
 enum {
@@ -132,23 +133,14 @@ static Pose random_pose(Rng *rng, int size, int x, int y, int angle)
                   .y0 = y};
 }
 
-/* Paint that differs from ground by at least `contrast` at the middle, summed over the channels. */
-static Paint random_paint(Rng *rng, const Paint *ground, int contrast)
+/* Paint that is lighter than the ground in every channel, or darker in every channel, by low..high:
+ * an object's edge is then one of brightness, whatever the colours. */
+static Paint random_paint(Rng *rng, const Paint *ground, int low, int high)
 {
     Paint p;
-    int total;
-    do {
-        total = 0;
-        for (int k = 0; k < CHANNELS; k++) {
-            int step = between(rng, -CONTRAST_STEP, CONTRAST_STEP);
-            int base = ground->middle[k] / 16;
-            if (base + step < 0 || base + step > 255)
-                step = -step;
-            p.middle[k] = 16 * (base + step);
-            total += abs(step);
-        }
-    } while (total < contrast);
+    int sign = between(rng, 0, 1) == 0 ? -1 : 1;
     for (int k = 0; k < CHANNELS; k++) {
+        p.middle[k] = ground->middle[k] + 16 * sign * between(rng, low, high);
         p.right[k] = between(rng, -SHADE, SHADE);
         p.down[k] = between(rng, -SHADE, SHADE);
     }
@@ -184,7 +176,7 @@ static Paint put_ground(Rng *rng, int *canvas)
     Paint p;
     int knots[LATTICE][LATTICE];
     for (int k = 0; k < CHANNELS; k++) {
-        p.middle[k] = 16 * between(rng, 48, 208);
+        p.middle[k] = 16 * between(rng, GROUND_MIN, GROUND_MAX);
         p.right[k] = between(rng, -SHADE, SHADE);
         p.down[k] = between(rng, -SHADE, SHADE);
     }
@@ -225,7 +217,7 @@ static void put_patch(Rng *rng, int *canvas, const Paint *ground)
     int size = between(rng, 2 * PIXEL_UNIT, 7 * PIXEL_UNIT);
     int at_x = between(rng, 0, SIDE * PIXEL_UNIT), at_y = between(rng, 0, SIDE * PIXEL_UNIT);
     Pose pose = random_pose(rng, size, at_x, at_y, 0);
-    Paint paint = random_paint(rng, ground, 0);
+    Paint paint = random_paint(rng, ground, 0, CLUTTER_CONTRAST);
     outline_cover(&o, &pose, &mask);
     put(canvas, &mask, &paint);
 }
@@ -246,7 +238,7 @@ static void put_bar(Rng *rng, int *canvas, const Paint *ground, const Pose *obje
                  .yy = high * c / TRIG_UNIT,
                  .x0 = object->x0 + between(rng, -reach, reach),
                  .y0 = object->y0 + between(rng, -reach, reach)};
-    Paint paint = random_paint(rng, ground, 0);
+    Paint paint = random_paint(rng, ground, 0, CLUTTER_CONTRAST);
     outline_cover(&o, &pose, &mask);
     put(canvas, &mask, &paint);
 }
@@ -285,7 +277,7 @@ static int shapes_sample(const void *state, DatasetSplit split, int64_t epoch, i
     int x = SIDE / 2 * PIXEL_UNIT + between(&rng, -OFF_CENTRE, OFF_CENTRE);
     int y = SIDE / 2 * PIXEL_UNIT + between(&rng, -OFF_CENTRE, OFF_CENTRE);
     Pose pose = random_pose(&rng, size, x, y, between(&rng, -TILT, TILT));
-    Paint paint = random_paint(&rng, &ground, CONTRAST_MIN);
+    Paint paint = random_paint(&rng, &ground, CONTRAST_MIN, CONTRAST_MAX);
     outline_cover(&set->outlines[*label], &pose, &mask);
     put(canvas, &mask, &paint);
     if (between(&rng, 0, 1023) < OCCLUDED)

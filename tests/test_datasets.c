@@ -1,0 +1,888 @@
+/* Tests of datasets/: the kinds, outlines, augmentation and the loader. With HONE_DATA set they read
+ * the real CIFAR-10 as well. SPDX-License-Identifier: Apache-2.0 */
+#include "core/rng.h"
+#include "datasets/augment.h"
+#include "datasets/kind.h"
+#include "datasets/loader.h"
+#include "datasets/outline.h"
+#include "tests/suites.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
+
+static Dataset *open_kind(const DatasetKind *kind, DatasetOptions options)
+{
+    Error e = {0};
+    Dataset *d = NULL;
+    OK(dataset_open_kind(&d, kind, &options, "/nonexistent", &e));
+    return d;
+}
+
+static uint32_t crc32_of(uint32_t crc, const uint8_t *bytes, size_t count)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < count; i++) {
+        crc ^= bytes[i];
+        for (int k = 0; k < 8; k++)
+            crc = crc >> 1 ^ (0xEDB88320u & (0u - (crc & 1)));
+    }
+    return ~crc;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+/* ---- a kind for tests: 2x3x1 pixels that tell index and epoch, some late, some failing --------- */
+
+enum { PROBE_TRAIN = 23, PROBE_TEST = 11 };
+
+typedef struct Probe {
+    int64_t fails_at; /* index, -1: none */
+    bool slow;
+} Probe;
+
+static Probe probe_wanted; /* what the next open gets: set and used by one thread of one process */
+
+static int probe_open(void **state, const DatasetOptions *options, const char *root,
+                      DatasetInfo *info, Error *e)
+{
+    (void)root;
+    Probe *p = malloc(sizeof *p);
+    if (p == NULL)
+        return error_memory(e, "a probe", sizeof *p);
+    *p = probe_wanted;
+    *state = p;
+    info->height = 2;
+    info->width = 3;
+    info->channels = 1;
+    info->classes = 256;
+    info->count[DATASET_TRAIN] = options->train > 0 ? options->train : PROBE_TRAIN;
+    info->count[DATASET_TEST] = options->test > 0 ? options->test : PROBE_TEST;
+    return HONE_OK;
+}
+
+static int probe_sample(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
+                        uint8_t *pixels, int32_t *label, Error *e)
+{
+    const Probe *p = state;
+    if (p->slow && index % 4 == 1)
+        pause_ms(index % 3);
+    if (index == p->fails_at)
+        return error_set(e, HONE_ERR_IO, "probe: sample %d is gone", (int)index);
+    for (int i = 0; i < 6; i++)
+        pixels[i] = (uint8_t)(index * 6 + i);
+    pixels[5] = (uint8_t)epoch;
+    pixels[4] = (uint8_t)split;
+    *label = (int32_t)index;
+    return HONE_OK;
+}
+
+static const DatasetKind probe_kind = {
+    .variant = {.choice = "probe"}, .open = probe_open, .sample = probe_sample, .close = free};
+
+static Dataset *open_probe(bool slow, int64_t fails_at)
+{
+    probe_wanted = (Probe){.slow = slow, .fails_at = fails_at};
+    return open_kind(&probe_kind, (DatasetOptions){0});
+}
+
+/* ---- options and kinds ------------------------------------------------------------------------- */
+
+START_TEST(option_tables_are_sound)
+{
+    Error e = {0};
+    OK(option_table_check(&dataset_options, &e));
+    OK(option_table_check(&augment_options, &e));
+}
+END_TEST
+
+START_TEST(kind_number_out_of_range)
+{
+    Error e = {0};
+    Dataset *d = NULL;
+    DatasetOptions o = {.kind = 99};
+    ck_assert_int_eq(dataset_open(&d, &o, NULL, &e), HONE_ERR_CONFIG);
+    ck_assert_str_eq(e.text, "dataset: there is no kind number 99");
+    ck_assert_ptr_null(d);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(root_comes_from_the_environment)
+{
+    ck_assert_int_eq(setenv("HONE_DATA", "/srv/data", 1), 0);
+    ck_assert_str_eq(dataset_root(), "/srv/data");
+    ck_assert_int_eq(setenv("HONE_DATA", "", 1), 0);
+    ck_assert_str_eq(dataset_root(), "./data");
+    ck_assert_int_eq(unsetenv("HONE_DATA"), 0);
+    ck_assert_str_eq(dataset_root(), "./data");
+}
+END_TEST
+
+START_TEST(class_names)
+{
+    char buffer[24];
+    Dataset *named = open_kind(&dataset_shapes, (DatasetOptions){.train = 1, .test = 1});
+    Dataset *bare = open_probe(false, -1);
+    ck_assert_str_eq(dataset_class_name(named, 7, buffer, sizeof buffer), "star");
+    ck_assert_str_eq(dataset_class_name(bare, 7, buffer, sizeof buffer), "class 7");
+    dataset_close(named);
+    dataset_close(bare);
+}
+END_TEST
+
+START_TEST(random_holds_its_images)
+{
+    Error e = {0};
+    DatasetOptions o = {.shape = {3, {4, 3, 2}}, .classes = 5, .train = 40, .test = 7, .seed = 3};
+    Dataset *a = open_kind(&dataset_random, o), *b = open_kind(&dataset_random, o);
+    const DatasetInfo *info = dataset_info(a);
+    ck_assert_uint_eq(info->sample_bytes, 24);
+    ck_assert_int_eq(info->count[DATASET_TRAIN], 40);
+    ck_assert_int_eq(info->count[DATASET_TEST], 7);
+    uint8_t p[24], q[24];
+    int32_t l, m, seen = 0;
+    for (int i = 0; i < 40; i++) {
+        OK(dataset_sample(a, DATASET_TRAIN, 0, i, p, &l, &e));
+        OK(dataset_sample(b, DATASET_TRAIN, 5, i, q, &m, &e));
+        ck_assert_mem_eq(p, q, sizeof p);
+        ck_assert_int_eq(l, m);
+        ck_assert(l >= 0 && l < 5);
+        seen |= 1 << l;
+    }
+    ck_assert_int_eq(seen, 31);
+    OK(dataset_sample(b, DATASET_TEST, 0, 0, q, &m, &e));
+    OK(dataset_sample(a, DATASET_TRAIN, 0, 0, p, &l, &e));
+    ck_assert_mem_ne(p, q, sizeof p);
+    dataset_close(a);
+    dataset_close(b);
+    o.shape.count = 2;
+    ck_assert_int_eq(dataset_open_kind(&a, &dataset_random, &o, "", &e), HONE_ERR_CONFIG);
+    ck_assert_str_eq(e.text, "dataset 'random': shape has 2 numbers, it takes "
+                             "[height, width, channels]");
+}
+END_TEST
+
+/* ---- outlines and shapes ----------------------------------------------------------------------- */
+
+static const Pose pixel_pose = {.xx = 4 * PIXEL_UNIT, .yy = 4 * PIXEL_UNIT,
+                                .x0 = 16 * PIXEL_UNIT, .y0 = 16 * PIXEL_UNIT};
+
+static int64_t mask_sum(const Mask *m)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < RASTER_SIDE * RASTER_SIDE; i++) {
+        ck_assert_uint_le(m->cover[i], COVER_FULL);
+        if (i / RASTER_SIDE < m->top || i / RASTER_SIDE >= m->bottom)
+            ck_assert_uint_eq(m->cover[i], 0);
+        sum += m->cover[i];
+    }
+    return sum;
+}
+
+static void rectangle(Outline *o, int x0, int y0, int x1, int y1)
+{
+    outline_begin(o, x0, y0);
+    outline_line(o, x1, y0);
+    outline_line(o, x1, y1);
+    outline_line(o, x0, y1);
+}
+
+START_TEST(outline_covers_exactly)
+{
+    Outline o = {0};
+    Mask m;
+    rectangle(&o, -1024, -1024, 1024, 1024); /* 8x8 pixels */
+    outline_cover(&o, &pixel_pose, &m);
+    ck_assert_int_eq(mask_sum(&m), 64 * COVER_FULL);
+    ck_assert_int_eq(m.top, 12);
+    ck_assert_int_eq(m.bottom, 20);
+    ck_assert_uint_eq(m.cover[12 * RASTER_SIDE + 12], COVER_FULL);
+    ck_assert_uint_eq(m.cover[12 * RASTER_SIDE + 11], 0);
+    rectangle(&o, -512, -512, 512, 512); /* a hole of 4x4 */
+    outline_cover(&o, &pixel_pose, &m);
+    ck_assert_int_eq(mask_sum(&m), 48 * COVER_FULL);
+    ck_assert_uint_eq(m.cover[16 * RASTER_SIDE + 16], 0);
+    Pose half = pixel_pose;
+    half.x0 += PIXEL_UNIT / 4;
+    half.y0 += PIXEL_UNIT / 2;
+    outline_cover(&o, &half, &m);
+    ck_assert_int_eq(mask_sum(&m), 48 * COVER_FULL);
+    ck_assert_uint_eq(m.cover[12 * RASTER_SIDE + 12], COVER_FULL * 3 / 8);
+}
+END_TEST
+
+START_TEST(outline_is_cut_at_the_border)
+{
+    Outline o = {0};
+    Mask m;
+    rectangle(&o, -1024, -1024, 1024, 1024);
+    Pose corner = pixel_pose;
+    corner.x0 = 0;
+    corner.y0 = RASTER_SIDE * PIXEL_UNIT;
+    outline_cover(&o, &corner, &m);
+    ck_assert_int_eq(mask_sum(&m), 16 * COVER_FULL);
+    corner.x0 = -8 * PIXEL_UNIT;
+    outline_cover(&o, &corner, &m);
+    ck_assert_int_eq(mask_sum(&m), 0);
+    corner.x0 = 16 * PIXEL_UNIT;
+    corner.y0 = -8 * PIXEL_UNIT;
+    outline_cover(&o, &corner, &m);
+    ck_assert_int_eq(mask_sum(&m), 0);
+}
+END_TEST
+
+START_TEST(circle_has_its_area)
+{
+    Outline o = {0};
+    Mask m;
+    outline_circle(&o, 0, 0, 1024);
+    Pose big = {.xx = 10 * PIXEL_UNIT, .yy = 10 * PIXEL_UNIT,
+                .x0 = 16 * PIXEL_UNIT, .y0 = 16 * PIXEL_UNIT};
+    outline_cover(&o, &big, &m);
+    double area = (double)mask_sum(&m) / COVER_FULL; /* a 32-gon: 0.6 % less than 314.2 */
+    ck_assert_double_ge(area, 310.0);
+    ck_assert_double_le(area, 314.2);
+    for (int angle = -TURN; angle < 2 * TURN; angle += 7) {
+        int s = turn_sin(angle), c = turn_cos(angle);
+        ck_assert_int_eq(s, turn_cos(angle - TURN / 4));
+        ck_assert_int_eq(s, -turn_sin(angle + TURN / 2));
+        double length = (double)(s * s + c * c) / ((double)TRIG_UNIT * TRIG_UNIT);
+        ck_assert_double_ge(length, 0.996);
+        ck_assert_double_le(length, 1.0002);
+    }
+}
+END_TEST
+
+/* The drawn images must be the same everywhere: on another compiler or processor, and next year. */
+START_TEST(shapes_are_these)
+{
+    Error e = {0};
+    static const uint32_t expected[DATASET_SPLITS] = {0, 0};
+    Dataset *d = open_kind(&dataset_shapes, (DatasetOptions){.train = 100, .test = 100, .seed = 1});
+    for (int split = 0; split < DATASET_SPLITS; split++) {
+        uint32_t crc = 0;
+        for (int i = 0; i < 100; i++) {
+            uint8_t pixels[3072];
+            int32_t label;
+            OK(dataset_sample(d, (DatasetSplit)split, 0, i, pixels, &label, &e));
+            ck_assert_int_eq(label, i % 10);
+            crc = crc32_of(crc, pixels, sizeof pixels);
+        }
+        ck_assert_msg(crc == expected[split], "split %d: crc is 0x%08X", split, crc);
+    }
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(shapes_depend_on_what_they_should)
+{
+    Error e = {0};
+    DatasetOptions o = {.train = 50, .test = 50, .seed = 1};
+    Dataset *fixed = open_kind(&dataset_shapes, o);
+    o.fresh = true;
+    Dataset *fresh = open_kind(&dataset_shapes, o);
+    o.seed = 2;
+    Dataset *other = open_kind(&dataset_shapes, o);
+    uint8_t a[3072], b[3072];
+    int32_t label;
+    const struct {
+        const Dataset *d[2];
+        DatasetSplit split[2];
+        int epoch[2];
+        bool same;
+    } cases[] = {
+        {{fixed, fixed}, {DATASET_TRAIN, DATASET_TRAIN}, {0, 3}, true},
+        {{fixed, fresh}, {DATASET_TRAIN, DATASET_TRAIN}, {0, 0}, true},
+        {{fresh, fresh}, {DATASET_TRAIN, DATASET_TRAIN}, {3, 3}, true},
+        {{fresh, fresh}, {DATASET_TRAIN, DATASET_TRAIN}, {0, 3}, false},
+        {{fresh, fixed}, {DATASET_TEST, DATASET_TEST}, {0, 3}, true},
+        {{fixed, fixed}, {DATASET_TRAIN, DATASET_TEST}, {0, 0}, false},
+        {{fresh, other}, {DATASET_TRAIN, DATASET_TRAIN}, {0, 0}, false},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        for (int i = 49; i >= 0; i -= 7) { /* out of order */
+            OK(dataset_sample(cases[k].d[0], cases[k].split[0], cases[k].epoch[0], i, a, &label,
+                              &e));
+            OK(dataset_sample(cases[k].d[1], cases[k].split[1], cases[k].epoch[1], i, b, &label,
+                              &e));
+            ck_assert_msg((memcmp(a, b, sizeof a) == 0) == cases[k].same, "case %zu, index %d", k,
+                          i);
+        }
+    }
+    dataset_close(fixed);
+    dataset_close(fresh);
+    dataset_close(other);
+}
+END_TEST
+
+/* ---- augmentation ------------------------------------------------------------------------------ */
+
+START_TEST(augment_moves_and_mirrors)
+{
+    static const uint8_t in[2 * 3 * 2] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    const struct {
+        AugmentDraw draw;
+        uint8_t out[12];
+    } cases[] = {
+        {{0, 0, false}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
+        {{0, 0, true}, {5, 6, 3, 4, 1, 2, 11, 12, 9, 10, 7, 8}},
+        {{0, 1, false}, {3, 4, 5, 6, 128, 128, 9, 10, 11, 12, 128, 128}},
+        {{0, 1, true}, {128, 128, 5, 6, 3, 4, 128, 128, 11, 12, 9, 10}},
+        {{1, -1, false}, {128, 128, 7, 8, 9, 10, 128, 128, 128, 128, 128, 128}},
+        {{-1, 0, false}, {128, 128, 128, 128, 128, 128, 1, 2, 3, 4, 5, 6}},
+        {{5, 0, false}, {128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128}},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        uint8_t out[12];
+        augment_move(&cases[k].draw, 2, 3, 2, in, out);
+        ck_assert_msg(memcmp(out, cases[k].out, sizeof out) == 0, "case %zu", k);
+    }
+}
+END_TEST
+
+START_TEST(augment_draws_evenly_and_repeatably)
+{
+    enum { DRAWS = 9000 };
+    AugmentOptions both = {.flip = true, .crop = 1}, crop = {.crop = 1}, none = {0};
+    int places[9] = {0}, mirrored = 0, changed = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        AugmentDraw a = augment_draw(&both, 7, 2, i), b = augment_draw(&both, 7, 2, i);
+        AugmentDraw c = augment_draw(&crop, 7, 2, i), d = augment_draw(&both, 7, 3, i);
+        ck_assert(a.dy == b.dy && a.dx == b.dx && a.mirror == b.mirror);
+        ck_assert(a.dy == c.dy && a.dx == c.dx && !c.mirror);
+        ck_assert(abs(a.dy) <= 1 && abs(a.dx) <= 1);
+        places[(a.dy + 1) * 3 + a.dx + 1]++;
+        mirrored += a.mirror;
+        changed += a.dy != d.dy || a.dx != d.dx || a.mirror != d.mirror;
+    }
+    for (int k = 0; k < 9; k++)
+        ck_assert(places[k] > 850 && places[k] < 1150); /* 1000 +- 5 deviations */
+    ck_assert(mirrored > 4260 && mirrored < 4740);
+    ck_assert(changed > 8000); /* 17 of 18 */
+    ck_assert(augment_is_identity(&none));
+    ck_assert(!augment_is_identity(&crop));
+}
+END_TEST
+
+/* ---- the loader -------------------------------------------------------------------------------- */
+
+static Loader *make_loader(const Dataset *d, LoaderOptions options)
+{
+    Error e = {0};
+    Loader *l = NULL;
+    OK(loader_new(&l, d, &options, &e));
+    return l;
+}
+
+/* A batch boiled down, to compare runs. */
+static uint32_t batch_crc(const Batch *b, size_t sample_bytes)
+{
+    size_t values = (size_t)b->count * sample_bytes;
+    for (size_t i = 0; i < values; i++)
+        ck_assert(b->x[i] == ((Real)b->pixels[i] - 128) / 128);
+    uint32_t crc = crc32_of(0, b->pixels, values);
+    return crc32_of(crc, (const uint8_t *)b->labels, (size_t)b->count * sizeof *b->labels);
+}
+
+/* The crc of every batch from (epoch, step) to the end; returns how many there were. */
+static int run_through(Loader *l, size_t sample_bytes, int64_t epoch, int64_t step, uint32_t *crcs)
+{
+    Error e = {0};
+    const Batch *b = NULL;
+    int count = 0;
+    OK(loader_start(l, epoch, step, &e));
+    for (;;) {
+        OK(loader_next(l, &b, &e));
+        if (b == NULL)
+            return count;
+        int64_t at = epoch * loader_steps(l) + step + count;
+        ck_assert_int_eq(b->epoch, at / loader_steps(l));
+        ck_assert_int_eq(b->step, at % loader_steps(l));
+        ck_assert(b->last == (b->step == loader_steps(l) - 1));
+        crcs[count++] = batch_crc(b, sample_bytes);
+    }
+}
+
+START_TEST(training_shuffles_and_drops_the_rest)
+{
+    Error e = {0};
+    Dataset *d = open_probe(false, -1);
+    Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .seed = 4});
+    ck_assert_int_eq(loader_steps(l), 4); /* 23 / 5 */
+    OK(loader_start(l, 0, 0, &e));
+    int32_t orders[3][20];
+    for (int i = 0; i < 12; i++) {
+        const Batch *b = NULL;
+        OK(loader_next(l, &b, &e));
+        ck_assert_int_eq(b->count, 5);
+        memcpy(&orders[i / 4][i % 4 * 5], b->labels, 5 * sizeof(int32_t));
+        for (int k = 0; k < 5; k++)
+            ck_assert_uint_eq(b->pixels[k * 6], (uint8_t)(b->labels[k] * 6));
+    }
+    for (int epoch = 0; epoch < 3; epoch++) {
+        uint32_t seen = 0, order[PROBE_TRAIN];
+        for (int i = 0; i < 20; i++) {
+            ck_assert(orders[epoch][i] >= 0 && orders[epoch][i] < PROBE_TRAIN);
+            ck_assert_uint_eq(seen >> orders[epoch][i] & 1, 0);
+            seen |= 1u << orders[epoch][i];
+        }
+        Rng rng = rng_at(4, RNG_SHUFFLE, (uint64_t)epoch, 0);
+        rng_permutation(&rng, order, PROBE_TRAIN);
+        for (int i = 0; i < 20; i++)
+            ck_assert_int_eq(orders[epoch][i], (int)order[i]);
+    }
+    ck_assert_mem_ne(orders[0], orders[1], sizeof orders[0]);
+    loader_free(l);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(evaluation_is_in_order_and_complete)
+{
+    Error e = {0};
+    Dataset *d = open_probe(false, -1);
+    AugmentOptions augment = {.flip = true, .crop = 2}; /* not for evaluation */
+    Loader *l = make_loader(d, (LoaderOptions){.split = DATASET_TEST, .batch = 4,
+                                               .augment = &augment});
+    ck_assert_int_eq(loader_steps(l), 3);
+    for (int round = 0; round < 2; round++) {
+        OK(loader_start(l, 0, 0, &e));
+        const Batch *b = NULL;
+        for (int step = 0; step < 3; step++) {
+            OK(loader_next(l, &b, &e));
+            ck_assert_int_eq(b->count, step < 2 ? 4 : 3);
+            ck_assert(b->last == (step == 2));
+            for (int k = 0; k < b->count; k++) {
+                ck_assert_int_eq(b->labels[k], step * 4 + k);
+                ck_assert_uint_eq(b->pixels[k * 6 + 1], (uint8_t)(b->labels[k] * 6 + 1));
+                ck_assert_uint_eq(b->pixels[k * 6 + 4], DATASET_TEST);
+            }
+        }
+        for (int i = 0; i < 2; i++) {
+            OK(loader_next(l, &b, &e));
+            ck_assert_ptr_null(b);
+        }
+    }
+    loader_free(l);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(limit_cuts_the_split)
+{
+    Dataset *d = open_probe(false, -1);
+    uint32_t crcs[8];
+    Loader *l = make_loader(d, (LoaderOptions){.batch = 4, .limit = 6});
+    ck_assert_int_eq(loader_steps(l), 2);
+    ck_assert_int_eq(run_through(l, 6, 0, 0, crcs), 2);
+    loader_free(l);
+    l = make_loader(d, (LoaderOptions){.batch = 4, .limit = 1000});
+    ck_assert_int_eq(loader_steps(l), 6);
+    loader_free(l);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(timing_and_threads_change_nothing)
+{
+    enum { EPOCHS = 5, BATCHES = EPOCHS * 7 };
+    AugmentOptions augment = {.flip = true, .crop = 1};
+    uint32_t first[BATCHES], crcs[BATCHES];
+    const struct {
+        int threads, ahead;
+        bool slow;
+    } cases[] = {{1, 1, false}, {1, 3, true}, {4, 1, true}, {3, 7, true}, {4, 40, true},
+                 {4, 4, false}};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        Dataset *d = open_probe(cases[k].slow, -1);
+        Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 3, .epochs = EPOCHS,
+                                                   .seed = 9, .augment = &augment,
+                                                   .threads = cases[k].threads,
+                                                   .ahead = cases[k].ahead});
+        ck_assert_int_eq(run_through(l, 6, 0, 0, k == 0 ? first : crcs), BATCHES);
+        if (k > 0)
+            ck_assert_mem_eq(first, crcs, sizeof first);
+        loader_free(l);
+        dataset_close(d);
+    }
+}
+END_TEST
+
+START_TEST(resumed_equals_continuous)
+{
+    enum { EPOCHS = 3, STEPS = 4, BATCHES = EPOCHS * STEPS };
+    Dataset *d = open_kind(&dataset_shapes, (DatasetOptions){.train = 35, .test = 1, .fresh = true});
+    AugmentOptions augment = {.flip = true, .crop = 2};
+    LoaderOptions how = {.training = true, .batch = 8, .epochs = EPOCHS, .seed = 5,
+                         .augment = &augment, .threads = 2};
+    Loader *l = make_loader(d, how), *again = make_loader(d, how);
+    uint32_t all[BATCHES], part[BATCHES];
+    ck_assert_int_eq(run_through(l, 3072, 0, 0, all), BATCHES);
+    for (int from = BATCHES - 1; from >= 0; from--) {
+        ck_assert_int_eq(run_through(again, 3072, from / STEPS, from % STEPS, part),
+                         BATCHES - from);
+        ck_assert_mem_eq(all + from, part, (size_t)(BATCHES - from) * sizeof *part);
+    }
+    Error e = {0};
+    const Batch *b = NULL;
+    OK(loader_start(l, 1, STEPS, &e)); /* the end of an epoch is the start of the next */
+    OK(loader_next(l, &b, &e));
+    ck_assert(b->epoch == 2 && b->step == 0);
+    ck_assert_uint_eq(batch_crc(b, 3072), all[2 * STEPS]);
+    OK(loader_start(l, EPOCHS, 0, &e));
+    OK(loader_next(l, &b, &e));
+    ck_assert_ptr_null(b);
+    loader_free(l);
+    loader_free(again);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(lent_batch_stays_untouched)
+{
+    Error e = {0};
+    Dataset *d = open_probe(false, -1);
+    Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .ahead = 1,
+                                               .threads = 3});
+    OK(loader_start(l, 0, 0, &e));
+    const Real *seen[2] = {NULL, NULL};
+    for (int i = 0; i < 12; i++) {
+        const Batch *b = NULL;
+        OK(loader_next(l, &b, &e));
+        uint32_t before = batch_crc(b, 6);
+        pause_ms(2); /* time to prepare far more than one batch */
+        ck_assert_uint_eq(before, batch_crc(b, 6));
+        if (i < 2)
+            seen[i] = b->x;
+        ck_assert(b->x == seen[i % 2]); /* two buffers, in turn: nothing new is allocated */
+    }
+    loader_free(l);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(full_loader_sleeps)
+{
+    Error e = {0};
+    Dataset *d = open_probe(false, -1);
+    Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .threads = 2});
+    OK(loader_start(l, 0, 0, &e));
+    pause_ms(20);
+    struct timespec before, after;
+    ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before), 0);
+    pause_ms(100);
+    ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
+    int64_t ns = (after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec;
+    ck_assert_int_lt(ns, 20000000);
+    loader_free(l);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(errors_surface_in_their_turn)
+{
+    Error e = {0};
+    Dataset *d = open_probe(true, 9); /* in the third batch of four */
+    Loader *l = make_loader(d, (LoaderOptions){.batch = 4, .threads = 3});
+    const Batch *b = NULL;
+    for (int round = 0; round < 2; round++) {
+        e = (Error){0};
+        OK(loader_start(l, 0, 0, &e));
+        for (int step = 0; step < 2; step++) {
+            OK(loader_next(l, &b, &e));
+            ck_assert_int_eq(b->step, step);
+        }
+        for (int i = 0; i < 2; i++) {
+            e = (Error){0};
+            ck_assert_int_eq(loader_next(l, &b, &e), HONE_ERR_IO);
+            ck_assert_str_eq(e.text, "probe: sample 9 is gone");
+            ck_assert_ptr_null(b);
+        }
+    }
+    e = (Error){0};
+    OK(loader_start(l, 0, 3, &e)); /* behind the bad one */
+    OK(loader_next(l, &b, &e));
+    ck_assert_int_eq(b->labels[0], 12);
+    loader_free(l);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(loader_refuses)
+{
+    Error e = {0};
+    Dataset *d = open_probe(false, -1);
+    Loader *l = NULL;
+    LoaderOptions how = {.training = true, .batch = 24};
+    ck_assert_int_eq(loader_new(&l, d, &how, &e), HONE_ERR_CONFIG);
+    ck_assert_str_eq(e.text, "dataset 'probe': 23 training images do not fill one batch of 24");
+    ck_assert_ptr_null(l);
+    e = (Error){0};
+    how.batch = 5;
+    OK(loader_new(&l, d, &how, &e));
+    ck_assert_int_eq(loader_start(l, 2, 5, &e), HONE_ERR_CONFIG);
+    ck_assert_str_eq(e.text, "dataset 'probe': cannot start at epoch 2, step 5: an epoch has 4 "
+                             "steps");
+    loader_free(l); /* never started */
+    loader_free(NULL);
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(freeing_while_busy)
+{
+    Error e = {0};
+    for (int i = 0; i < 20; i++) {
+        Dataset *d = open_probe(true, -1);
+        Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .threads = 3});
+        OK(loader_start(l, 0, 0, &e));
+        OK(loader_start(l, 1, 2, &e));
+        loader_free(l);
+        dataset_close(d);
+    }
+}
+END_TEST
+
+/* ---- CIFAR-10 ---------------------------------------------------------------------------------- */
+
+enum { CIFAR_RECORD = 3073 };
+
+typedef struct Folder {
+    char path[256];
+} Folder;
+
+static void folder_make(Folder *f)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(f->path, sizeof f->path, "%s/hone-cifar-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(f->path));
+}
+
+static const char *const cifar_files[] = {"data_batch_1.bin", "data_batch_2.bin",
+                                          "data_batch_3.bin", "data_batch_4.bin",
+                                          "data_batch_5.bin", "test_batch.bin"};
+
+static void folder_remove(const Folder *f)
+{
+    char path[512];
+    for (int i = 0; i < 6; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->path, cifar_files[i]);
+        unlink(path);
+    }
+    ck_assert_int_eq(rmdir(f->path), 0);
+}
+
+/* File number `file` with so many records; its bytes tell file, record and place. */
+static void write_records(const Folder *f, int file, int records, int extra_bytes, int bad_label_at)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", f->path, cifar_files[file]);
+    FILE *out = fopen(path, "wb");
+    ck_assert_ptr_nonnull(out);
+    for (int r = 0; r < records; r++) {
+        uint8_t record[CIFAR_RECORD];
+        record[0] = (uint8_t)(r == bad_label_at ? 10 : (file + r) % 10);
+        for (int i = 0; i < 3072; i++)
+            record[1 + i] = (uint8_t)(file * 50 + r * 7 + i / 1024 * 100 + i % 1024);
+        ck_assert_uint_eq(fwrite(record, 1, sizeof record, out), sizeof record);
+    }
+    for (int i = 0; i < extra_bytes; i++)
+        ck_assert_int_eq(fputc(0, out), 0);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+static void write_cifar(const Folder *f)
+{
+    for (int i = 0; i < 6; i++)
+        write_records(f, i, 3, 0, -1);
+}
+
+START_TEST(cifar_reads_records)
+{
+    Error e = {0};
+    Folder f;
+    folder_make(&f);
+    write_cifar(&f);
+    Dataset *d = open_kind(&dataset_cifar10, (DatasetOptions){.path = f.path});
+    const DatasetInfo *info = dataset_info(d);
+    ck_assert_int_eq(info->count[DATASET_TRAIN], 15);
+    ck_assert_int_eq(info->count[DATASET_TEST], 3);
+    ck_assert_str_eq(info->class_names[9], "truck");
+    for (int i = 0; i < 18; i++) {
+        uint8_t pixels[3072];
+        int32_t label = -1;
+        int file = i / 3, r = i % 3;
+        OK(dataset_sample(d, i < 15 ? DATASET_TRAIN : DATASET_TEST, 0, i < 15 ? i : r, pixels,
+                          &label, &e));
+        ck_assert_int_eq(label, (file + r) % 10);
+        for (int k = 0; k < 3072; k++)
+            ck_assert_uint_eq(pixels[k], (uint8_t)(file * 50 + r * 7 + k % 3 * 100 + k / 3));
+    }
+    dataset_close(d);
+    folder_remove(&f);
+}
+END_TEST
+
+START_TEST(cifar_limits)
+{
+    Error e = {0};
+    Folder f;
+    folder_make(&f);
+    for (int i = 0; i < 6; i++)
+        if (i < 2 || i == 5) /* files behind the limit are not needed */
+            write_records(&f, i, 3, 0, -1);
+    Dataset *d = open_kind(&dataset_cifar10, (DatasetOptions){.path = f.path, .train = 4, .test = 2});
+    ck_assert_int_eq(dataset_info(d)->count[DATASET_TRAIN], 4);
+    ck_assert_int_eq(dataset_info(d)->count[DATASET_TEST], 2);
+    dataset_close(d);
+    write_cifar(&f);
+    DatasetOptions o = {.path = f.path, .train = 16};
+    ck_assert_int_eq(dataset_open_kind(&d, &dataset_cifar10, &o, "", &e), HONE_ERR_CONFIG);
+    char text[480];
+    snprintf(text, sizeof text, "cifar10: dataset.train asks for 16 images, %s holds 15", f.path);
+    ck_assert_str_eq(e.text, text);
+    ck_assert_ptr_null(d);
+    folder_remove(&f);
+}
+END_TEST
+
+/* Opens a folder that must be refused with this code and a sentence that holds these words. */
+static void refused(const Folder *f, int code, const char *words, const char *more)
+{
+    Error e = {0};
+    Dataset *d = NULL;
+    DatasetOptions o = {.path = f->path};
+    ck_assert_int_eq(dataset_open_kind(&d, &dataset_cifar10, &o, "", &e), code);
+    ck_assert_msg(strstr(e.text, words) != NULL && strstr(e.text, more) != NULL &&
+                      strstr(e.text, f->path) != NULL,
+                  "%s", e.text);
+    ck_assert_ptr_null(d);
+}
+
+START_TEST(cifar_refuses_bad_files)
+{
+    Folder f;
+    folder_make(&f);
+    refused(&f, HONE_ERR_IO, "/data_batch_1.bin (No such file or directory)", "HONE_DATA");
+    write_records(&f, 0, 3, 0, -1);
+    refused(&f, HONE_ERR_IO, "/data_batch_2.bin (No such file or directory)", "cs.toronto.edu");
+    write_cifar(&f);
+    write_records(&f, 2, 3, 17, -1);
+    refused(&f, HONE_ERR_DATA, "data_batch_3.bin has 9236 bytes", "records of 3073");
+    write_records(&f, 2, 0, 0, -1);
+    refused(&f, HONE_ERR_DATA, "data_batch_3.bin has 0 bytes", "records of 3073");
+    write_records(&f, 2, 3, 0, 1);
+    refused(&f, HONE_ERR_DATA, "data_batch_3.bin: record 1 has label 10", "0..9");
+    write_cifar(&f);
+    write_records(&f, 5, 2, 3072, -1);
+    refused(&f, HONE_ERR_DATA, "test_batch.bin has 9218 bytes", "records of 3073");
+    folder_remove(&f);
+}
+END_TEST
+
+START_TEST(cifar_path_defaults_to_root)
+{
+    Error e = {0};
+    Dataset *d = NULL;
+    DatasetOptions o = {.path = ""};
+    ck_assert_int_eq(dataset_open_kind(&d, &dataset_cifar10, &o, "/no/where", &e), HONE_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(e.text, "/no/where/cifar-10-batches-bin/data_batch_1.bin"));
+    char *path = malloc(5001);
+    ck_assert_ptr_nonnull(path);
+    memset(path, 'x', 5000);
+    path[5000] = '\0';
+    e = (Error){0};
+    o.path = path;
+    ck_assert_int_eq(dataset_open_kind(&d, &dataset_cifar10, &o, "", &e), HONE_ERR_IO);
+    ck_assert_str_eq(e.text, "cifar10: the path of its folder is too long");
+    free(path);
+}
+END_TEST
+
+START_TEST(cifar_real)
+{
+    Error e = {0};
+    char path[512];
+    const char *root = getenv("HONE_DATA");
+    snprintf(path, sizeof path, "%s/cifar-10-batches-bin", root != NULL ? root : "");
+    if (root == NULL || access(path, R_OK) != 0) {
+        puts("test_datasets: the real CIFAR-10 is skipped: it is not in HONE_DATA");
+        return;
+    }
+    Dataset *d = NULL;
+    DatasetOptions o = {.path = ""};
+    OK(dataset_open_kind(&d, &dataset_cifar10, &o, root, &e));
+    ck_assert_int_eq(dataset_info(d)->count[DATASET_TRAIN], 50000);
+    ck_assert_int_eq(dataset_info(d)->count[DATASET_TEST], 10000);
+    int count[DATASET_SPLITS][10] = {{0}};
+    for (int split = 0; split < DATASET_SPLITS; split++) {
+        for (int64_t i = 0; i < dataset_info(d)->count[split]; i++) {
+            uint8_t pixels[3072];
+            int32_t label;
+            OK(dataset_sample(d, (DatasetSplit)split, 0, i, pixels, &label, &e));
+            count[split][label]++;
+        }
+    }
+    for (int k = 0; k < 10; k++) {
+        ck_assert_int_eq(count[DATASET_TRAIN][k], 5000);
+        ck_assert_int_eq(count[DATASET_TEST][k], 1000);
+    }
+    dataset_close(d);
+}
+END_TEST
+
+Suite *suite_datasets(void)
+{
+    Suite *s = suite_create("datasets");
+    TCase *kinds = tcase_create("kinds");
+    tcase_add_test(kinds, option_tables_are_sound);
+    tcase_add_test(kinds, kind_number_out_of_range);
+    tcase_add_test(kinds, root_comes_from_the_environment);
+    tcase_add_test(kinds, class_names);
+    tcase_add_test(kinds, random_holds_its_images);
+    suite_add_tcase(s, kinds);
+    TCase *shapes = tcase_create("shapes");
+    tcase_add_test(shapes, outline_covers_exactly);
+    tcase_add_test(shapes, outline_is_cut_at_the_border);
+    tcase_add_test(shapes, circle_has_its_area);
+    tcase_add_test(shapes, shapes_are_these);
+    tcase_add_test(shapes, shapes_depend_on_what_they_should);
+    suite_add_tcase(s, shapes);
+    TCase *augment = tcase_create("augment");
+    tcase_add_test(augment, augment_moves_and_mirrors);
+    tcase_add_test(augment, augment_draws_evenly_and_repeatably);
+    suite_add_tcase(s, augment);
+    TCase *loader = tcase_create("loader");
+    tcase_set_timeout(loader, 30);
+    tcase_add_test(loader, training_shuffles_and_drops_the_rest);
+    tcase_add_test(loader, evaluation_is_in_order_and_complete);
+    tcase_add_test(loader, limit_cuts_the_split);
+    tcase_add_test(loader, timing_and_threads_change_nothing);
+    tcase_add_test(loader, resumed_equals_continuous);
+    tcase_add_test(loader, lent_batch_stays_untouched);
+    tcase_add_test(loader, full_loader_sleeps);
+    tcase_add_test(loader, errors_surface_in_their_turn);
+    tcase_add_test(loader, loader_refuses);
+    tcase_add_test(loader, freeing_while_busy);
+    suite_add_tcase(s, loader);
+    TCase *cifar = tcase_create("cifar10");
+    tcase_set_timeout(cifar, 60);
+    tcase_add_test(cifar, cifar_reads_records);
+    tcase_add_test(cifar, cifar_limits);
+    tcase_add_test(cifar, cifar_refuses_bad_files);
+    tcase_add_test(cifar, cifar_path_defaults_to_root);
+    tcase_add_test(cifar, cifar_real);
+    suite_add_tcase(s, cifar);
+    return s;
+}
