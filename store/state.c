@@ -26,16 +26,26 @@ const char *state_type_name(StateType type)
     return types[type].name;
 }
 
+static void put_shape(char *at, size_t room, int rank, const int64_t *dims)
+{
+    size_t used = 0;
+    for (int i = 0; i < rank; i++)
+        used += (size_t)snprintf(at + used, room - used, "%s%lld%s", i == 0 ? "[" : ",",
+                                 (long long)dims[i], i + 1 < rank ? "" : "]");
+}
+
+const char *state_shape_label(int rank, const int64_t *dims, char *buffer)
+{
+    snprintf(buffer, STATE_LABEL_BYTES, "a scalar");
+    put_shape(buffer, STATE_LABEL_BYTES, rank, dims);
+    return buffer;
+}
+
 const char *state_label(StateType type, int rank, const int64_t *dims, char *buffer)
 {
-    size_t used = (size_t)snprintf(buffer, STATE_LABEL_BYTES, "%s", state_type_name(type));
-    if (type == STATE_TEXT)
-        return buffer;
-    if (rank == 0)
-        snprintf(buffer + used, STATE_LABEL_BYTES - used, " scalar");
-    for (int i = 0; i < rank; i++)
-        used += (size_t)snprintf(buffer + used, STATE_LABEL_BYTES - used, "%s%lld%s",
-                                 i == 0 ? " [" : ",", (long long)dims[i], i + 1 < rank ? "" : "]");
+    const char *tail = type == STATE_TEXT ? "" : rank == 0 ? " scalar" : " ";
+    size_t used = (size_t)snprintf(buffer, STATE_LABEL_BYTES, "%s%s", types[type].name, tail);
+    put_shape(buffer + used, STATE_LABEL_BYTES - used, rank, dims);
     return buffer;
 }
 

@@ -96,8 +96,12 @@ const StateAttribute *state_attribute(const StateDict *s, const char *name);
 
 size_t state_type_bytes(StateType type);
 const char *state_type_name(StateType type);
-/* "f32 [16,3,3,3]", "i64 scalar", "text" for messages; buffer of STATE_LABEL_BYTES, returned. */
+
+/* For messages; each fills a buffer of STATE_LABEL_BYTES and returns it. */
 #define STATE_LABEL_BYTES 192
+/* "[16,3,3,3]", "a scalar" */
+const char *state_shape_label(int rank, const int64_t *dims, char *buffer);
+/* "f32 [16,3,3,3]", "i64 scalar", "text" */
 const char *state_label(StateType type, int rank, const int64_t *dims, char *buffer);
 
 void state_release(StateDict *s);

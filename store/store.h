@@ -41,7 +41,7 @@ void store_close(Store *store);
 const StateDict *store_contents(const Store *store);
 
 /* Reads one array into dst. Its type and shape must be exactly these, or HONE_ERR_SHAPE says
- * "last.h5: '/params/stem.weight' is f32 [16,3,3,3], the model wants f32 [24,3,3,3]". */
+ * "last.h5: '/params/stem.weight' is [16,3,3,3], the model wants [24,3,3,3]". */
 HONE_CHECKED int store_read(const Store *store, const char *name, StateType type, int rank,
                             const int64_t *dims, void *dst, Error *e);
 /* As store_read for every array of s, into its data; texts and attributes of s are not looked at.

@@ -1,0 +1,415 @@
+/* Reading checkpoints: see store.h. The list of contents is read when the file is opened, so that
+ * every later question but the arrays themselves is a look-up. SPDX-License-Identifier: Apache-2.0 */
+#include "store/hdf5.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 16   /* of groups in groups: ends cycles in foreign files */
+#define NAME_BYTES 512 /* of a whole path in the file */
+
+struct Store {
+    hid_t file;
+    char *path;
+    char reason[HDF5_REASON_BYTES]; /* why HDF5 failed */
+    StateDict contents;
+};
+
+/* ---- the list of contents ------------------------------------------------------------------- */
+
+/* The type of a stored element, or STATE_TYPE_COUNT for one we never write. */
+static StateType stored_type(hid_t type)
+{
+    if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0)
+        return STATE_TEXT;
+    for (int t = 0; t < STATE_TEXT; t++)
+        if (H5Tequal(type, hdf5_file_type((StateType)t)) > 0)
+            return (StateType)t;
+    return STATE_TYPE_COUNT;
+}
+
+/* Adds dataset `set` to the list; one of a type or rank we never write is left out. */
+static int list_dataset(Store *store, hid_t set, const char *name, Error *e)
+{
+    int rc = HONE_OK;
+    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
+    int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    if (type < 0 || rank < 0) {
+        rc = error_set(e, HONE_ERR_DATA, "%s: '/%s' is damaged: %s", store->path, name,
+                       store->reason);
+        goto done;
+    }
+    StateType known = stored_type(type);
+    if (known == STATE_TYPE_COUNT || rank > STATE_RANK_MAX || (known == STATE_TEXT && rank > 0))
+        goto done;
+    hsize_t sizes[STATE_RANK_MAX];
+    int64_t dims[STATE_RANK_MAX];
+    H5Sget_simple_extent_dims(space, sizes, NULL);
+    for (int i = 0; i < rank; i++)
+        dims[i] = sizes[i] > INT64_MAX ? -1 : (int64_t)sizes[i];
+    rc = state_add(&store->contents, name, known, rank, dims, NULL, e);
+    if (rc != HONE_OK)
+        (void)error_prefix(e, "%s", store->path);
+    else if (known == STATE_TEXT)
+        store->contents.entries[store->contents.count - 1].bytes = H5Tget_size(type);
+done:
+    if (space >= 0)
+        H5Sclose(space);
+    if (type >= 0)
+        H5Tclose(type);
+    return rc;
+}
+
+static int list_group(Store *store, hid_t group, char *name, size_t used, int depth, Error *e);
+
+/* Lists link number i of a group whose path is name[0..used). */
+static int list_link(Store *store, hid_t group, hsize_t i, char *name, size_t used, int depth,
+                     Error *e)
+{
+    size_t room = NAME_BYTES - used;
+    ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name + used,
+                                        room, H5P_DEFAULT);
+    if (length < 0) /* not written by us: no order of creation */
+        length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name + used, room,
+                                    H5P_DEFAULT);
+    hid_t object = length < 0 || (size_t)length + 2 > room
+                       ? -1
+                       : H5Oopen(group, name + used, H5P_DEFAULT);
+    if (object < 0) {
+        name[used] = '\0';
+        return error_set(e, HONE_ERR_DATA, "%s: entry %llu of '/%s' is damaged: %s", store->path,
+                         (unsigned long long)i, name, store->reason);
+    }
+    int rc = HONE_OK;
+    if (H5Iget_type(object) == H5I_DATASET) {
+        rc = list_dataset(store, object, name, e);
+    } else if (H5Iget_type(object) == H5I_GROUP) {
+        name[used + (size_t)length] = '/';
+        rc = list_group(store, object, name, used + (size_t)length + 1, depth + 1, e);
+    }
+    H5Oclose(object);
+    return rc;
+}
+
+static int list_group(Store *store, hid_t group, char *name, size_t used, int depth, Error *e)
+{
+    H5G_info_t info;
+    if (depth > DEPTH_MAX)
+        return error_set(e, HONE_ERR_DATA, "%s: groups are nested deeper than %d", store->path,
+                         DEPTH_MAX);
+    name[used] = '\0';
+    if (H5Gget_info(group, &info) < 0)
+        return error_set(e, HONE_ERR_DATA, "%s: '/%s' is damaged: %s", store->path, name,
+                         store->reason);
+    int rc = HONE_OK;
+    for (hsize_t i = 0; i < info.nlinks && rc == HONE_OK; i++)
+        rc = list_link(store, group, i, name, used, depth, e);
+    return rc;
+}
+
+static int list_string_attribute(Store *store, hid_t attribute, hid_t type, const char *name,
+                                 Error *e)
+{
+    size_t bytes = H5Tget_size(type);
+    char *text = calloc(1, bytes + 1);
+    if (!text)
+        return error_memory(e, "an attribute of a checkpoint", bytes + 1);
+    int rc = H5Aread(attribute, type, text) < 0
+                 ? error_set(e, HONE_ERR_DATA, "%s: attribute '%s' is damaged", store->path, name)
+                 : state_set_string(&store->contents, name, text, e);
+    free(text);
+    return rc;
+}
+
+/* Adds an attribute of the root group to the list; arrays and foreign types are left out. */
+static int list_attribute(Store *store, hid_t attribute, const char *name, Error *e)
+{
+    int rc = HONE_OK;
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+    int64_t integer;
+    double real;
+    if (space < 0 || H5Sget_simple_extent_npoints(space) != 1) {
+        rc = HONE_OK;
+    } else if (class == H5T_INTEGER && H5Aread(attribute, H5T_NATIVE_INT64, &integer) >= 0) {
+        rc = state_set_int(&store->contents, name, integer, e);
+    } else if (class == H5T_FLOAT && H5Aread(attribute, H5T_NATIVE_DOUBLE, &real) >= 0) {
+        rc = state_set_double(&store->contents, name, real, e);
+    } else if (class == H5T_STRING && H5Tis_variable_str(type) == 0) {
+        rc = list_string_attribute(store, attribute, type, name, e);
+    }
+    if (space >= 0)
+        H5Sclose(space);
+    if (type >= 0)
+        H5Tclose(type);
+    return rc;
+}
+
+static int list_attributes(Store *store, Error *e)
+{
+    for (hsize_t i = 0;; i++) {
+        char name[NAME_BYTES];
+        ssize_t length = H5Aget_name_by_idx(store->file, ".", H5_INDEX_NAME, H5_ITER_INC, i, name,
+                                            sizeof name, H5P_DEFAULT);
+        if (length < 0)
+            return HONE_OK;
+        hid_t attribute = (size_t)length >= sizeof name
+                              ? -1
+                              : H5Aopen(store->file, name, H5P_DEFAULT);
+        if (attribute < 0)
+            continue;
+        int rc = list_attribute(store, attribute, name, e);
+        H5Aclose(attribute);
+        if (rc != HONE_OK)
+            return rc;
+    }
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/* Refuses what is no readable HDF5 file before HDF5 sees it, for the sake of the message. */
+static int check_file(const char *path, Error *e)
+{
+    static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char start[8];
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(e, HONE_ERR_IO, "cannot open '%s'", path);
+    int rc = HONE_OK;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        rc = error_set(e, HONE_ERR_IO, "cannot open '%s': not a regular file", path);
+    else if (read(fd, start, sizeof start) != (ssize_t)sizeof start ||
+             memcmp(start, signature, sizeof signature) != 0)
+        rc = error_set(e, HONE_ERR_DATA, "'%s' is not an HDF5 file", path);
+    close(fd);
+    return rc;
+}
+
+static hid_t open_file(const char *path)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access < 0)
+        return -1;
+    hid_t file = -1;
+    bool ready = H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0;
+#if H5_VERSION_GE(1, 10, 7) /* saving replaces files, so a lock protects nothing */
+    ready = ready && H5Pset_file_locking(access, 0, 1) >= 0;
+#endif
+    if (ready)
+        file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    return file;
+}
+
+static int check_version(const Store *store, Error *e)
+{
+    const StateAttribute *mark = state_attribute(&store->contents, STORE_MARK);
+    if (!mark || mark->kind != STATE_INT)
+        return error_set(e, HONE_ERR_DATA,
+                         "'%s' is an HDF5 file but no Hone checkpoint (attribute '%s' is missing)",
+                         store->path, STORE_MARK);
+    if (mark->value.i < 1 || mark->value.i > STORE_VERSION)
+        return error_set(e, HONE_ERR_DATA,
+                         "'%s' is a checkpoint of version %lld, this program reads up to %d",
+                         store->path, (long long)mark->value.i, STORE_VERSION);
+    return HONE_OK;
+}
+
+int store_open(Store **out, const char *path, Error *e)
+{
+    *out = NULL;
+    int rc = check_file(path, e);
+    if (rc != HONE_OK)
+        return rc;
+    Store *store = calloc(1, sizeof *store);
+    if (!store)
+        return error_memory(e, "a checkpoint", sizeof *store);
+    hdf5_watch(store->reason);
+    char name[NAME_BYTES];
+    store->file = -1;
+    store->path = arena_text(&store->contents.arena, path);
+    if (!store->path) {
+        rc = error_memory(e, "a file name", strlen(path) + 1);
+        goto done;
+    }
+    store->file = open_file(path);
+    if (store->file < 0) {
+        rc = error_set(e, HONE_ERR_DATA, "'%s' is damaged: %s", path, store->reason);
+        goto done;
+    }
+    rc = list_attributes(store, e);
+    if (rc == HONE_OK)
+        rc = check_version(store, e);
+    if (rc == HONE_OK)
+        rc = list_group(store, store->file, name, 0, 0, e);
+done:
+    hdf5_watch(NULL);
+    if (rc == HONE_OK)
+        *out = store;
+    else
+        store_close(store);
+    return rc;
+}
+
+void store_close(Store *store)
+{
+    if (!store)
+        return;
+    if (store->file >= 0)
+        H5Fclose(store->file);
+    state_release(&store->contents);
+    free(store);
+}
+
+const StateDict *store_contents(const Store *store)
+{
+    return &store->contents;
+}
+
+/* ---- arrays and texts ----------------------------------------------------------------------- */
+
+static bool same_shape(const StateEntry *entry, int rank, const int64_t *dims)
+{
+    if (entry->rank != rank)
+        return false;
+    for (int i = 0; i < rank; i++)
+        if (entry->dims[i] != dims[i])
+            return false;
+    return true;
+}
+
+/* Finds an array and checks that it is of the wanted type and shape. */
+static int find_array(const Store *store, const char *name, StateType type, int rank,
+                      const int64_t *dims, const StateEntry **found, Error *e)
+{
+    char have[STATE_LABEL_BYTES], want[STATE_LABEL_BYTES];
+    const StateEntry *entry = state_find(&store->contents, name);
+    *found = entry;
+    if (!entry)
+        return error_set(e, HONE_ERR_DATA, "%s: '/%s' is missing", store->path, name);
+    if (entry->type != type)
+        return error_set(e, HONE_ERR_SHAPE, "%s: '/%s' is %s, the model wants %s", store->path,
+                         name, state_label(entry->type, entry->rank, entry->dims, have),
+                         state_label(type, rank, dims, want));
+    if (!same_shape(entry, rank, dims))
+        return error_set(e, HONE_ERR_SHAPE, "%s: '/%s' is %s, the model wants %s", store->path,
+                         name, state_shape_label(entry->rank, entry->dims, have),
+                         state_shape_label(rank, dims, want));
+    return HONE_OK;
+}
+
+/* Reads the whole dataset; text chooses the string type of the file itself. */
+static int read_dataset(const Store *store, const StateEntry *entry, void *dst, Error *e)
+{
+    char reason[HDF5_REASON_BYTES];
+    hdf5_watch(reason);
+    hid_t set = H5Dopen2(store->file, entry->name, H5P_DEFAULT), text = -1;
+    if (set >= 0 && entry->type == STATE_TEXT)
+        text = H5Dget_type(set);
+    hid_t type = entry->type == STATE_TEXT ? text : hdf5_memory_type(entry->type);
+    int rc = HONE_OK;
+    if (set < 0 || type < 0 || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, dst) < 0)
+        rc = error_set(e, HONE_ERR_DATA, "%s: '/%s' is damaged: %s", store->path, entry->name,
+                       reason);
+    if (text >= 0)
+        H5Tclose(text);
+    if (set >= 0)
+        H5Dclose(set);
+    hdf5_watch(NULL);
+    return rc;
+}
+
+int store_read(const Store *store, const char *name, StateType type, int rank, const int64_t *dims,
+               void *dst, Error *e)
+{
+    const StateEntry *entry;
+    int rc = find_array(store, name, type, rank, dims, &entry, e);
+    if (rc != HONE_OK || entry->bytes == 0)
+        return rc;
+    return read_dataset(store, entry, dst, e);
+}
+
+int store_load(const Store *store, const StateDict *s, Error *e)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < s->count; i++) {
+            const StateEntry *want = &s->entries[i], *entry;
+            if (want->type == STATE_TEXT)
+                continue;
+            int rc = find_array(store, want->name, want->type, want->rank, want->dims, &entry, e);
+            if (rc == HONE_OK && pass == 1 && entry->bytes > 0)
+                rc = read_dataset(store, entry, want->data, e);
+            if (rc != HONE_OK)
+                return rc;
+        }
+    }
+    return HONE_OK;
+}
+
+int store_text(const Store *store, const char *name, char **text, Error *e)
+{
+    *text = NULL;
+    const StateEntry *entry;
+    int rc = find_array(store, name, STATE_TEXT, 0, NULL, &entry, e);
+    if (rc != HONE_OK)
+        return rc;
+    char *buffer = calloc(1, entry->bytes + 1);
+    if (!buffer)
+        return error_memory(e, "a text of a checkpoint", entry->bytes + 1);
+    rc = read_dataset(store, entry, buffer, e);
+    if (rc != HONE_OK)
+        free(buffer);
+    else
+        *text = buffer;
+    return rc;
+}
+
+/* ---- attributes ----------------------------------------------------------------------------- */
+
+static int find_attribute(const Store *store, const char *name, StateKind kind,
+                          const StateAttribute **found, Error *e)
+{
+    static const char *const kinds[] = {"an integer", "a double", "a string"};
+    const StateAttribute *a = *found = state_attribute(&store->contents, name);
+    if (!a)
+        return error_set(e, HONE_ERR_DATA, "%s: attribute '%s' is missing", store->path, name);
+    if (a->kind != kind)
+        return error_set(e, HONE_ERR_DATA, "%s: attribute '%s' is %s, not %s", store->path, name,
+                         kinds[a->kind], kinds[kind]);
+    return HONE_OK;
+}
+
+int store_int(const Store *store, const char *name, int64_t *value, Error *e)
+{
+    const StateAttribute *a;
+    int rc = find_attribute(store, name, STATE_INT, &a, e);
+    if (rc == HONE_OK)
+        *value = a->value.i;
+    return rc;
+}
+
+int store_double(const Store *store, const char *name, double *value, Error *e)
+{
+    const StateAttribute *a;
+    int rc = find_attribute(store, name, STATE_DOUBLE, &a, e);
+    if (rc == HONE_OK)
+        *value = a->value.real;
+    return rc;
+}
+
+int store_string(const Store *store, const char *name, const char **value, Error *e)
+{
+    const StateAttribute *a;
+    int rc = find_attribute(store, name, STATE_STRING, &a, e);
+    if (rc == HONE_OK)
+        *value = a->value.text;
+    return rc;
+}

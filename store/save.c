@@ -1,0 +1,287 @@
+/* Writing checkpoints: see store.h.
+ *
+ * HDF5 builds the file in memory, and its bytes are written by atomic_write(). HDF5 can thus meet
+ * no full disk, after which it could neither close the file nor shut down, and what reaches the
+ * disk is one sequential write. It costs the file's size in memory while saving.
+ *
+ * Arrays are one chunk with a Fletcher-32 checksum; scalars and texts lie in the object headers,
+ * which the file format of HDF5 1.10 checksums itself. Neither needs an option when reading.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "store/atomic.h"
+#include "store/hdf5.h"
+#include "store/store.h"
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROW_BYTES ((size_t)1 << 20)     /* step in which the image in memory grows */
+#define COMPACT_BYTES ((size_t)60000)    /* object headers hold less than 64 KiB */
+#define CHUNK_BYTES ((size_t)0xFFFFFFFF) /* a chunk is smaller than 4 GiB */
+
+/* ---- a file in memory ----------------------------------------------------------------------- */
+
+/* The bytes of the file. HDF5 allocates them through the functions below, and when it closes the
+ * file, complete, and wants to free them, they stay. (H5Fget_file_image would need a second copy,
+ * and in HDF5 1.10 leaves a wrong checksum in the first block.) */
+typedef struct Image {
+    unsigned char *data;
+    size_t room;
+} Image;
+
+static void *image_resize(void *old, size_t bytes, H5FD_file_image_op_t op, void *context)
+{
+    (void)op;
+    Image *image = context;
+    unsigned char *data = realloc(old, bytes);
+    if (!data)
+        return NULL;
+    if (bytes > image->room) /* gaps in the file must not depend on the heap */
+        memset(data + image->room, 0, bytes - image->room);
+    image->data = data;
+    image->room = bytes;
+    return data;
+}
+
+static void *image_new(size_t bytes, H5FD_file_image_op_t op, void *context)
+{
+    return image_resize(NULL, bytes, op, context);
+}
+
+static void *image_copy(void *to, const void *from, size_t bytes, H5FD_file_image_op_t op,
+                        void *context)
+{
+    (void)op;
+    (void)context;
+    return memcpy(to, from, bytes);
+}
+
+static herr_t image_keep(void *data, H5FD_file_image_op_t op, void *context)
+{
+    (void)data;
+    (void)op;
+    (void)context;
+    return 0;
+}
+
+static void *image_share(void *context)
+{
+    return context;
+}
+
+static herr_t image_unshare(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+/* The length of the file in the image, from its first block: signature (8 bytes), version, widths
+ * and flags (4), then the addresses of base, extension and end (8 each). 0 when there is none. */
+static size_t image_bytes(const Image *image)
+{
+    uint64_t end = 0;
+    if (image->room < 48)
+        return 0;
+    for (int i = 7; i >= 0; i--)
+        end = end << 8 | image->data[28 + i];
+    return end <= image->room ? (size_t)end : 0;
+}
+
+/* ---- writing into it ------------------------------------------------------------------------ */
+
+/* Handles are -1 until they are open. */
+typedef struct Writer {
+    hid_t access, root_options, group_options, file;
+} Writer;
+
+static bool set_access(hid_t access, Image *image)
+{
+    H5FD_file_image_callbacks_t memory = {image_new,   image_copy,    image_resize, image_keep,
+                                          image_share, image_unshare, image};
+    return H5Pset_fapl_core(access, GROW_BYTES, 0) >= 0 &&
+           H5Pset_file_image_callbacks(access, &memory) >= 0 &&
+           H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0;
+}
+
+/* Groups remember the order of their entries and, as arrays do, no time. */
+static bool set_group_options(hid_t options)
+{
+    return H5Pset_link_creation_order(options, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >=
+               0 &&
+           H5Pset_obj_track_times(options, 0) >= 0;
+}
+
+static bool writer_open(Writer *w, Image *image)
+{
+    *w = (Writer){-1, -1, -1, -1};
+    w->access = H5Pcreate(H5P_FILE_ACCESS);
+    w->root_options = H5Pcreate(H5P_FILE_CREATE);
+    w->group_options = H5Pcreate(H5P_GROUP_CREATE);
+    if (w->access >= 0 && w->root_options >= 0 && w->group_options >= 0 &&
+        set_access(w->access, image) && set_group_options(w->root_options) &&
+        set_group_options(w->group_options))
+        w->file = H5Fcreate("checkpoint", H5F_ACC_TRUNC, w->root_options, w->access);
+    return w->file >= 0;
+}
+
+/* Returns whether the file in memory was completed. */
+static bool writer_close(Writer *w)
+{
+    bool closed = w->file >= 0 && H5Fclose(w->file) >= 0;
+    hid_t lists[] = {w->access, w->root_options, w->group_options};
+    for (int i = 0; i < 3; i++)
+        if (lists[i] >= 0)
+            H5Pclose(lists[i]);
+    return closed;
+}
+
+/* Makes the groups of name's folders. (HDF5 could, but would note the time in them.) */
+static bool make_groups(const Writer *w, const char *name)
+{
+    char *path = malloc(strlen(name) + 1);
+    if (!path)
+        return false;
+    strcpy(path, name);
+    bool made = true;
+    for (char *slash = strchr(path, '/'); slash && made; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        htri_t exists = H5Lexists(w->file, path, H5P_DEFAULT);
+        if (exists == 0) {
+            hid_t group = H5Gcreate2(w->file, path, H5P_DEFAULT, w->group_options, H5P_DEFAULT);
+            made = group >= 0 && H5Gclose(group) >= 0;
+        }
+        made = made && exists >= 0;
+        *slash = '/';
+    }
+    free(path);
+    return made;
+}
+
+/* A UTF-8 string type of that many bytes, at least one, padded with NULs. */
+static hid_t string_type(size_t bytes)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type >= 0 && (H5Tset_size(type, bytes ? bytes : 1) < 0 ||
+                      H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 ||
+                      H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
+        H5Tclose(type);
+        type = -1;
+    }
+    return type;
+}
+
+static hid_t dataset_options(const StateEntry *entry)
+{
+    hid_t options = H5Pcreate(H5P_DATASET_CREATE);
+    if (options < 0)
+        return -1;
+    hsize_t dims[STATE_RANK_MAX];
+    for (int i = 0; i < entry->rank; i++)
+        dims[i] = (hsize_t)entry->dims[i];
+    bool done = H5Pset_obj_track_times(options, 0) >= 0 &&
+                H5Pset_fill_time(options, H5D_FILL_TIME_NEVER) >= 0;
+    if (entry->rank > 0 && entry->bytes > 0 && entry->bytes < CHUNK_BYTES)
+        done = done && H5Pset_chunk(options, entry->rank, dims) >= 0 &&
+               H5Pset_fletcher32(options) >= 0;
+    else if (entry->rank == 0 && entry->bytes < COMPACT_BYTES)
+        done = done && H5Pset_layout(options, H5D_COMPACT) >= 0;
+    if (!done) {
+        H5Pclose(options);
+        options = -1;
+    }
+    return options;
+}
+
+static bool write_entry(const Writer *w, const StateEntry *entry)
+{
+    bool is_text = entry->type == STATE_TEXT;
+    hsize_t dims[STATE_RANK_MAX];
+    for (int i = 0; i < entry->rank; i++)
+        dims[i] = (hsize_t)entry->dims[i];
+    hid_t text = is_text ? string_type(entry->bytes) : -1;
+    hid_t space = entry->rank ? H5Screate_simple(entry->rank, dims, NULL) : H5Screate(H5S_SCALAR);
+    hid_t options = dataset_options(entry);
+    hid_t set = -1;
+    bool done = false;
+    if ((is_text && text < 0) || space < 0 || options < 0 || !make_groups(w, entry->name))
+        goto done;
+    set = H5Dcreate2(w->file, entry->name, is_text ? text : hdf5_file_type(entry->type), space,
+                     H5P_DEFAULT, options, H5P_DEFAULT);
+    done = set >= 0 && H5Dwrite(set, is_text ? text : hdf5_memory_type(entry->type), H5S_ALL,
+                                H5S_ALL, H5P_DEFAULT, entry->data) >= 0;
+done:
+    if (set >= 0)
+        done = H5Dclose(set) >= 0 && done;
+    if (options >= 0)
+        H5Pclose(options);
+    if (space >= 0)
+        H5Sclose(space);
+    if (text >= 0)
+        H5Tclose(text);
+    return done;
+}
+
+static bool write_attribute_as(const Writer *w, const char *name, hid_t file_type,
+                               hid_t memory_type, const void *value)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attribute =
+        space < 0 ? -1 : H5Acreate2(w->file, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool done = attribute >= 0 && H5Awrite(attribute, memory_type, value) >= 0;
+    if (attribute >= 0)
+        done = H5Aclose(attribute) >= 0 && done;
+    if (space >= 0)
+        H5Sclose(space);
+    return done;
+}
+
+static bool write_attribute(const Writer *w, const StateAttribute *a)
+{
+    if (a->kind == STATE_INT)
+        return write_attribute_as(w, a->name, H5T_STD_I64LE, H5T_NATIVE_INT64, &a->value.i);
+    if (a->kind == STATE_DOUBLE)
+        return write_attribute_as(w, a->name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &a->value.real);
+    hid_t type = string_type(strlen(a->value.text));
+    bool done = type >= 0 && write_attribute_as(w, a->name, type, type, a->value.text);
+    if (type >= 0)
+        H5Tclose(type);
+    return done;
+}
+
+/* Writes all of s into w; returns the name of what failed, or NULL. */
+static const char *write_state(const Writer *w, const StateDict *s)
+{
+    int64_t version = STORE_VERSION;
+    if (!write_attribute_as(w, STORE_MARK, H5T_STD_I64LE, H5T_NATIVE_INT64, &version))
+        return STORE_MARK;
+    for (size_t i = 0; i < s->attribute_count; i++)
+        if (!write_attribute(w, &s->attributes[i]))
+            return s->attributes[i].name;
+    for (size_t i = 0; i < s->count; i++)
+        if (!write_entry(w, &s->entries[i]))
+            return s->entries[i].name;
+    return NULL;
+}
+
+int store_save(const char *path, const StateDict *s, Error *e)
+{
+    char reason[HDF5_REASON_BYTES];
+    Image image = {0};
+    Writer w;
+    int rc = HONE_OK;
+    hdf5_watch(reason);
+    const char *failed = writer_open(&w, &image) ? write_state(&w, s) : "the first block";
+    bool closed = writer_close(&w);
+    hdf5_watch(NULL);
+    size_t bytes = image_bytes(&image);
+    if (failed)
+        rc = error_set(e, HONE_ERR_IO, "cannot put '%s' into '%s': %s", failed, path, reason);
+    else if (!closed || bytes == 0)
+        rc = error_set(e, HONE_ERR_IO, "cannot put together '%s': %s", path, reason);
+    else
+        rc = atomic_write(path, image.data, bytes, e);
+    free(image.data);
+    return rc;
+}
