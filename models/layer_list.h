@@ -1,0 +1,39 @@
+/* The entries of `arch: layers`, a network written down layer by layer:
+ *
+ *     layers:
+ *       - {op: conv2d, name: stem, filters: 16, kernel: 3, stride: 2, bias: false}
+ *       - {op: batchnorm}
+ *       - {op: relu, name: a}
+ *       - {op: conv2d, filters: 16, kernel: 3}
+ *       - {op: add, with: a}
+ *       - {op: mean}
+ *       - {op: dense, units: 10}
+ *
+ * An entry reads the one before it, the first the image, unless `input` names an earlier entry or
+ * "image". Entries without a name are called after their op and counted: conv2d1, conv2d2, ... Every
+ * output but the last must be read by a later entry; the last gives the logits.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_MODELS_LAYER_LIST_H
+#define HONE_MODELS_LAYER_LIST_H
+
+#include "core/option.h"
+
+/* Not all are set: an op's own options are, the others are zero. */
+typedef struct LayerEntry {
+    int op;
+    const char *name;  /* NULL: made up */
+    const char *input; /* NULL: the entry before */
+    int64_t filters;   /* conv2d */
+    OptionInts kernel; /* conv2d, depthwise: one number, or height and width; as stride, dilation */
+    OptionInts stride;
+    OptionInts dilation;
+    int padding;       /* index of same, valid, explicit */
+    OptionInts pads;   /* explicit: top, left, bottom, right */
+    bool bias;         /* conv2d, depthwise, dense */
+    int64_t units;     /* dense */
+    const char *with;  /* add: the other term, an earlier entry */
+} LayerEntry;
+
+extern const OptionTable layer_entry_options;
+
+#endif
