@@ -4,7 +4,7 @@
  *     augment_move(&draw, 32, 32, 3, drawn, pixels);
  *
  * The outcome is a pure function of (seed, epoch, index). Padding has the value 128, which is zero
- * after normalization. Pad-and-crop after Lee et al., "Deeply-Supervised Nets", AISTATS 2015, sec. 4.
+ * after normalization. Pad-and-crop after Lee et al., "Deeply-Supervised Nets", AISTATS 2015.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_DATASETS_AUGMENT_H
 #define HONE_DATASETS_AUGMENT_H

@@ -1,4 +1,4 @@
-/* What a kind of data set provides; seen by datasets/ and its tests. See dataset.h for the contract.
+/* What a kind of data set provides; for datasets/ and its tests. The contract is in dataset.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_DATASETS_KIND_H
 #define HONE_DATASETS_KIND_H

@@ -5,10 +5,10 @@
  *       lent          prepared            being prepared       free
  *     | taken - 1 | taken .. .. .. .. .. .. .. .. .. claimed | .. depth slots in all |
  *
- * A worker claims the next number under the lock, and with it its epoch, step and the indices of its
- * samples, then fills the slot without the lock. The consumer waits until batch `taken` is ready. One
- * slot more than is prepared ahead keeps the lent batch untouched. The order of an epoch is drawn
- * when its first batch is claimed, or by the first claim after a start in its middle.
+ * A worker claims the next number under the lock, and with it its epoch, step and the indices of
+ * its samples, then fills the slot without the lock. The consumer waits until batch `taken` is
+ * ready. One slot more than is prepared ahead keeps the lent batch untouched. The order of an epoch
+ * is drawn when its first batch is claimed, or by the first claim after a start in its middle.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "datasets/loader.h"
 

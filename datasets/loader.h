@@ -3,7 +3,7 @@
  *     LoaderOptions how = {.split = DATASET_TRAIN, .training = true, .batch = 64, .epochs = 12,
  *                          .seed = 1, .augment = &config.augment};
  *     if (loader_new(&loader, dataset, &how, e) != HONE_OK) goto out;
- *     if (loader_start(loader, epoch, step, e) != HONE_OK) goto out;   // (0, 0), or where to resume
+ *     if (loader_start(loader, epoch, step, e) != HONE_OK) goto out;  // (0, 0): from the start
  *     for (;;) {
  *         const Batch *b;
  *         if (loader_next(loader, &b, e) != HONE_OK) goto out;
@@ -13,8 +13,8 @@
  *
  * Training: the order of an epoch is a permutation drawn from (seed, epoch), samples are augmented,
  * the last partial batch is dropped, so every batch is full. Evaluation: natural order, nothing
- * augmented, the last batch may be smaller. What a batch holds is a pure function of (options, epoch,
- * step): never of timing, of the number of threads or of where the loader was started.
+ * augmented, the last batch may be smaller. What a batch holds is a pure function of (options,
+ * epoch, step): never of timing, of the number of threads or of where the loader was started.
  *
  * A ring of batches is allocated once. Threads fill free slots and sleep on a condition variable
  * when all are full; the consumer takes them in order. SPDX-License-Identifier: Apache-2.0 */

@@ -7,8 +7,8 @@
  *     outline_cover(&ring, &pose, &mask);                 // mask.cover: 0..COVER_FULL per pixel
  *
  * An outline is drawn in its own plane, where its size is about +-OUTLINE_UNIT, x to the right and
- * y down; a Pose maps it to image units of 1 / PIXEL_UNIT pixel. Curves are polygons of 32 sides per
- * turn. SPDX-License-Identifier: Apache-2.0 */
+ * y down; a Pose maps it to image units of 1 / PIXEL_UNIT pixel. Curves are polygons of 32 sides
+ * per turn. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_DATASETS_OUTLINE_H
 #define HONE_DATASETS_OUTLINE_H
 

@@ -33,7 +33,8 @@ static int random_open(void **state, const DatasetOptions *options, const char *
     (void)root; /* reads no files */
     if (options->shape.count != 3)
         return error_set(e, HONE_ERR_CONFIG,
-                         "dataset 'random': shape has %d numbers, it takes [height, width, channels]",
+                         "dataset 'random': shape has %d numbers, it takes [height, width, "
+                         "channels]",
                          options->shape.count);
     info->height = (int)options->shape.v[0];
     info->width = (int)options->shape.v[1];

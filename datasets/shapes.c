@@ -16,20 +16,20 @@
 
 /* What decides how hard the set is. Lengths in PIXEL_UNIT, fractions in 1/1024. */
 enum {
-    EXTENT_MIN = 1800, EXTENT_MAX = 3200, /* half the object's size: 7.0..12.5 pixels */
+    EXTENT_MIN = 1900, EXTENT_MAX = 3400, /* half the object's size: 7.4..13.3 pixels */
     OFF_CENTRE = 700,                     /* of its centre from the image's, each way */
-    TILT = TURN / 8,                      /* rotation, each way: 45 degrees */
+    TILT = TURN * 3 / 32,                 /* rotation, each way: 34 degrees */
     STRETCH = 180,                        /* of one axis against the other, each way */
-    SHEAR = 200,                          /* each way */
+    SHEAR = 180,                          /* each way */
     GROUND_MIN = 64, GROUND_MAX = 192,    /* the ground's channels at the centre */
-    CONTRAST_MIN = 24, CONTRAST_MAX = 100, /* object against ground, in every channel */
+    CONTRAST_MIN = 28, CONTRAST_MAX = 110, /* object against ground, in every channel */
     CLUTTER_CONTRAST = 70,                /* patch or bar against ground, at most */
     SHADE = 24,                           /* change of a colour per pixel, in 1/16, each way */
-    CLUTTER_MIN = 1, CLUTTER_MAX = 4,     /* patches behind the object */
-    OCCLUDED = 550,                       /* share of images with a bar over the object */
-    BAR_MIN = 120, BAR_MAX = 260,         /* its half width, as a fraction of the object's size */
-    TEXTURE = 18,                         /* amplitude of the ground's lattice noise */
-    NOISE_MIN = 4, NOISE_MAX = 36         /* pixel noise: standard deviation times 2.5 */
+    CLUTTER_MIN = 1, CLUTTER_MAX = 3,     /* patches behind the object */
+    OCCLUDED = 600,                       /* share of images with a bar over the object */
+    BAR_MIN = 140, BAR_MAX = 340,         /* its half width, as a fraction of the object's size */
+    TEXTURE = 14,                         /* amplitude of the ground's lattice noise */
+    NOISE_MIN = 4, NOISE_MAX = 28         /* pixel noise: standard deviation times 2.5 */
 };
 
 enum {
@@ -56,7 +56,7 @@ typedef struct Paint {
     int right[CHANNELS], down[CHANNELS]; /* change per pixel */
 } Paint;
 
-/* ---- the outlines, in the plane of outline.h -------------------------------------------------- */
+/* ---- the outlines, in the plane of outline.h ------------------------------------------------- */
 
 static void polygon(Outline *o, const int16_t (*points)[2], int count)
 {
@@ -110,7 +110,7 @@ static void draw_outlines(Outline outlines[CLASSES])
     outline_arc(o, 0, -420, 270, -48, -4);
 }
 
-/* ---- random parts ----------------------------------------------------------------------------- */
+/* ---- random parts ---------------------------------------------------------------------------- */
 
 /* Uniform in low..high, both included. */
 static int between(Rng *rng, int low, int high)
@@ -257,7 +257,7 @@ static void finish(Rng *rng, const int *canvas, uint8_t *pixels)
     }
 }
 
-/* ---- the kind --------------------------------------------------------------------------------- */
+/* ---- the kind -------------------------------------------------------------------------------- */
 
 static int shapes_sample(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
                          uint8_t *pixels, int32_t *label, Error *e)

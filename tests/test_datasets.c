@@ -1,9 +1,7 @@
-/* Tests of datasets/: the kinds, outlines, augmentation and the loader. With HONE_DATA set they read
- * the real CIFAR-10 as well. SPDX-License-Identifier: Apache-2.0 */
-#include "core/rng.h"
+/* Tests of the data sets: the kinds, outlines and augmentation. With HONE_DATA set they read the
+ * real CIFAR-10 as well. SPDX-License-Identifier: Apache-2.0 */
 #include "datasets/augment.h"
 #include "datasets/kind.h"
-#include "datasets/loader.h"
 #include "datasets/outline.h"
 #include "tests/suites.h"
 
@@ -11,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
@@ -36,67 +32,7 @@ static uint32_t crc32_of(uint32_t crc, const uint8_t *bytes, size_t count)
     return ~crc;
 }
 
-static void pause_ms(long ms)
-{
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&t, NULL);
-}
-
-/* ---- a kind for tests: 2x3x1 pixels that tell index and epoch, some late, some failing --------- */
-
-enum { PROBE_TRAIN = 23, PROBE_TEST = 11 };
-
-typedef struct Probe {
-    int64_t fails_at; /* index, -1: none */
-    bool slow;
-} Probe;
-
-static Probe probe_wanted; /* what the next open gets: set and used by one thread of one process */
-
-static int probe_open(void **state, const DatasetOptions *options, const char *root,
-                      DatasetInfo *info, Error *e)
-{
-    (void)root;
-    Probe *p = malloc(sizeof *p);
-    if (p == NULL)
-        return error_memory(e, "a probe", sizeof *p);
-    *p = probe_wanted;
-    *state = p;
-    info->height = 2;
-    info->width = 3;
-    info->channels = 1;
-    info->classes = 256;
-    info->count[DATASET_TRAIN] = options->train > 0 ? options->train : PROBE_TRAIN;
-    info->count[DATASET_TEST] = options->test > 0 ? options->test : PROBE_TEST;
-    return HONE_OK;
-}
-
-static int probe_sample(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
-                        uint8_t *pixels, int32_t *label, Error *e)
-{
-    const Probe *p = state;
-    if (p->slow && index % 4 == 1)
-        pause_ms(index % 3);
-    if (index == p->fails_at)
-        return error_set(e, HONE_ERR_IO, "probe: sample %d is gone", (int)index);
-    for (int i = 0; i < 6; i++)
-        pixels[i] = (uint8_t)(index * 6 + i);
-    pixels[5] = (uint8_t)epoch;
-    pixels[4] = (uint8_t)split;
-    *label = (int32_t)index;
-    return HONE_OK;
-}
-
-static const DatasetKind probe_kind = {
-    .variant = {.choice = "probe"}, .open = probe_open, .sample = probe_sample, .close = free};
-
-static Dataset *open_probe(bool slow, int64_t fails_at)
-{
-    probe_wanted = (Probe){.slow = slow, .fails_at = fails_at};
-    return open_kind(&probe_kind, (DatasetOptions){0});
-}
-
-/* ---- options and kinds ------------------------------------------------------------------------- */
+/* ---- options and kinds ----------------------------------------------------------------------- */
 
 START_TEST(option_tables_are_sound)
 {
@@ -133,7 +69,9 @@ START_TEST(class_names)
 {
     char buffer[24];
     Dataset *named = open_kind(&dataset_shapes, (DatasetOptions){.train = 1, .test = 1});
-    Dataset *bare = open_probe(false, -1);
+    Dataset *bare = open_kind(&dataset_random, (DatasetOptions){.shape = {3, {1, 1, 1}},
+                                                                .classes = 8, .train = 1,
+                                                                .test = 1});
     ck_assert_str_eq(dataset_class_name(named, 7, buffer, sizeof buffer), "star");
     ck_assert_str_eq(dataset_class_name(bare, 7, buffer, sizeof buffer), "class 7");
     dataset_close(named);
@@ -173,7 +111,7 @@ START_TEST(random_holds_its_images)
 }
 END_TEST
 
-/* ---- outlines and shapes ----------------------------------------------------------------------- */
+/* ---- outlines and shapes --------------------------------------------------------------------- */
 
 static const Pose pixel_pose = {.xx = 4 * PIXEL_UNIT, .yy = 4 * PIXEL_UNIT,
                                 .x0 = 16 * PIXEL_UNIT, .y0 = 16 * PIXEL_UNIT};
@@ -326,7 +264,7 @@ START_TEST(shapes_depend_on_what_they_should)
 }
 END_TEST
 
-/* ---- augmentation ------------------------------------------------------------------------------ */
+/* ---- augmentation ---------------------------------------------------------------------------- */
 
 START_TEST(augment_moves_and_mirrors)
 {
@@ -375,286 +313,7 @@ START_TEST(augment_draws_evenly_and_repeatably)
 }
 END_TEST
 
-/* ---- the loader -------------------------------------------------------------------------------- */
-
-static Loader *make_loader(const Dataset *d, LoaderOptions options)
-{
-    Error e = {0};
-    Loader *l = NULL;
-    OK(loader_new(&l, d, &options, &e));
-    return l;
-}
-
-/* A batch boiled down, to compare runs. */
-static uint32_t batch_crc(const Batch *b, size_t sample_bytes)
-{
-    size_t values = (size_t)b->count * sample_bytes;
-    for (size_t i = 0; i < values; i++)
-        ck_assert(b->x[i] == ((Real)b->pixels[i] - 128) / 128);
-    uint32_t crc = crc32_of(0, b->pixels, values);
-    return crc32_of(crc, (const uint8_t *)b->labels, (size_t)b->count * sizeof *b->labels);
-}
-
-/* The crc of every batch from (epoch, step) to the end; returns how many there were. */
-static int run_through(Loader *l, size_t sample_bytes, int64_t epoch, int64_t step, uint32_t *crcs)
-{
-    Error e = {0};
-    const Batch *b = NULL;
-    int count = 0;
-    OK(loader_start(l, epoch, step, &e));
-    for (;;) {
-        OK(loader_next(l, &b, &e));
-        if (b == NULL)
-            return count;
-        int64_t at = epoch * loader_steps(l) + step + count;
-        ck_assert_int_eq(b->epoch, at / loader_steps(l));
-        ck_assert_int_eq(b->step, at % loader_steps(l));
-        ck_assert(b->last == (b->step == loader_steps(l) - 1));
-        crcs[count++] = batch_crc(b, sample_bytes);
-    }
-}
-
-START_TEST(training_shuffles_and_drops_the_rest)
-{
-    Error e = {0};
-    Dataset *d = open_probe(false, -1);
-    Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .seed = 4});
-    ck_assert_int_eq(loader_steps(l), 4); /* 23 / 5 */
-    OK(loader_start(l, 0, 0, &e));
-    int32_t orders[3][20];
-    for (int i = 0; i < 12; i++) {
-        const Batch *b = NULL;
-        OK(loader_next(l, &b, &e));
-        ck_assert_int_eq(b->count, 5);
-        memcpy(&orders[i / 4][i % 4 * 5], b->labels, 5 * sizeof(int32_t));
-        for (int k = 0; k < 5; k++)
-            ck_assert_uint_eq(b->pixels[k * 6], (uint8_t)(b->labels[k] * 6));
-    }
-    for (int epoch = 0; epoch < 3; epoch++) {
-        uint32_t seen = 0, order[PROBE_TRAIN];
-        for (int i = 0; i < 20; i++) {
-            ck_assert(orders[epoch][i] >= 0 && orders[epoch][i] < PROBE_TRAIN);
-            ck_assert_uint_eq(seen >> orders[epoch][i] & 1, 0);
-            seen |= 1u << orders[epoch][i];
-        }
-        Rng rng = rng_at(4, RNG_SHUFFLE, (uint64_t)epoch, 0);
-        rng_permutation(&rng, order, PROBE_TRAIN);
-        for (int i = 0; i < 20; i++)
-            ck_assert_int_eq(orders[epoch][i], (int)order[i]);
-    }
-    ck_assert_mem_ne(orders[0], orders[1], sizeof orders[0]);
-    loader_free(l);
-    dataset_close(d);
-}
-END_TEST
-
-START_TEST(evaluation_is_in_order_and_complete)
-{
-    Error e = {0};
-    Dataset *d = open_probe(false, -1);
-    AugmentOptions augment = {.flip = true, .crop = 2}; /* not for evaluation */
-    Loader *l = make_loader(d, (LoaderOptions){.split = DATASET_TEST, .batch = 4,
-                                               .augment = &augment});
-    ck_assert_int_eq(loader_steps(l), 3);
-    for (int round = 0; round < 2; round++) {
-        OK(loader_start(l, 0, 0, &e));
-        const Batch *b = NULL;
-        for (int step = 0; step < 3; step++) {
-            OK(loader_next(l, &b, &e));
-            ck_assert_int_eq(b->count, step < 2 ? 4 : 3);
-            ck_assert(b->last == (step == 2));
-            for (int k = 0; k < b->count; k++) {
-                ck_assert_int_eq(b->labels[k], step * 4 + k);
-                ck_assert_uint_eq(b->pixels[k * 6 + 1], (uint8_t)(b->labels[k] * 6 + 1));
-                ck_assert_uint_eq(b->pixels[k * 6 + 4], DATASET_TEST);
-            }
-        }
-        for (int i = 0; i < 2; i++) {
-            OK(loader_next(l, &b, &e));
-            ck_assert_ptr_null(b);
-        }
-    }
-    loader_free(l);
-    dataset_close(d);
-}
-END_TEST
-
-START_TEST(limit_cuts_the_split)
-{
-    Dataset *d = open_probe(false, -1);
-    uint32_t crcs[8];
-    Loader *l = make_loader(d, (LoaderOptions){.batch = 4, .limit = 6});
-    ck_assert_int_eq(loader_steps(l), 2);
-    ck_assert_int_eq(run_through(l, 6, 0, 0, crcs), 2);
-    loader_free(l);
-    l = make_loader(d, (LoaderOptions){.batch = 4, .limit = 1000});
-    ck_assert_int_eq(loader_steps(l), 6);
-    loader_free(l);
-    dataset_close(d);
-}
-END_TEST
-
-START_TEST(timing_and_threads_change_nothing)
-{
-    enum { EPOCHS = 5, BATCHES = EPOCHS * 7 };
-    AugmentOptions augment = {.flip = true, .crop = 1};
-    uint32_t first[BATCHES], crcs[BATCHES];
-    const struct {
-        int threads, ahead;
-        bool slow;
-    } cases[] = {{1, 1, false}, {1, 3, true}, {4, 1, true}, {3, 7, true}, {4, 40, true},
-                 {4, 4, false}};
-    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        Dataset *d = open_probe(cases[k].slow, -1);
-        Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 3, .epochs = EPOCHS,
-                                                   .seed = 9, .augment = &augment,
-                                                   .threads = cases[k].threads,
-                                                   .ahead = cases[k].ahead});
-        ck_assert_int_eq(run_through(l, 6, 0, 0, k == 0 ? first : crcs), BATCHES);
-        if (k > 0)
-            ck_assert_mem_eq(first, crcs, sizeof first);
-        loader_free(l);
-        dataset_close(d);
-    }
-}
-END_TEST
-
-START_TEST(resumed_equals_continuous)
-{
-    enum { EPOCHS = 3, STEPS = 4, BATCHES = EPOCHS * STEPS };
-    Dataset *d = open_kind(&dataset_shapes, (DatasetOptions){.train = 35, .test = 1, .fresh = true});
-    AugmentOptions augment = {.flip = true, .crop = 2};
-    LoaderOptions how = {.training = true, .batch = 8, .epochs = EPOCHS, .seed = 5,
-                         .augment = &augment, .threads = 2};
-    Loader *l = make_loader(d, how), *again = make_loader(d, how);
-    uint32_t all[BATCHES], part[BATCHES];
-    ck_assert_int_eq(run_through(l, 3072, 0, 0, all), BATCHES);
-    for (int from = BATCHES - 1; from >= 0; from--) {
-        ck_assert_int_eq(run_through(again, 3072, from / STEPS, from % STEPS, part),
-                         BATCHES - from);
-        ck_assert_mem_eq(all + from, part, (size_t)(BATCHES - from) * sizeof *part);
-    }
-    Error e = {0};
-    const Batch *b = NULL;
-    OK(loader_start(l, 1, STEPS, &e)); /* the end of an epoch is the start of the next */
-    OK(loader_next(l, &b, &e));
-    ck_assert(b->epoch == 2 && b->step == 0);
-    ck_assert_uint_eq(batch_crc(b, 3072), all[2 * STEPS]);
-    OK(loader_start(l, EPOCHS, 0, &e));
-    OK(loader_next(l, &b, &e));
-    ck_assert_ptr_null(b);
-    loader_free(l);
-    loader_free(again);
-    dataset_close(d);
-}
-END_TEST
-
-START_TEST(lent_batch_stays_untouched)
-{
-    Error e = {0};
-    Dataset *d = open_probe(false, -1);
-    Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .ahead = 1,
-                                               .threads = 3});
-    OK(loader_start(l, 0, 0, &e));
-    const Real *seen[2] = {NULL, NULL};
-    for (int i = 0; i < 12; i++) {
-        const Batch *b = NULL;
-        OK(loader_next(l, &b, &e));
-        uint32_t before = batch_crc(b, 6);
-        pause_ms(2); /* time to prepare far more than one batch */
-        ck_assert_uint_eq(before, batch_crc(b, 6));
-        if (i < 2)
-            seen[i] = b->x;
-        ck_assert(b->x == seen[i % 2]); /* two buffers, in turn: nothing new is allocated */
-    }
-    loader_free(l);
-    dataset_close(d);
-}
-END_TEST
-
-START_TEST(full_loader_sleeps)
-{
-    Error e = {0};
-    Dataset *d = open_probe(false, -1);
-    Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .threads = 2});
-    OK(loader_start(l, 0, 0, &e));
-    pause_ms(20);
-    struct timespec before, after;
-    ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before), 0);
-    pause_ms(100);
-    ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
-    int64_t ns = (after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec;
-    ck_assert_int_lt(ns, 20000000);
-    loader_free(l);
-    dataset_close(d);
-}
-END_TEST
-
-START_TEST(errors_surface_in_their_turn)
-{
-    Error e = {0};
-    Dataset *d = open_probe(true, 9); /* in the third batch of four */
-    Loader *l = make_loader(d, (LoaderOptions){.batch = 4, .threads = 3});
-    const Batch *b = NULL;
-    for (int round = 0; round < 2; round++) {
-        e = (Error){0};
-        OK(loader_start(l, 0, 0, &e));
-        for (int step = 0; step < 2; step++) {
-            OK(loader_next(l, &b, &e));
-            ck_assert_int_eq(b->step, step);
-        }
-        for (int i = 0; i < 2; i++) {
-            e = (Error){0};
-            ck_assert_int_eq(loader_next(l, &b, &e), HONE_ERR_IO);
-            ck_assert_str_eq(e.text, "probe: sample 9 is gone");
-            ck_assert_ptr_null(b);
-        }
-    }
-    e = (Error){0};
-    OK(loader_start(l, 0, 3, &e)); /* behind the bad one */
-    OK(loader_next(l, &b, &e));
-    ck_assert_int_eq(b->labels[0], 12);
-    loader_free(l);
-    dataset_close(d);
-}
-END_TEST
-
-START_TEST(loader_refuses)
-{
-    Error e = {0};
-    Dataset *d = open_probe(false, -1);
-    Loader *l = NULL;
-    LoaderOptions how = {.training = true, .batch = 24};
-    ck_assert_int_eq(loader_new(&l, d, &how, &e), HONE_ERR_CONFIG);
-    ck_assert_str_eq(e.text, "dataset 'probe': 23 training images do not fill one batch of 24");
-    ck_assert_ptr_null(l);
-    e = (Error){0};
-    how.batch = 5;
-    OK(loader_new(&l, d, &how, &e));
-    ck_assert_int_eq(loader_start(l, 2, 5, &e), HONE_ERR_CONFIG);
-    ck_assert_str_eq(e.text, "dataset 'probe': cannot start at epoch 2, step 5: an epoch has 4 "
-                             "steps");
-    loader_free(l); /* never started */
-    loader_free(NULL);
-    dataset_close(d);
-}
-END_TEST
-
-START_TEST(freeing_while_busy)
-{
-    Error e = {0};
-    for (int i = 0; i < 20; i++) {
-        Dataset *d = open_probe(true, -1);
-        Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .threads = 3});
-        OK(loader_start(l, 0, 0, &e));
-        OK(loader_start(l, 1, 2, &e));
-        loader_free(l);
-        dataset_close(d);
-    }
-}
-END_TEST
-
-/* ---- CIFAR-10 ---------------------------------------------------------------------------------- */
+/* ---- CIFAR-10 -------------------------------------------------------------------------------- */
 
 enum { CIFAR_RECORD = 3073 };
 
@@ -742,7 +401,8 @@ START_TEST(cifar_limits)
     for (int i = 0; i < 6; i++)
         if (i < 2 || i == 5) /* files behind the limit are not needed */
             write_records(&f, i, 3, 0, -1);
-    Dataset *d = open_kind(&dataset_cifar10, (DatasetOptions){.path = f.path, .train = 4, .test = 2});
+    Dataset *d =
+        open_kind(&dataset_cifar10, (DatasetOptions){.path = f.path, .train = 4, .test = 2});
     ck_assert_int_eq(dataset_info(d)->count[DATASET_TRAIN], 4);
     ck_assert_int_eq(dataset_info(d)->count[DATASET_TEST], 2);
     dataset_close(d);
@@ -863,19 +523,6 @@ Suite *suite_datasets(void)
     tcase_add_test(augment, augment_moves_and_mirrors);
     tcase_add_test(augment, augment_draws_evenly_and_repeatably);
     suite_add_tcase(s, augment);
-    TCase *loader = tcase_create("loader");
-    tcase_set_timeout(loader, 30);
-    tcase_add_test(loader, training_shuffles_and_drops_the_rest);
-    tcase_add_test(loader, evaluation_is_in_order_and_complete);
-    tcase_add_test(loader, limit_cuts_the_split);
-    tcase_add_test(loader, timing_and_threads_change_nothing);
-    tcase_add_test(loader, resumed_equals_continuous);
-    tcase_add_test(loader, lent_batch_stays_untouched);
-    tcase_add_test(loader, full_loader_sleeps);
-    tcase_add_test(loader, errors_surface_in_their_turn);
-    tcase_add_test(loader, loader_refuses);
-    tcase_add_test(loader, freeing_while_busy);
-    suite_add_tcase(s, loader);
     TCase *cifar = tcase_create("cifar10");
     tcase_set_timeout(cifar, 60);
     tcase_add_test(cifar, cifar_reads_records);
