@@ -9,7 +9,7 @@
  *
  * A sample is a pure function of (options, split, epoch, index): it does not depend on what was
  * asked before, so any thread may ask for any sample at any time. Pixels are bytes in HWC order;
- * the float input of a model is (p - 128) / 128 and its int8 code p - 128. Augmentation is augment.h,
+ * the float input of a model is (p - 128) / 128, its int8 code p - 128. Augmentation is augment.h,
  * batches and prefetching are loader.h.
  *
  * A new kind of data set is one file with a DatasetKind and one line in datasets/kinds.def.

@@ -126,7 +126,7 @@ static void cross_edge(Crossings *c, int x0, int y0, int x1, int y1)
     }
 }
 
-/* Adds the overlap of [from, to) with each pixel of a row: COVER_FULL / SUBLINES for a whole one. */
+/* Adds the overlap of [from, to) with each pixel of a row, COVER_FULL / SUBLINES at most. */
 static void cover_span(uint16_t *row, int from, int to)
 {
     if (from < 0)

@@ -206,7 +206,7 @@ END_TEST
 START_TEST(shapes_are_these)
 {
     Error e = {0};
-    static const uint32_t expected[DATASET_SPLITS] = {0, 0};
+    static const uint32_t expected[DATASET_SPLITS] = {0x17602395, 0x9F8A08EE};
     Dataset *d = open_kind(&dataset_shapes, (DatasetOptions){.train = 100, .test = 100, .seed = 1});
     for (int split = 0; split < DATASET_SPLITS; split++) {
         uint32_t crc = 0;
