@@ -69,10 +69,32 @@ static bool row_is_bracketed(const Option *o)
     return length >= 2 && o->fallback[0] == '[' && o->fallback[length - 1] == ']';
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Numbers in a form that JSON takes too: digits around a point, a plus only in an exponent. */
+static bool numbers_are_portable(const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        char before = p > text ? p[-1] : '\0';
+        if (*p == '.' && !(is_digit(before) && is_digit(p[1])))
+            return false;
+        if (*p == '+' && before != 'e' && before != 'E')
+            return false;
+    }
+    return true;
+}
+
 static int check_fallback(const Rules *r, const Option *o)
 {
     if (!o->fallback || o->type == OPTION_TYPE_SECTION)
         return HONE_OK;
+    bool real = o->type == OPTION_TYPE_REAL || o->type == OPTION_TYPE_REALS;
+    bool whole = o->type == OPTION_TYPE_INT || o->type == OPTION_TYPE_INTS;
+    if ((real || whole) && !numbers_are_portable(o->fallback))
+        return broken(r, o->name, "the fallback is no number as JSON writes it");
     if (option_is_row(o) && !row_is_bracketed(o))
         return broken(r, o->name, "the fallback of a list is not in brackets");
     Arena arena = {0};

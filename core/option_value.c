@@ -37,8 +37,8 @@ static int refuse_type(OptionWord word, const char *wanted, Error *e)
                      word.text, wanted);
 }
 
-/* As "0 is outside 1..100 epochs". */
-static int refuse_range(const Option *option, const char *text, Error *e)
+/* As "0 is outside 1..100 epochs". overflow: the value is beyond what the field's type holds. */
+static int refuse_range(const Option *option, const char *text, bool overflow, Error *e)
 {
     /* A row's range starts with its count: state that of one element. */
     Option one = *option;
@@ -46,8 +46,11 @@ static int refuse_range(const Option *option, const char *text, Error *e)
         one.type = option->type == OPTION_TYPE_INTS ? OPTION_TYPE_INT : OPTION_TYPE_REAL;
     char range[128];
     option_range_text(NULL, &one, range, sizeof range);
-    return error_set(e, HONE_ERR_CONFIG, "%.80s is outside %s%s%s", text, range,
-                     *option->unit ? " " : "", option->unit);
+    bool one_sided = *range == '<' || *range == '>';
+    if (overflow && (one_sided || strcmp(range, "any") == 0))
+        return error_set(e, HONE_ERR_CONFIG, "%.80s does not fit 64 bits", text);
+    return error_set(e, HONE_ERR_CONFIG, "%.80s is %s %s%s%s", text, one_sided ? "not" : "outside",
+                     range, *option->unit ? " " : "", option->unit);
 }
 
 static const char *digits(const char *p)
@@ -100,7 +103,7 @@ static int read_int(const Option *option, OptionWord word, int64_t *value, Error
     errno = 0;
     intmax_t v = strtoimax(word.text, NULL, 10);
     if (errno == ERANGE || v < option->whole.min || v > option->whole.max)
-        return refuse_range(option, word.text, e);
+        return refuse_range(option, word.text, errno == ERANGE, e);
     *value = v;
     return HONE_OK;
 }
@@ -115,7 +118,7 @@ static int read_real(const Option *option, OptionWord word, double *value, Error
     bool low = option->open & OPTION_OPEN_MIN ? v > option->real.min : v >= option->real.min;
     bool high = option->open & OPTION_OPEN_MAX ? v < option->real.max : v <= option->real.max;
     if (!isfinite(v) || !low || !high)
-        return refuse_range(option, word.text, e);
+        return refuse_range(option, word.text, !isfinite(v), e);
     *value = v;
     return HONE_OK;
 }

@@ -32,8 +32,8 @@ typedef struct Binding {
 } Binding;
 
 /* Fills b (empty before: zeros or released) from the file at path and count overrides
- * "a.b.c=VALUE", applied in order. A failure leaves b released. HONE_ERR_IO: unreadable file; HONE_ERR_CONFIG: the
- * sentence says which place; HONE_ERR_MEMORY. */
+ * "a.b.c=VALUE", applied in order. A failure leaves b released. HONE_ERR_IO: unreadable file;
+ * HONE_ERR_CONFIG: the sentence says which place; HONE_ERR_MEMORY. */
 HONE_CHECKED int bind_file(Binding *b, const OptionTable *table, const char *path,
                            const char *const *sets, size_t count, Error *e);
 /* As bind_file, from text that messages call source (copied). */
