@@ -1,0 +1,98 @@
+/* What the SIMD levels share: cutting a convolution into tiles, laying out tile and weights.
+ * Internal to runtime/; a level (kernels_avx2.c, ...) brings the inner loops as a TileLevel.
+ *
+ * Convolution. For a block of output rows, the input rows below it are copied once into a tile with
+ * a padded border, converted to what the multiplier instruction wants ("stored" elements):
+ *
+ *     tile row:  [ pad_left | input columns | right pad ] x in_c     border = the zero point
+ *
+ * In such a tile a window row of a kernel without horizontal dilation is one contiguous *run* of
+ * kernel_w * in_c elements, so there is no im2col: a window is kernel_h runs (with dilation:
+ * kernel_h * kernel_w runs of in_c), at offsets that are the same for every pixel. The inner loop
+ * multiplies `rows` pixels by a panel of up to 2 vectors of channels along these runs, `group`
+ * elements at a time. Groups that reach past a run meet zero weights. A 1x1 kernel of stride 1 makes
+ * every pixel a row of its own, so images of any shape are cut well.
+ *
+ * Depthwise. One block of 16 channels at a time; the tile is [row][phase][column][16], column x of
+ * the padded row being stored at phase x mod stride_w, column x / stride_w: the pixels of an output
+ * row that meet one tap then lie side by side, for every stride and dilation. Taps are taken `group`
+ * at a time, the last ones filled up with zero weights.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_RUNTIME_KERNELS_TILE_H
+#define HONE_RUNTIME_KERNELS_TILE_H
+
+#include "kernels.h"
+
+enum {
+    TILE_DW_CHANNELS = 16, /* channels of a depthwise block */
+    TILE_ROWS = 8,         /* most pixels of one inner loop */
+    TILE_VECTORS = 2       /* vectors of channels of a full panel */
+};
+
+/* One call of the inner loop of a convolution: acc[r * ld + c] = bias[c] + sum over the runs of
+ * tile[pixel_offsets[r] + run_offsets[run] + ...] * weights. Offsets in bytes. */
+typedef struct TileGemm {
+    const uint8_t *tile;
+    const int32_t *run_offsets;
+    int runs;
+    int groups;             /* of elements, per run */
+    const uint8_t *weights; /* [run][group][channel of the panel][element of the group] */
+    const uint8_t *bias;    /* int32 [channel of the panel], any alignment */
+    int ld;
+} TileGemm;
+
+/* One output row of a depthwise block: n pixels, acc[pixel * 16 + c]. May write acc up to n rounded
+ * up to a multiple of dw_step, and reads the tile as if it did. */
+typedef struct TileDepthwise {
+    const uint8_t *tile;        /* the row's first column */
+    const int32_t *tap_offsets; /* [groups][group], bytes */
+    int groups;
+    const uint8_t *weights; /* [tap group][16 channels][element of the group] */
+    const uint8_t *bias;    /* int32 [16], any alignment */
+} TileDepthwise;
+
+typedef struct TileLevel {
+    int element;   /* bytes of a stored activation: 1 is uint8 x + 128, 2 is int16 x - x_zero_point */
+    int group;     /* elements per multiply-accumulate and lane */
+    int lanes;     /* int32 lanes of a vector */
+    int dw_group;  /* taps per multiply-accumulate */
+    int dw_step;   /* pixels per inner step of depthwise */
+    /* Converts n elements of x to stored form. */
+    void (*store)(uint8_t *tile, const int8_t *x, size_t n, int32_t x_zero_point);
+    /* rows is 1, 2, 4 or 8; vectors 1 or 2. */
+    void (*gemm)(const TileGemm *t, int rows, int vectors, const int32_t *pixel_offsets,
+                 int32_t *acc);
+    /* n pixels of up to 16 channels, x_stride bytes apart, to n cells of 16 stored elements; the
+     * channels from `channels` on get any value. */
+    void (*dw_store)(uint8_t *tile, const int8_t *x, ptrdiff_t x_stride, int n, int channels,
+                     int32_t x_zero_point);
+    void (*dw_row)(const TileDepthwise *t, int n, int32_t *acc);
+} TileLevel;
+
+/* True when every rescaled accumulator fits int32, so that kernels need only the low half of the
+ * 64-bit result: with k >= 24, |acc * m >> k| <= 2^31 * 2^24 / 2^24, and m = 0 gives 0. */
+static inline int hone_rt_s24_fits_int32(const uint32_t *words, int cols) {
+    uint32_t misfits = 0;
+    for (int c = 0; c < cols; c++)
+        misfits |= (uint32_t)(hone_rt_s24_shift(words[c]) < 24) & (uint32_t)(words[c] << 8 != 0);
+    return misfits == 0;
+}
+
+size_t hone_rt_tile_conv_pack_bytes(const TileLevel *level, const HoneRtConv *g);
+size_t hone_rt_tile_conv_scratch_bytes(const TileLevel *level, const HoneRtConv *g);
+void hone_rt_tile_conv_pack(const TileLevel *level, const HoneRtConv *g, const int8_t *w,
+                            const int32_t *bias, int32_t x_zero_point, void *packed);
+void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t *x,
+                       const void *packed, int row_begin, int row_end, void *scratch,
+                       HoneRtEpilogue epilogue, void *context);
+
+/* As above for depthwise. A multiplier above 1 goes to the reference kernels. */
+size_t hone_rt_tile_dw_pack_bytes(const TileLevel *level, const HoneRtConv *g);
+size_t hone_rt_tile_dw_scratch_bytes(const TileLevel *level, const HoneRtConv *g);
+void hone_rt_tile_dw_pack(const TileLevel *level, const HoneRtConv *g, const int8_t *w,
+                          const int32_t *bias, int32_t x_zero_point, void *packed);
+void hone_rt_tile_dw(const TileLevel *level, const HoneRtConv *g, const int8_t *x,
+                     const void *packed, int row_begin, int row_end, void *scratch,
+                     HoneRtEpilogue epilogue, void *context);
+
+#endif

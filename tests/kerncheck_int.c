@@ -1,0 +1,422 @@
+/* Integer kernels: every CPU level against the reference, bit for bit, on random shapes.
+ *
+ * Every buffer lies at a random alignment between poisoned margins that must survive the call; in
+ * half of the cases all values are extremes, so that a saturating instruction cannot hide. The
+ * reference itself is held against the big-integer oracle in test_fixed.c.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/rng.h"
+#include "runtime/kernels.h"
+#include "tests/suites.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MARGIN = 128, POISON = 0xa5, SEED = 20261120, CASES = 200 };
+
+static const char *const levels[] = {"ref", "avx2", "avx512"};
+enum { LEVELS = sizeof levels / sizeof levels[0] };
+
+/* ---- guarded buffers ------------------------------------------------------------------------ */
+
+typedef struct Guarded {
+    unsigned char *block, *data;
+    size_t bytes;
+} Guarded;
+
+/* `bytes` bytes at an address that is `align` bytes past a multiple of 64, all poisoned. */
+static Guarded guarded_new(size_t bytes, size_t align)
+{
+    Guarded b = {.bytes = bytes};
+    b.block = malloc(bytes + 2 * MARGIN + 64);
+    ck_assert_ptr_nonnull(b.block);
+    memset(b.block, POISON, bytes + 2 * MARGIN + 64);
+    b.data = b.block + MARGIN;
+    b.data += (64 - (size_t)((uintptr_t)b.data % 64)) % 64;
+    b.data += align % 64;
+    if (b.data + bytes + MARGIN > b.block + bytes + 2 * MARGIN + 64)
+        b.data -= 64;
+    return b;
+}
+
+static bool poisoned(const unsigned char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != POISON)
+            return false;
+    return true;
+}
+
+/* Checks the margins, what: for the message. */
+static void guarded_check(const Guarded *b, const char *what)
+{
+    const size_t before = (size_t)(b->data - b->block);
+    const size_t after = b->bytes + 2 * MARGIN + 64 - before - b->bytes;
+    ck_assert_msg(poisoned(b->block, before), "%s: wrote before its buffer", what);
+    ck_assert_msg(poisoned(b->data + b->bytes, after), "%s: wrote behind its buffer", what);
+}
+
+static void guarded_free(Guarded *b, const char *what)
+{
+    guarded_check(b, what);
+    free(b->block);
+}
+
+static size_t random_align(Rng *rng, size_t element)
+{
+    return rng_below(rng, 3) == 0 ? 0 : rng_below(rng, 64) / element * element;
+}
+
+/* Random codes in [lo, 127]; extremes only, when asked. */
+static void fill_codes(Rng *rng, Guarded *b, int lo, bool extremes)
+{
+    for (size_t i = 0; i < b->bytes; i++) {
+        const int wide = lo + (int)rng_below(rng, (uint32_t)(128 - lo));
+        const int v = extremes ? (rng_below(rng, 2) ? lo : 127) : wide;
+        b->data[i] = (unsigned char)v;
+    }
+}
+
+/* ---- convolutions --------------------------------------------------------------------------- */
+
+static int between(Rng *rng, int lo, int hi)
+{
+    return lo + (int)rng_below(rng, (uint32_t)(hi - lo + 1));
+}
+
+static int random_channels(Rng *rng)
+{
+    static const int usual[] = {1, 3, 8, 16, 24, 32, 48, 64, 96};
+    return rng_below(rng, 2) ? usual[rng_below(rng, 9)] : between(rng, 1, 70);
+}
+
+/* One axis: kernel, stride, dilation, pad, input size; returns the output size, or 0: no window. */
+static int random_axis(Rng *rng, int most, int *in, int *kernel, int *stride, int *dilation,
+                       int *pad)
+{
+    *in = between(rng, 1, most);
+    *kernel = rng_below(rng, 3) == 0 ? 1 : between(rng, 1, 5);
+    *stride = between(rng, 1, 3);
+    *dilation = rng_below(rng, 3) == 0 ? between(rng, 2, 3) : 1;
+    const int span = (*kernel - 1) * *dilation + 1;
+    *pad = between(rng, 0, span - 1);
+    const int after = between(rng, 0, span - 1);
+    const int room = *in + *pad + after - span;
+    return room < 0 ? 0 : room / *stride + 1;
+}
+
+static HoneRtConv random_geometry(Rng *rng, bool depthwise)
+{
+    HoneRtConv g = {0};
+    do {
+        g.out_h = random_axis(rng, 14, &g.in_h, &g.kernel_h, &g.stride_h, &g.dilation_h, &g.pad_top);
+        g.out_w =
+            random_axis(rng, 20, &g.in_w, &g.kernel_w, &g.stride_w, &g.dilation_w, &g.pad_left);
+    } while (g.out_h == 0 || g.out_w == 0);
+    g.in_c = random_channels(rng);
+    g.out_c = depthwise ? g.in_c * (rng_below(rng, 6) == 0 ? between(rng, 2, 3) : 1)
+                        : random_channels(rng);
+    if (!depthwise && rng_below(rng, 3) == 0) { /* pointwise or dense, over a batch */
+        g.kernel_h = g.kernel_w = g.dilation_h = g.dilation_w = 1;
+        g.pad_top = g.pad_left = 0;
+        g.stride_h = g.stride_w = 1;
+        if (rng_below(rng, 2)) {
+            g.in_h = between(rng, 1, 700);
+            g.in_w = 1;
+        }
+        g.out_h = g.in_h;
+        g.out_w = g.in_w;
+    }
+    return g;
+}
+
+static const char *describe(const HoneRtConv *g)
+{
+    static char text[200];
+    snprintf(text, sizeof text,
+             "in %dx%dx%d out %dx%dx%d kernel %dx%d stride %dx%d dilation %dx%d pad %d,%d", g->in_h,
+             g->in_w, g->in_c, g->out_h, g->out_w, g->out_c, g->kernel_h, g->kernel_w, g->stride_h,
+             g->stride_w, g->dilation_h, g->dilation_w, g->pad_top, g->pad_left);
+    return text;
+}
+
+/* Collects the sums and how often each was delivered. */
+typedef struct Collected {
+    int32_t *acc;
+    int *times;
+    int pixels, channels;
+} Collected;
+
+static void collect(void *context, const int32_t *acc, int ld, int pixel, int rows, int channel,
+                    int cols)
+{
+    Collected *to = context;
+    if (pixel < 0 || rows < 1 || pixel + rows > to->pixels || channel < 0 || cols < 1 ||
+        channel + cols > to->channels || cols > ld)
+        ck_abort_msg("tile %d+%d x %d+%d of %d x %d", pixel, rows, channel, cols, to->pixels,
+                     to->channels);
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < cols; c++) {
+            const int at = (pixel + r) * to->channels + channel + c;
+            to->acc[at] = acc[(ptrdiff_t)r * ld + c];
+            to->times[at]++;
+        }
+}
+
+static Collected collected_new(const HoneRtConv *g)
+{
+    Collected c = {.pixels = g->out_h * g->out_w, .channels = g->out_c};
+    const size_t n = (size_t)c.pixels * (size_t)c.channels;
+    c.acc = calloc(n, sizeof *c.acc);
+    c.times = calloc(n, sizeof *c.times);
+    ck_assert(c.acc != NULL && c.times != NULL);
+    return c;
+}
+
+static void collected_free(Collected *c)
+{
+    free(c->acc);
+    free(c->times);
+}
+
+typedef struct ConvCase {
+    HoneRtConv g;
+    bool depthwise, has_bias;
+    int32_t x_zp;
+    int split; /* rows [0, split) and [split, out_h) are computed by two calls */
+    Guarded x, w, bias;
+} ConvCase;
+
+static ConvCase conv_case_new(Rng *rng, bool depthwise)
+{
+    ConvCase c = {.g = random_geometry(rng, depthwise), .depthwise = depthwise};
+    const HoneRtConv *g = &c.g;
+    const bool extremes = rng_below(rng, 2);
+    const size_t per_channel = (size_t)(g->kernel_h * g->kernel_w * (depthwise ? 1 : g->in_c));
+    c.x_zp = extremes ? (rng_below(rng, 2) ? -128 : 127) : between(rng, -128, 127);
+    c.has_bias = rng_below(rng, 4) != 0;
+    c.split = between(rng, 0, g->out_h);
+    c.x = guarded_new((size_t)(g->in_h * g->in_w * g->in_c), random_align(rng, 1));
+    c.w = guarded_new(per_channel * (size_t)g->out_c, random_align(rng, 1));
+    c.bias = guarded_new((size_t)g->out_c * sizeof(int32_t), random_align(rng, sizeof(int32_t)));
+    fill_codes(rng, &c.x, -128, extremes);
+    fill_codes(rng, &c.w, -127, extremes);
+    int32_t *bias = (int32_t *)(void *)c.bias.data;
+    const int64_t room = INT32_MAX - (int64_t)per_channel * 255 * 127;
+    for (int o = 0; o < g->out_c; o++)
+        bias[o] = (int32_t)((rng_below(rng, 2) ? room : -room) * rng_below(rng, 1001) / 1000);
+    return c;
+}
+
+static void conv_case_free(ConvCase *c)
+{
+    guarded_free(&c->x, "x");
+    guarded_free(&c->w, "w");
+    guarded_free(&c->bias, "bias");
+}
+
+static Collected conv_case_run(const ConvCase *c, const HoneRtKernels *k, Rng *rng)
+{
+    const HoneRtConv *g = &c->g;
+    const bool dw = c->depthwise;
+    Collected out = collected_new(g);
+    Guarded packed = guarded_new(dw ? k->depthwise_pack_bytes(g) : k->conv_pack_bytes(g),
+                                 random_align(rng, 1));
+    Guarded scratch = guarded_new(dw ? k->depthwise_scratch_bytes(g) : k->conv_scratch_bytes(g),
+                                  random_align(rng, 1));
+    const int32_t *bias = c->has_bias ? (const int32_t *)(const void *)c->bias.data : NULL;
+    (dw ? k->depthwise_pack : k->conv_pack)(g, (const int8_t *)c->w.data, bias, c->x_zp,
+                                            packed.data);
+    for (int part = 0; part < 2; part++)
+        (dw ? k->depthwise : k->conv)(g, (const int8_t *)c->x.data, packed.data,
+                                      part ? c->split : 0, part ? g->out_h : c->split,
+                                      scratch.data, collect, &out);
+    guarded_free(&packed, "packed");
+    guarded_free(&scratch, "scratch");
+    for (int i = 0; i < out.pixels * out.channels; i++)
+        if (out.times[i] != 1)
+            ck_abort_msg("%s: pixel %d channel %d delivered %d times: %s", k->name,
+                         i / out.channels, i % out.channels, out.times[i], describe(g));
+    return out;
+}
+
+static void check_convolutions(bool depthwise, const char *level)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(level);
+    if (k == NULL)
+        return;
+    for (int i = 0; i < CASES; i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, depthwise, (uint64_t)i);
+        ConvCase c = conv_case_new(&rng, depthwise);
+        Collected want = conv_case_run(&c, &hone_rt_kernels_ref, &rng);
+        Collected got = conv_case_run(&c, k, &rng);
+        for (int j = 0; j < want.pixels * want.channels; j++)
+            if (want.acc[j] != got.acc[j])
+                ck_abort_msg("case %d, %s: pixel %d channel %d is %d, ref %d: zp %d, %s", i, level,
+                             j / want.channels, j % want.channels, got.acc[j], want.acc[j],
+                             c.x_zp, describe(&c.g));
+        collected_free(&want);
+        collected_free(&got);
+        conv_case_free(&c);
+    }
+}
+
+START_TEST(conv_equals_ref) { check_convolutions(false, levels[_i]); }
+END_TEST
+
+START_TEST(depthwise_equals_ref) { check_convolutions(true, levels[_i]); }
+END_TEST
+
+/* ---- requantize, add, mean ------------------------------------------------------------------ */
+
+static uint32_t random_word(Rng *rng, bool fractions)
+{
+    if (rng_below(rng, 8) == 0)
+        return hone_rt_s24_pack(0, 1);
+    const int k = fractions ? between(rng, 24, 62) : between(rng, 1, 62);
+    const uint32_t m = rng_below(rng, 4) ? rng_below(rng, 1u << 23) | 1u << 23
+                                         : (rng_below(rng, 2) ? 0xffffffu : 0x800000u);
+    return hone_rt_s24_pack(m, k);
+}
+
+static int32_t random_acc(Rng *rng)
+{
+    switch (rng_below(rng, 8)) {
+    case 0: return INT32_MIN;
+    case 1: return INT32_MAX;
+    case 2: return between(rng, -3, 3);
+    default: return (int32_t)(rng_u32(rng) >> 1) >> rng_below(rng, 31) ^ -(int32_t)rng_below(rng, 2);
+    }
+}
+
+static void random_clamp(Rng *rng, int32_t *lo, int32_t *hi)
+{
+    *lo = rng_below(rng, 2) ? -128 : between(rng, -128, 127);
+    *hi = rng_below(rng, 2) ? 127 : between(rng, *lo, 127);
+}
+
+START_TEST(requantize_equals_ref)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    if (k == NULL)
+        return;
+    for (int i = 0; i < 4 * CASES; i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 2, (uint64_t)i);
+        const int rows = between(&rng, 1, 9), cols = between(&rng, 1, 50);
+        const int ld = cols + between(&rng, 0, 5), y_ld = cols + between(&rng, 0, 5);
+        const bool fractions = rng_below(&rng, 2);
+        Guarded acc = guarded_new((size_t)(rows * ld) * 4, random_align(&rng, 4));
+        Guarded words = guarded_new((size_t)cols * 4, random_align(&rng, 4));
+        Guarded want = guarded_new((size_t)(rows * y_ld), random_align(&rng, 1));
+        Guarded got = guarded_new((size_t)(rows * y_ld), random_align(&rng, 1));
+        int32_t *a = (int32_t *)(void *)acc.data, lo, hi;
+        uint32_t *w = (uint32_t *)(void *)words.data;
+        const int32_t y_zp = between(&rng, -128, 127);
+        random_clamp(&rng, &lo, &hi);
+        for (int j = 0; j < rows * ld; j++)
+            a[j] = random_acc(&rng);
+        for (int j = 0; j < cols; j++)
+            w[j] = random_word(&rng, fractions);
+        hone_rt_kernels_ref.requantize_s24(a, ld, rows, cols, w, y_zp, lo, hi, (int8_t *)want.data,
+                                           y_ld);
+        k->requantize_s24(a, ld, rows, cols, w, y_zp, lo, hi, (int8_t *)got.data, y_ld);
+        ck_assert_msg(memcmp(want.data, got.data, want.bytes) == 0, "case %d, %s: %dx%d", i,
+                      levels[_i], rows, cols);
+        guarded_free(&acc, "acc");
+        guarded_free(&words, "words");
+        guarded_free(&want, "want");
+        guarded_free(&got, "got");
+    }
+}
+END_TEST
+
+static HoneRtAdd random_add(Rng *rng)
+{
+    HoneRtAdd p = {.k = between(rng, 1, 30), .a_zp = between(rng, -128, 127)};
+    p.b_zp = between(rng, -128, 127);
+    p.y_zp = between(rng, -128, 127);
+    p.m1 = rng_below(rng, 4) ? (int32_t)rng_below(rng, 1u << 21) : (1 << 21) - 1;
+    p.m2 = rng_below(rng, 4) ? (int32_t)rng_below(rng, 1u << 21) : (1 << 21) - 1;
+    random_clamp(rng, &p.lo, &p.hi);
+    return p;
+}
+
+START_TEST(add_equals_ref)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    if (k == NULL)
+        return;
+    for (int i = 0; i < CASES; i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)i);
+        const HoneRtAdd p = random_add(&rng);
+        const size_t n = rng_below(&rng, 100);
+        Guarded a = guarded_new(n, random_align(&rng, 1)), b = guarded_new(n, random_align(&rng, 1));
+        Guarded want = guarded_new(n, 0), got = guarded_new(n, random_align(&rng, 1));
+        fill_codes(&rng, &a, -128, rng_below(&rng, 2));
+        fill_codes(&rng, &b, -128, rng_below(&rng, 2));
+        const int8_t *xa = (const int8_t *)a.data, *xb = (const int8_t *)b.data;
+        hone_rt_kernels_ref.add_s24(&p, xa, xb, n, (int8_t *)want.data);
+        k->add_s24(&p, xa, xb, n, (int8_t *)got.data);
+        ck_assert_msg(memcmp(want.data, got.data, n) == 0, "case %d, %s", i, levels[_i]);
+        k->add_s24(&p, xa, xb, n, (int8_t *)b.data); /* in place */
+        ck_assert_msg(memcmp(want.data, b.data, n) == 0, "case %d, %s, in place", i, levels[_i]);
+        guarded_free(&a, "a");
+        guarded_free(&b, "b");
+        guarded_free(&want, "want");
+        guarded_free(&got, "got");
+    }
+}
+END_TEST
+
+START_TEST(mean_equals_ref)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    if (k == NULL)
+        return;
+    for (int i = 0; i < CASES; i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 4, (uint64_t)i);
+        const int pixels = between(&rng, 1, 70), channels = random_channels(&rng);
+        Guarded x = guarded_new((size_t)(pixels * channels), random_align(&rng, 1));
+        Guarded want = guarded_new((size_t)channels * 4, 0);
+        Guarded got = guarded_new((size_t)channels * 4, random_align(&rng, 4));
+        fill_codes(&rng, &x, -128, rng_below(&rng, 2));
+        hone_rt_kernels_ref.mean_sum((const int8_t *)x.data, pixels, channels,
+                                     (int32_t *)(void *)want.data);
+        k->mean_sum((const int8_t *)x.data, pixels, channels, (int32_t *)(void *)got.data);
+        ck_assert_msg(memcmp(want.data, got.data, want.bytes) == 0, "case %d, %s", i, levels[_i]);
+        guarded_free(&x, "x");
+        guarded_free(&want, "want");
+        guarded_free(&got, "got");
+    }
+}
+END_TEST
+
+START_TEST(levels_by_name)
+{
+    ck_assert_ptr_nonnull(hone_rt_kernels_for_host(NULL));
+    ck_assert_ptr_eq(hone_rt_kernels_for_host("ref"), &hone_rt_kernels_ref);
+    ck_assert_ptr_null(hone_rt_kernels_for_host("avx3"));
+    ck_assert_ptr_null(hone_rt_kernels_for_host(""));
+    for (int i = 0; i < LEVELS; i++) {
+        const HoneRtKernels *k = hone_rt_kernels_for_host(levels[i]);
+        ck_assert(k == NULL || strcmp(k->name, levels[i]) == 0);
+    }
+}
+END_TEST
+
+Suite *suite_kerncheck_int(void)
+{
+    Suite *s = suite_create("kerncheck_int");
+    TCase *t = tcase_create("levels");
+    tcase_add_loop_test(t, conv_equals_ref, 0, LEVELS);
+    tcase_add_loop_test(t, depthwise_equals_ref, 0, LEVELS);
+    tcase_add_loop_test(t, requantize_equals_ref, 0, LEVELS);
+    tcase_add_loop_test(t, add_equals_ref, 0, LEVELS);
+    tcase_add_loop_test(t, mean_equals_ref, 0, LEVELS);
+    tcase_add_test(t, levels_by_name);
+    tcase_set_timeout(t, 60);
+    suite_add_tcase(s, t);
+    return s;
+}
