@@ -10,8 +10,8 @@
  *       - {op: dense, units: 10}
  *
  * An entry reads the one before it, the first the image, unless `input` names an earlier entry or
- * "image". Entries without a name are called after their op and counted: conv2d1, conv2d2, ... Every
- * output but the last must be read by a later entry; the last gives the logits.
+ * "image". Entries without a name are called after their op and counted: conv2d1, conv2d2, ...
+ * Every output but the last must be read by a later entry; the last gives the logits.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_MODELS_LAYER_LIST_H
 #define HONE_MODELS_LAYER_LIST_H

@@ -8,8 +8,8 @@
  *
  * Works on the flat block of trained parameters, gaps included (a gap's value and gradient are zero
  * and stay so). Weight decay touches parameters of role PARAM_WEIGHT only: never a bias, gamma or
- * beta. The learning rate of a step is the caller's: see schedule.h. The block is cut into pieces of
- * a fixed size, so results are the same bits at any number of threads.
+ * beta. The learning rate of a step is the caller's: see schedule.h. The block is cut into pieces
+ * of a fixed size, so results are the same bits at any number of threads.
  *
  * A new update rule is one file with an OptimizerRule (rule.h) and one line in optimizers.def.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -38,14 +38,16 @@ extern const OptionTable optimizer_options;
 typedef struct Optimizer Optimizer;
 
 /* Makes an optimizer for the trained parameters of graph, which must be complete; its states start
- * at zero. options and graph are read here and not kept. Errors: HONE_ERR_CONFIG, HONE_ERR_MEMORY. */
+ * at zero. options and graph are read here and not kept. Errors: HONE_ERR_CONFIG,
+ * HONE_ERR_MEMORY. */
 HONE_CHECKED int optimizer_new(Optimizer **o, const OptimizerOptions *options, const Graph *graph,
                                Error *e);
 void optimizer_free(Optimizer *o);
 
 /* Applies one step with learning rate lr >= 0 to params->value from params->grad.
- * mask [trained_count] or NULL: where it is 0, weight, gradient and states become 0, whatever they
- * were. params must be of the graph given to optimizer_new. pool may be NULL. No allocation. */
+ * mask [trained_count] of 0 and 1, or NULL: where it is 0, weight, gradient and states become 0,
+ * whatever they were. params must be of the graph given to optimizer_new. pool may be NULL. No
+ * allocation. */
 void optimizer_step(Optimizer *o, Params *params, const uint8_t *mask, double lr, Threads *pool);
 
 /* The arrays that a checkpoint keeps, each [trained_count] in the layout of Params.value; i is in

@@ -1,7 +1,7 @@
 /* The learning rate of each step: a pure function of options and step number, so that a resumed run
  * needs no state.
  *
- *     double lr = schedule_lr(&config.schedule, config.optimizer.lr, step, steps_per_epoch, epochs);
+ *     double lr = schedule_lr(&config.schedule, config.optimizer.lr, step, per_epoch, epochs);
  *
  * With W warm-up steps and T steps in all, the factor on lr at step t (0-based) is
  *     (t + 1) / W                                                   t < W, both kinds

@@ -7,7 +7,7 @@
  *         ...forward, backward...
  *         optimizer_step(o, &params, pruner_masks(p), lr, pool);
  *     }
- *     pruner_update(p, &params, total_steps);              // a schedule may end after the last step
+ *     pruner_update(p, &params, total_steps);              // a schedule may end with the run
  *
  * A step number is a boundary: how many optimizer steps are done. With t0 and t1 the boundaries of
  * begin_epoch and end_epoch, masks change at t0, t0 + every, t0 + 2 every, ... below t1, and at t1
@@ -45,10 +45,10 @@ extern const OptionTable prune_options;
 
 typedef struct Pruner Pruner;
 
-/* Makes a pruner that keeps everything so far. options and graph are read here; the graph, complete,
- * must outlive the pruner (names of layers). Errors: HONE_ERR_CONFIG for a pattern that matches no
- * layer with weights, for exclusions that leave nothing, for a schedule that starts after the run;
- * HONE_ERR_MEMORY. A schedule that ends after the run is cut off: see pruner_target. */
+/* Makes a pruner that keeps everything so far. options and graph (complete) are read here and not
+ * kept. Errors: HONE_ERR_CONFIG for a pattern that matches no layer with weights, for exclusions
+ * that leave nothing, for a schedule none of whose steps falls in 0..total_steps; HONE_ERR_MEMORY.
+ * A schedule that ends after the run is cut off: the run ends at pruner_target(p, total_steps). */
 HONE_CHECKED int pruner_new(Pruner **p, const PruneOptions *options, const Graph *graph,
                             int64_t steps_per_epoch, int64_t total_steps, Error *e);
 void pruner_free(Pruner *p);
@@ -58,7 +58,7 @@ void pruner_free(Pruner *p);
  * params must be of the graph given to pruner_new. No allocation. */
 bool pruner_update(Pruner *p, Params *params, int64_t step);
 
-/* One byte per trained Real in the layout of Params.value, [graph->trained_count]: 1 kept, 0 pruned.
+/* One byte per trained Real in the layout of Params.value, [trained_count]: 1 kept, 0 pruned.
  * The pruner owns it. It is the pruner's whole state: a checkpoint saves this array, loads into it
  * and calls pruner_check. */
 uint8_t *pruner_masks(Pruner *p);
