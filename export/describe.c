@@ -1,0 +1,123 @@
+/* What is in an artifact: see describe.h. SPDX-License-Identifier: Apache-2.0 */
+#include "export/describe.h"
+
+#include "runtime/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *kind_text(int kind)
+{
+    static const char *const names[] = {
+        [HONE_RT_OP_CONV] = "conv", [HONE_RT_OP_DEPTHWISE] = "depthwise",
+        [HONE_RT_OP_DENSE] = "dense", [HONE_RT_OP_ADD] = "add", [HONE_RT_OP_MEAN] = "mean",
+    };
+    return names[kind];
+}
+
+static DescribedTensor describe_tensor(const HoneRtProgram *p, uint32_t id)
+{
+    const HoneRtTensor *t = &p->tensors[id];
+    DescribedTensor d = {.name = hone_rt_string(p, t->name),
+                         .h = (int)t->h,
+                         .w = (int)t->w,
+                         .c = (int)t->c,
+                         .zero_point = t->zero_point};
+    memcpy(&d.scale, &t->scale_bits, sizeof d.scale);
+    return d;
+}
+
+/* Weights that each output code sums over; 0 for the kinds without weights. */
+static int64_t taps_of(const HoneRtOp *op, const HoneRtTensor *x)
+{
+    switch (op->kind) {
+    case HONE_RT_OP_CONV:
+        return (int64_t)op->kernel_h * op->kernel_w * x->c;
+    case HONE_RT_OP_DEPTHWISE:
+        return (int64_t)op->kernel_h * op->kernel_w;
+    case HONE_RT_OP_DENSE:
+        return hone_rt_elements(x);
+    default:
+        return 0;
+    }
+}
+
+static void count_weights(const HoneRtProgram *p, const HoneRtOp *op, DescribedLayer *d)
+{
+    const HoneRtTensor *y = &p->tensors[op->output];
+    int64_t taps = taps_of(op, &p->tensors[op->inputs[0]]);
+    int64_t words = d->inputs == 2 ? 0 : 1; /* multipliers: of MEAN one, of ADD none */
+    if (taps > 0) {
+        const int8_t *w = (const int8_t *)p->constants + op->weights;
+        int64_t biases = op->bias == HONE_RT_NONE ? 0 : y->c;
+        words = y->c;
+        d->weights = taps * y->c;
+        d->params = d->weights + biases;
+        d->macs = taps * hone_rt_elements(y);
+        d->bytes = d->weights + biases * (int64_t)sizeof(int32_t);
+        for (int64_t i = 0; i < d->weights; i++)
+            d->zero_weights += w[i] == 0;
+    }
+    d->bytes += words * (int64_t)sizeof(uint32_t);
+}
+
+static void describe_layer(const HoneRtProgram *p, const HoneRtOp *op, DescribedLayer *d)
+{
+    *d = (DescribedLayer){.name = hone_rt_string(p, op->name),
+                          .kind = kind_text(op->kind),
+                          .out = describe_tensor(p, op->output),
+                          .kernel_h = op->kernel_h,
+                          .kernel_w = op->kernel_w,
+                          .stride_h = op->stride_h,
+                          .stride_w = op->stride_w,
+                          .lo = op->lo,
+                          .hi = op->hi};
+    while (d->inputs < 2 && op->inputs[d->inputs] != HONE_RT_NONE) {
+        d->in[d->inputs] = describe_tensor(p, op->inputs[d->inputs]);
+        d->inputs++;
+    }
+    count_weights(p, op, d);
+}
+
+static void describe_totals(Description *d, const HoneRtProgram *p)
+{
+    d->input = describe_tensor(p, p->input);
+    d->output = describe_tensor(p, p->output);
+    d->requant = "s24"; /* the only profile that the runtime opens */
+    d->classes = (int)p->class_count;
+    d->constants_bytes = p->constants_bytes;
+    d->activation_bytes = p->activation_bytes;
+    for (int i = 0; i < d->layer_count; i++) {
+        d->macs += d->layers[i].macs;
+        d->params += d->layers[i].params;
+        d->weights += d->layers[i].weights;
+        d->zero_weights += d->layers[i].zero_weights;
+    }
+    d->sparsity = d->weights > 0 ? (double)d->zero_weights / (double)d->weights : 0;
+}
+
+int describe_artifact(Description *d, const void *bytes, size_t count, Error *e)
+{
+    HoneRtModel model;
+    *d = (Description){0};
+    HoneRtStatus status = hone_rt_open(&model, bytes, count, &hone_rt_kernels_ref);
+    if (status != HONE_RT_OK)
+        return error_set(e, HONE_ERR_DATA, "not a valid artifact: %s", hone_rt_status_text(status));
+    const HoneRtProgram *p = &model.program;
+    d->layers = calloc((size_t)p->op_count + 1, sizeof *d->layers);
+    if (!d->layers)
+        return error_memory(e, "a description", p->op_count * sizeof *d->layers);
+    d->layer_count = (int)p->op_count;
+    for (int i = 0; i < d->layer_count; i++)
+        describe_layer(p, &p->ops[i], &d->layers[i]);
+    describe_totals(d, p);
+    d->bytes = (int64_t)count;
+    d->ram_bytes = (int64_t)hone_rt_arena_bytes(&model);
+    return HONE_OK;
+}
+
+void describe_release(Description *d)
+{
+    free(d->layers);
+    *d = (Description){0};
+}

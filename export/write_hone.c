@@ -1,0 +1,116 @@
+/* Writing .hone: see write_hone.h. Sections follow the header in the order tensors, ops, constants,
+ * strings; each starts at a multiple of 16 and the gaps are zero.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "export/write_hone.h"
+
+#include "core/file.h"
+#include "runtime/runtime.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The structs of program.h are the file; that holds where numbers are little-endian. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the writer copies little-endian structs");
+_Static_assert(sizeof(HoneRtHeader) == 48 && sizeof(HoneRtSection) == 16 &&
+                   sizeof(HoneRtTensor) == 32 && sizeof(HoneRtOp) == 96,
+               "the structs have the sizes of the format");
+
+enum { SECTIONS = 4 };
+
+static size_t round_up(size_t n)
+{
+    return (n + HONE_RT_ALIGN - 1) / HONE_RT_ALIGN * HONE_RT_ALIGN;
+}
+
+/* CRC-32 of IEEE 802.3 (reflected polynomial edb88320), bit by bit: a file is written once. */
+static uint32_t crc32_of(const unsigned char *bytes, size_t count)
+{
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < count; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (0xedb88320u & (0u - (crc & 1u)));
+    }
+    return ~crc;
+}
+
+/* Has the runtime look at what was written, as it will when the file is opened. */
+static int check(const unsigned char *bytes, size_t count, Error *e)
+{
+    HoneRtModel model;
+    HoneRtStatus status = hone_rt_open(&model, bytes, count, &hone_rt_kernels_ref);
+    if (status == HONE_RT_OK)
+        return HONE_OK;
+    return error_set(e, HONE_ERR_DATA, "the runtime refuses the written artifact: %s",
+                     hone_rt_status_text(status));
+}
+
+static void describe_sections(const HoneRtProgram *p, HoneRtSection *table, const void **data)
+{
+    const struct {
+        uint32_t tag;
+        const void *data;
+        size_t bytes;
+    } parts[SECTIONS] = {
+        {HONE_RT_SECTION_TENSORS, p->tensors, p->tensor_count * sizeof *p->tensors},
+        {HONE_RT_SECTION_OPS, p->ops, p->op_count * sizeof *p->ops},
+        {HONE_RT_SECTION_CONSTANTS, p->constants, p->constants_bytes},
+        {HONE_RT_SECTION_STRINGS, p->strings, p->strings_bytes},
+    };
+    size_t at = round_up(sizeof(HoneRtHeader) + SECTIONS * sizeof(HoneRtSection));
+    for (int i = 0; i < SECTIONS; i++) {
+        table[i] = (HoneRtSection){parts[i].tag, HONE_RT_SECTION_REQUIRED, (uint32_t)at,
+                                   (uint32_t)parts[i].bytes};
+        data[i] = parts[i].data;
+        at = round_up(at + parts[i].bytes);
+    }
+}
+
+int write_hone_bytes(const HoneRtProgram *program, unsigned char **bytes, size_t *count, Error *e)
+{
+    HoneRtSection table[SECTIONS];
+    const void *data[SECTIONS];
+    *bytes = NULL;
+    *count = 0;
+    describe_sections(program, table, data);
+    size_t total = round_up((size_t)table[SECTIONS - 1].offset + table[SECTIONS - 1].bytes);
+    unsigned char *file = calloc(1, total);
+    if (!file)
+        return error_memory(e, "an artifact", total);
+    HoneRtHeader header = {.magic = HONE_RT_MAGIC,
+                           .version = HONE_RT_VERSION,
+                           .bytes = (uint32_t)total,
+                           .profile = program->profile,
+                           .input = program->input,
+                           .output = program->output,
+                           .activation_bytes = program->activation_bytes,
+                           .class_count = program->class_count,
+                           .section_count = SECTIONS};
+    memcpy(file, &header, sizeof header);
+    memcpy(file + sizeof header, table, sizeof table);
+    for (int i = 0; i < SECTIONS; i++)
+        if (table[i].bytes > 0)
+            memcpy(file + table[i].offset, data[i], table[i].bytes);
+    header.crc = crc32_of(file, total); /* the field itself is still zero */
+    memcpy(file, &header, sizeof header);
+    int status = check(file, total, e);
+    if (status != HONE_OK) {
+        free(file);
+        return status;
+    }
+    *bytes = file;
+    *count = total;
+    return HONE_OK;
+}
+
+int write_hone_file(const char *path, const HoneRtProgram *program, Error *e)
+{
+    unsigned char *bytes;
+    size_t count;
+    int status = write_hone_bytes(program, &bytes, &count, e);
+    if (status == HONE_OK)
+        status = file_write_atomic(path, bytes, count, e);
+    free(bytes);
+    return status;
+}
