@@ -73,7 +73,7 @@ static void append(char *text, size_t size, const char *more)
 
 static void append_whole(const Option *o, char *text, size_t size)
 {
-    char part[64] = "any";
+    char part[64] = "";
     if (o->whole.min > INT64_MIN && o->whole.max < INT64_MAX)
         snprintf(part, sizeof part, "%" PRId64 "..%" PRId64, o->whole.min, o->whole.max);
     else if (o->whole.min > INT64_MIN)
@@ -85,7 +85,7 @@ static void append_whole(const Option *o, char *text, size_t size)
 
 static void append_real(const Option *o, char *text, size_t size)
 {
-    char part[96] = "any", min[32], max[32];
+    char part[96] = "", min[32], max[32];
     bool above = o->open & OPTION_OPEN_MIN, below = o->open & OPTION_OPEN_MAX;
     text_from_real(o->real.min, min);
     text_from_real(o->real.max, max);
@@ -121,17 +121,19 @@ static void append_count(const Option *o, char *text, size_t size)
 const char *option_range_text(const OptionTable *table, const Option *option, char *text,
                               size_t size)
 {
-    text[0] = '\0';
-    if (option->type == OPTION_TYPE_LIST || option->type == OPTION_TYPE_INTS ||
-        option->type == OPTION_TYPE_REALS || option->type == OPTION_TYPE_TEXTS)
-        append_count(option, text, size);
-    if (option->type == OPTION_TYPE_INTS || option->type == OPTION_TYPE_REALS || option->choices)
-        append(text, size, *text ? " of " : "");
-    if (option->type == OPTION_TYPE_INT || option->type == OPTION_TYPE_INTS)
-        append_whole(option, text, size);
-    else if (option->type == OPTION_TYPE_REAL || option->type == OPTION_TYPE_REALS)
-        append_real(option, text, size);
+    bool whole = option->type == OPTION_TYPE_INT || option->type == OPTION_TYPE_INTS;
+    bool real = option->type == OPTION_TYPE_REAL || option->type == OPTION_TYPE_REALS;
+    char of[256] = "";
+    if (whole)
+        append_whole(option, of, sizeof of);
+    else if (real)
+        append_real(option, of, sizeof of);
     else if (option->type == OPTION_TYPE_SELECTOR || option->choices)
-        append_choices(table, option, text, size);
+        append_choices(table, option, of, sizeof of);
+    text[0] = '\0';
+    if (option->most > 0)
+        append_count(option, text, size);
+    append(text, size, *text && *of ? " of " : "");
+    append(text, size, of);
     return text;
 }

@@ -215,7 +215,8 @@ const Option *option_find(const OptionTable *table, int variant, const char *nam
 const char *option_choice(const OptionTable *table, const Option *option, size_t i);
 /* "whole number", "section", ...: constant, for messages and help. */
 const char *option_type_text(const Option *option);
-/* The allowed range or values: "1..100000", "(0, 1]", "sgd | adamw"; cut to size; returns text. */
+/* The allowed range or values: "1..100000", "(0, 1]", "sgd | adamw", "2..4 of >= 1", "" for any;
+ * cut to size; returns text. */
 const char *option_range_text(const OptionTable *table, const Option *option, char *text,
                               size_t size);
 /* Refuses a table that breaks the rules above (sizes, duplicate names, fallbacks that are not legal

@@ -29,21 +29,48 @@ static bool name_is_legal(const char *name)
            !(*name >= '0' && *name <= '9');
 }
 
+static bool is_whole(const Option *o)
+{
+    return o->type == OPTION_TYPE_INT || o->type == OPTION_TYPE_INTS;
+}
+
+static bool is_real(const Option *o)
+{
+    return o->type == OPTION_TYPE_REAL || o->type == OPTION_TYPE_REALS;
+}
+
 /* Bounds, counts and choices by type; NULL when they are sound. */
 static const char *bounds_fault(const Option *o)
 {
-    bool whole = o->type == OPTION_TYPE_INT || o->type == OPTION_TYPE_INTS;
-    bool real = o->type == OPTION_TYPE_REAL || o->type == OPTION_TYPE_REALS;
-    if (whole && o->whole.min > o->whole.max)
+    bool fixed = o->type == OPTION_TYPE_INTS || o->type == OPTION_TYPE_REALS;
+    if (is_whole(o) && o->whole.min > o->whole.max)
         return "its smallest value is above its largest";
-    if (real && !(o->real.min <= o->real.max))
+    if (is_real(o) && !(o->real.min <= o->real.max))
         return "its smallest value is above its largest";
     if (o->least > o->most)
         return "its least count is above its most";
-    if ((o->type == OPTION_TYPE_INTS || o->type == OPTION_TYPE_REALS) && o->most > OPTION_INTS_MAX)
+    if (fixed && o->most > OPTION_INTS_MAX)
         return "it allows more elements than OPTION_INTS_MAX";
     if (o->type == OPTION_TYPE_CHOICE && !(o->choices && o->choices[0]))
         return "a choice without choices";
+    return NULL;
+}
+
+static const char *list_fault(const Option *o)
+{
+    if (!o->table || o->table->size == 0)
+        return "a list without a table";
+    if (o->fallback && (strcmp(o->fallback, "[]") != 0 || o->least > 0))
+        return "the fallback of a list of sections is [] or none";
+    return NULL;
+}
+
+static const char *section_fault(const Option *o)
+{
+    if (!o->table || o->size != o->table->size)
+        return "its struct is not the one that its table describes";
+    if (o->optional && (o->present < o->offset || o->present >= o->offset + o->size))
+        return "'present' is not in the section's struct";
     return NULL;
 }
 
@@ -51,16 +78,9 @@ static const char *layout_fault(const OptionTable *table, const Option *o)
 {
     if (o->offset > table->size || o->size > table->size - o->offset)
         return "its field lies outside the table's struct";
-    if (o->type == OPTION_TYPE_SECTION && (!o->table || o->size != o->table->size))
-        return "its struct is not the one that its table describes";
-    if (o->type == OPTION_TYPE_LIST && (!o->table || o->table->size == 0))
-        return "a list without a table";
-    if (o->optional && (o->present < o->offset || o->present >= o->offset + o->size))
-        return "'present' is not in the section's struct";
-    if (o->type == OPTION_TYPE_LIST && o->fallback &&
-        (strcmp(o->fallback, "[]") != 0 || o->least > 0))
-        return "the fallback of a list of sections is [] or none";
-    return NULL;
+    if (o->type == OPTION_TYPE_SECTION)
+        return section_fault(o);
+    return o->type == OPTION_TYPE_LIST ? list_fault(o) : NULL;
 }
 
 static bool row_is_bracketed(const Option *o)
@@ -91,9 +111,7 @@ static int check_fallback(const Rules *r, const Option *o)
 {
     if (!o->fallback || o->type == OPTION_TYPE_SECTION)
         return HONE_OK;
-    bool real = o->type == OPTION_TYPE_REAL || o->type == OPTION_TYPE_REALS;
-    bool whole = o->type == OPTION_TYPE_INT || o->type == OPTION_TYPE_INTS;
-    if ((real || whole) && !numbers_are_portable(o->fallback))
+    if ((is_real(o) || is_whole(o)) && !numbers_are_portable(o->fallback))
         return broken(r, o->name, "the fallback is no number as JSON writes it");
     if (option_is_row(o) && !row_is_bracketed(o))
         return broken(r, o->name, "the fallback of a list is not in brackets");

@@ -42,12 +42,11 @@ static int refuse_range(const Option *option, const char *text, bool overflow, E
 {
     /* A row's range starts with its count: state that of one element. */
     Option one = *option;
-    if (option_is_row(option))
-        one.type = option->type == OPTION_TYPE_INTS ? OPTION_TYPE_INT : OPTION_TYPE_REAL;
+    one.least = one.most = 0;
     char range[128];
     option_range_text(NULL, &one, range, sizeof range);
     bool one_sided = *range == '<' || *range == '>';
-    if (overflow && (one_sided || strcmp(range, "any") == 0))
+    if (overflow && (one_sided || !*range))
         return error_set(e, HONE_ERR_CONFIG, "%.80s does not fit 64 bits", text);
     return error_set(e, HONE_ERR_CONFIG, "%.80s is %s %s%s%s", text, one_sided ? "not" : "outside",
                      range, *option->unit ? " " : "", option->unit);
@@ -169,6 +168,7 @@ static int set_texts(const OptionTable *table, const Option *option, size_t i, O
     if (option->choices) {
         Option one = *option;
         one.type = OPTION_TYPE_CHOICE;
+        one.least = one.most = 0;
         int rc = read_choice(table, &one, word, &index, e);
         if (rc != HONE_OK)
             return rc;

@@ -59,6 +59,16 @@ START_TEST(test_every_type)
     ck_assert(s->formats.count == 2 && s->tags.count == 8);
     ck_assert_str_eq(s->tags.v[1], "no");
     ck_assert_str_eq(s->tags.v[2], "a\"b\\\n\t\xe2\x80\xa8\xc3\xa9\a");
+    bind_release(&b);
+}
+END_TEST
+
+START_TEST(test_nested_types)
+{
+    Binding b;
+    Error e = {0};
+    ck_assert_msg(bind(&b, full, &e) == HONE_OK, "%s", e.text);
+    const Sample *s = b.options;
     ck_assert(s->train.epochs == 100000 && s->train.end == 3);
     ck_assert(s->train.optimizer.kind == SAMPLE_ADAMW && s->train.optimizer.momentum == 0);
     ck_assert(s->train.optimizer.lr == 4.0e-5 && !s->train.optimizer.nesterov);
@@ -183,6 +193,8 @@ static const Bad bad[] = {
     {"name: x\nratio: NaN\n", "a.yaml:2:8: ratio: 'NaN' is not a finite number"},
     {"name: x\nratio: 1e999\n", "a.yaml:2:8: ratio: 1e999 does not fit 64 bits"},
     {"name: x\nratio: 0x10\n", "a.yaml:2:8: ratio: '0x10' is not a number"},
+    {"name: x\nratio: \"a\\nb\\e[1m\"\n",
+     "a.yaml:2:8: ratio: the text 'a?b?[1m' is not a number"},
     {"name: x\nratio: 1e\n", "a.yaml:2:8: ratio: '1e' is not a number"},
     {"name: x\nratio: .\n", "a.yaml:2:8: ratio: '.' is not a number"},
     {"name: x\ntrain: {optimizer: {lr: 0}}\n",
@@ -437,6 +449,7 @@ Suite *suite_yaml(void)
     Suite *suite = suite_create("yaml");
     TCase *tc = tcase_create("bind");
     tcase_add_test(tc, test_every_type);
+    tcase_add_test(tc, test_nested_types);
     tcase_add_test(tc, test_fallbacks);
     tcase_add_test(tc, test_round_trip);
     tcase_add_loop_test(tc, test_bad_input, 0, (int)(sizeof bad / sizeof *bad));

@@ -213,25 +213,29 @@ static int bind_inner(const Section *s, const Option *o, const YamlNode *node)
     return bind_section(&section);
 }
 
-/* o from its child of the section, or from the fallback. */
-static int bind_option(const Section *s, const Option *o)
+/* o where the file leaves it out. */
+static int bind_absent(const Section *s, const Option *o)
 {
-    const YamlNode *node = s->node ? yaml_child(s->node, o->name, strlen(o->name)) : NULL;
-    bool nested = o->type == OPTION_TYPE_SECTION || o->type == OPTION_TYPE_LIST;
-    if (node && nested && yaml_is_null(node) && (o->optional || o->type == OPTION_TYPE_LIST))
-        node = NULL;
-    if (o->type == OPTION_TYPE_SECTION)
-        return bind_inner(s, o, node);
-    if (!node && !o->fallback) {
-        char path[PATH_BYTES];
-        write_path(s, o->name, path);
-        error_set(s->e, HONE_ERR_CONFIG, "missing required key '%s' (%s)", path, o->help);
-        return yaml_place_error(s->place, s->e);
-    }
-    if (!node) {
+    if (o->fallback) {
         int rc = option_set_fallback(s->table, o, s->options, s->arena, s->e);
         return rc == HONE_OK ? rc : refuse_at(s, s->place, o->name, rc);
     }
+    char path[PATH_BYTES];
+    write_path(s, o->name, path);
+    error_set(s->e, HONE_ERR_CONFIG, "missing required key '%s' (%s)", path, o->help);
+    return yaml_place_error(s->place, s->e);
+}
+
+/* o from its child of the section, if it has one. */
+static int bind_option(const Section *s, const Option *o)
+{
+    const YamlNode *node = s->node ? yaml_child(s->node, o->name, strlen(o->name)) : NULL;
+    if (node && yaml_is_null(node) && (o->optional || o->type == OPTION_TYPE_LIST))
+        node = NULL;
+    if (o->type == OPTION_TYPE_SECTION)
+        return bind_inner(s, o, node);
+    if (!node)
+        return bind_absent(s, o);
     if (o->type == OPTION_TYPE_LIST)
         return bind_list(s, o, node);
     return option_is_row(o) ? bind_row(s, o, node) : bind_scalar(s, o, node);
@@ -246,12 +250,9 @@ static int bind_options(const Section *s, const Option *list)
     return rc;
 }
 
-static int bind_section(Section *s)
+/* The selector, then the keys, then the options that it leaves. */
+static int bind_contents(Section *s)
 {
-    if (s->node && yaml_is_null(s->node))
-        s->node = NULL;
-    if (s->node && s->node->kind != YAML_MAPPING)
-        return refuse_kind(s, s->node, NULL, "a section of keys and values");
     const Option *selector = option_selector(s->table);
     int rc = selector ? bind_option(s, selector) : HONE_OK;
     if (rc == HONE_OK && selector)
@@ -262,12 +263,20 @@ static int bind_section(Section *s)
         rc = bind_options(s, s->table->options);
     if (rc == HONE_OK && selector)
         rc = bind_options(s, s->table->variants[s->variant]->options);
-    if (rc == HONE_OK && s->table->check) {
-        rc = s->table->check(s->options, s->e);
-        if (rc != HONE_OK)
-            rc = refuse_at(s, s->place, NULL, rc);
-    }
     return rc;
+}
+
+static int bind_section(Section *s)
+{
+    if (s->node && yaml_is_null(s->node))
+        s->node = NULL;
+    if (s->node && s->node->kind != YAML_MAPPING)
+        return refuse_kind(s, s->node, NULL, "a section of keys and values");
+    int rc = bind_contents(s);
+    if (rc != HONE_OK || !s->table->check)
+        return rc;
+    rc = s->table->check(s->options, s->e);
+    return rc == HONE_OK ? rc : refuse_at(s, s->place, NULL, rc);
 }
 
 /* ---- a whole configuration ---- */

@@ -110,8 +110,24 @@ static void add_default(const Option *o, Text *out)
     }
 }
 
+static void row(const OptionTable *table, const Option *o, Text *out)
+{
+    array_of(o, out);
+    text_add(out, "{");
+    if (o->type == OPTION_TYPE_INTS)
+        whole_number(o, out);
+    else if (o->type == OPTION_TYPE_REALS)
+        number(o, out);
+    else if (o->choices)
+        choices(table, o, out);
+    else
+        text_add(out, "\"type\": \"string\"");
+    text_add(out, "}");
+}
+
 static void constraints(const OptionTable *table, const Option *o, Text *out)
 {
+    bool nullable = o->fallback && strcmp(o->fallback, "null") == 0;
     switch (o->type) {
     case OPTION_TYPE_BOOL:
         text_add(out, "\"type\": \"boolean\"");
@@ -129,22 +145,10 @@ static void constraints(const OptionTable *table, const Option *o, Text *out)
     case OPTION_TYPE_INTS:
     case OPTION_TYPE_REALS:
     case OPTION_TYPE_TEXTS:
-        array_of(o, out);
-        text_add(out, "{");
-        if (o->type == OPTION_TYPE_INTS)
-            whole_number(o, out);
-        else if (o->type == OPTION_TYPE_REALS)
-            number(o, out);
-        else if (o->choices)
-            choices(table, o, out);
-        else
-            text_add(out, "\"type\": \"string\"");
-        text_add(out, "}");
+        row(table, o, out);
         break;
     default: /* TEXT */
-        text_add(out, o->fallback && strcmp(o->fallback, "null") == 0
-                          ? "\"type\": [\"string\", \"null\"]"
-                          : "\"type\": \"string\"");
+        text_printf(out, "\"type\": %s", nullable ? "[\"string\", \"null\"]" : "\"string\"");
     }
 }
 

@@ -24,9 +24,14 @@ static int read_node(Reader *r, const yaml_event_t *event, int depth, YamlNode *
 
 int yaml_place_error(const YamlPlace *place, Error *e)
 {
-    if (place->line == 0)
-        return error_prefix(e, "%.200s", place->source);
-    return error_prefix(e, "%.200s:%zu:%zu", place->source, place->line, place->column);
+    int rc = place->line == 0
+                 ? error_prefix(e, "%.200s", place->source)
+                 : error_prefix(e, "%.200s:%zu:%zu", place->source, place->line, place->column);
+    /* Values and file names may bring line breaks and terminal codes into the sentence. */
+    for (char *c = e ? e->text : NULL; c && *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    return rc;
 }
 
 static YamlPlace place_of(const Reader *r, yaml_mark_t mark)

@@ -65,7 +65,7 @@ YamlNode *yaml_element(const YamlNode *node, size_t i);
 /* Appends child. */
 void yaml_append(YamlNode *node, YamlNode *child);
 
-/* Puts "place: " in front of e's sentence; returns e's code. */
+/* Puts "place: " in front of e's sentence and ? for its control characters; returns e's code. */
 int yaml_place_error(const YamlPlace *place, Error *e);
 
 #endif
