@@ -16,20 +16,20 @@
 
 /* What decides how hard the set is. Lengths in PIXEL_UNIT, fractions in 1/1024. */
 enum {
-    EXTENT_MIN = 1900, EXTENT_MAX = 3400, /* half the object's size: 7.4..13.3 pixels */
-    OFF_CENTRE = 700,                     /* of its centre from the image's, each way */
-    TILT = TURN * 3 / 32,                 /* rotation, each way: 34 degrees */
-    STRETCH = 180,                        /* of one axis against the other, each way */
-    SHEAR = 180,                          /* each way */
-    GROUND_MIN = 64, GROUND_MAX = 192,    /* the ground's channels at the centre */
-    CONTRAST_MIN = 28, CONTRAST_MAX = 110, /* object against ground, in every channel */
-    CLUTTER_CONTRAST = 70,                /* patch or bar against ground, at most */
-    SHADE = 24,                           /* change of a colour per pixel, in 1/16, each way */
-    CLUTTER_MIN = 1, CLUTTER_MAX = 3,     /* patches behind the object */
-    OCCLUDED = 600,                       /* share of images with a bar over the object */
-    BAR_MIN = 140, BAR_MAX = 340,         /* its half width, as a fraction of the object's size */
-    TEXTURE = 14,                         /* amplitude of the ground's lattice noise */
-    NOISE_MIN = 4, NOISE_MAX = 28         /* pixel noise: standard deviation times 2.5 */
+    EXTENT_MIN = 2000, EXTENT_MAX = 3400,  /* half the object's size: 7.8..13.3 pixels */
+    OFF_CENTRE = 700,                      /* of its centre from the image's, each way */
+    TILT = TURN * 3 / 32,                  /* rotation, each way: 34 degrees */
+    STRETCH = 160,                         /* of one axis against the other, each way */
+    SHEAR = 160,                           /* each way */
+    GROUND_MIN = 64, GROUND_MAX = 192,     /* the ground's channels at the centre */
+    CONTRAST_MIN = 30, CONTRAST_MAX = 110, /* object against ground, in every channel */
+    CLUTTER_CONTRAST = 60,                 /* patch or bar against ground, at most */
+    SHADE = 24,                            /* change of a colour per pixel, in 1/16, each way */
+    CLUTTER_MIN = 1, CLUTTER_MAX = 3,      /* patches behind the object */
+    OCCLUDED = 500,                        /* share of images with a bar over the object */
+    BAR_MIN = 130, BAR_MAX = 310,          /* its half width, as a fraction of the object's size */
+    TEXTURE = 14,                          /* amplitude of the ground's lattice noise */
+    NOISE_MIN = 4, NOISE_MAX = 26          /* pixel noise: standard deviation times 2.5 */
 };
 
 enum {
@@ -118,12 +118,9 @@ static int between(Rng *rng, int low, int high)
     return low + (int)rng_below(rng, (uint32_t)(high - low + 1));
 }
 
-/* The map of an object of half extent size (PIXEL_UNIT) at (x, y), turned and bent. */
-static Pose random_pose(Rng *rng, int size, int x, int y, int angle)
+/* The map to (x, y) that stretches by wide and high (PIXEL_UNIT per OUTLINE_UNIT), leans, turns. */
+static Pose pose_at(int x, int y, int wide, int high, int lean, int angle)
 {
-    int stretch = between(rng, -STRETCH, STRETCH), shear = between(rng, -SHEAR, SHEAR);
-    int wide = size * (1024 + stretch) / 1024, high = size * (1024 - stretch) / 1024;
-    int lean = wide * shear / 1024;
     int c = turn_cos(angle), s = turn_sin(angle);
     return (Pose){.xx = wide * c / TRIG_UNIT,
                   .yx = wide * s / TRIG_UNIT,
@@ -131,6 +128,14 @@ static Pose random_pose(Rng *rng, int size, int x, int y, int angle)
                   .yy = (lean * s + high * c) / TRIG_UNIT,
                   .x0 = x,
                   .y0 = y};
+}
+
+/* The map of an object of half extent size (PIXEL_UNIT), stretched and sheared at random. */
+static Pose random_pose(Rng *rng, int size, int x, int y, int angle)
+{
+    int stretch = between(rng, -STRETCH, STRETCH), shear = between(rng, -SHEAR, SHEAR);
+    int wide = size * (1024 + stretch) / 1024, high = size * (1024 - stretch) / 1024;
+    return pose_at(x, y, wide, high, wide * shear / 1024, angle);
 }
 
 /* Paint that is lighter than the ground in every channel, or darker in every channel, by low..high:
@@ -231,13 +236,9 @@ static void put_bar(Rng *rng, int *canvas, const Paint *ground, const Pose *obje
     polygon(&o, bar, 4);
     int angle = between(rng, 0, TURN - 1), reach = size / 2;
     int wide = between(rng, size / 2, size), high = size * between(rng, BAR_MIN, BAR_MAX) / 1024;
-    int c = turn_cos(angle), s = turn_sin(angle);
-    Pose pose = {.xx = wide * c / TRIG_UNIT,
-                 .yx = wide * s / TRIG_UNIT,
-                 .xy = -high * s / TRIG_UNIT,
-                 .yy = high * c / TRIG_UNIT,
-                 .x0 = object->x0 + between(rng, -reach, reach),
-                 .y0 = object->y0 + between(rng, -reach, reach)};
+    int x = object->x0 + between(rng, -reach, reach);
+    int y = object->y0 + between(rng, -reach, reach);
+    Pose pose = pose_at(x, y, wide, high, 0, angle);
     Paint paint = random_paint(rng, ground, 0, CLUTTER_CONTRAST);
     outline_cover(&o, &pose, &mask);
     put(canvas, &mask, &paint);
