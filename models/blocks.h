@@ -1,0 +1,36 @@
+/* What architectures are made of: a weighted layer with batch-norm and activation behind it.
+ *
+ *     Conv2dOptions o = {.channels = 16, .kernel = {3, 3}};
+ *     x = block_conv(&b, "stem", x, &o, layer_relu);
+ *
+ * appends "stem", "stem.bn" and "stem.relu". As all builders: NULL in, NULL out.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_MODELS_BLOCKS_H
+#define HONE_MODELS_BLOCKS_H
+
+#include "core/graph.h"
+#include "layers/layers.h"
+
+/* Layer names longer than this are cut; architectures make them up, so they know. */
+#define BLOCK_NAME_BYTES 64
+
+/* Common to all layers of a model. */
+typedef struct Blocks {
+    Graph *g;
+    const BatchnormOptions *batchnorm;
+} Blocks;
+
+/* layer_relu or layer_relu6; NULL: none. */
+typedef Value *(*Activation)(Graph *g, const char *name, Value *x);
+
+/* Convolution, batch-norm, activation: "name", "name.bn", "name.relu". */
+Value *block_conv(const Blocks *b, const char *name, Value *x, const Conv2dOptions *o,
+                  Activation activation);
+Value *block_depthwise(const Blocks *b, const char *name, Value *x, const Conv2dOptions *o,
+                       Activation activation);
+/* Mean over the image, then dense with bias: "pool" and "classifier", the logits [1, classes]. */
+Value *block_classifier(const Blocks *b, Value *x, int classes);
+/* "prefix.suffix", or with number > 0 "prefix<number>.suffix", into buffer of BLOCK_NAME_BYTES. */
+const char *block_name(char *buffer, const char *prefix, int number, const char *suffix);
+
+#endif
