@@ -86,8 +86,8 @@ typedef struct OptionTable OptionTable;
 typedef struct Option {
     const char *name;
     OptionType type;
-    size_t offset; /* bytes into the table's struct */
-    size_t size;   /* bytes of the field: of a SECTION's struct */
+    size_t offset;    /* bytes into the table's struct */
+    size_t size;      /* bytes of the field: of a SECTION's struct */
     const char *unit; /* "epochs", "images"; "" where there is none */
     struct {
         int64_t min, max;
@@ -115,8 +115,8 @@ typedef struct OptionVariant {
 struct OptionTable {
     const char *name;
     const char *help;
-    size_t size;           /* of the struct that the table describes */
-    const Option *options; /* closed by OPTION_END; at most one SELECTOR */
+    size_t size;                          /* of the struct that the table describes */
+    const Option *options;                /* closed by OPTION_END; at most one SELECTOR */
     const OptionVariant *const *variants; /* NULL-terminated; NULL without a SELECTOR */
     /* Conditions between options, called when the struct is complete; may be NULL. Its sentence is
      * put behind the section's place, so it starts with the key: "end_epoch 3 is before ...". */
@@ -124,22 +124,29 @@ struct OptionTable {
 };
 
 /* offsetof(T, field), and a compile error unless the field has type C. */
-#define OPTION_AT(T, field, C) _Generic(((T *)0)->field, C: offsetof(T, field))
+#define OPTION_AT(T, field, C) _Generic(((T *)0)->field, C : offsetof(T, field))
 /* Enumerations are int or unsigned, at the compiler's choice. */
 #define OPTION_AT_ENUM(T, field)                                                                   \
-    _Generic(((T *)0)->field, int: offsetof(T, field), unsigned: offsetof(T, field))
+    _Generic(((T *)0)->field, int : offsetof(T, field), unsigned : offsetof(T, field))
 #define OPTION_SIZE(T, field) sizeof(((T *)0)->field)
 
-#define OPTION_END {.type = OPTION_TYPE_END}
+#define OPTION_END                                                                                 \
+    {                                                                                              \
+        .type = OPTION_TYPE_END                                                                    \
+    }
 
 #define OPTION_BOOL(name_, T, field, fallback_, help_)                                             \
-    {.name = (name_), .type = OPTION_TYPE_BOOL, .offset = OPTION_AT(T, field, bool),               \
-     .size = sizeof(bool), .unit = "", .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_BOOL, .offset = OPTION_AT(T, field, bool),            \
+        .size = sizeof(bool), .unit = "", .fallback = (fallback_), .help = (help_)                 \
+    }
 
 #define OPTION_INT(name_, T, field, unit_, min_, max_, fallback_, help_)                           \
-    {.name = (name_), .type = OPTION_TYPE_INT, .offset = OPTION_AT(T, field, int64_t),             \
-     .size = sizeof(int64_t), .unit = (unit_), .whole = {(min_), (max_)},                          \
-     .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_INT, .offset = OPTION_AT(T, field, int64_t),          \
+        .size = sizeof(int64_t), .unit = (unit_), .whole = {(min_), (max_)},                       \
+        .fallback = (fallback_), .help = (help_)                                                   \
+    }
 
 /* Bounds included. */
 #define OPTION_REAL(name_, T, field, unit_, min_, max_, fallback_, help_)                          \
@@ -147,64 +154,87 @@ struct OptionTable {
 
 /* open_: OPTION_OPEN_MIN, OPTION_OPEN_MAX or both: that bound is excluded. */
 #define OPTION_REAL_OPEN(name_, T, field, unit_, min_, max_, open_, fallback_, help_)              \
-    {.name = (name_), .type = OPTION_TYPE_REAL, .offset = OPTION_AT(T, field, double),             \
-     .size = sizeof(double), .unit = (unit_), .real = {(min_), (max_)}, .open = (open_),           \
-     .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_REAL, .offset = OPTION_AT(T, field, double),          \
+        .size = sizeof(double), .unit = (unit_), .real = {(min_), (max_)}, .open = (open_),        \
+        .fallback = (fallback_), .help = (help_)                                                   \
+    }
 
 #define OPTION_TEXT(name_, T, field, fallback_, help_)                                             \
-    {.name = (name_), .type = OPTION_TYPE_TEXT, .offset = OPTION_AT(T, field, const char *),       \
-     .size = sizeof(const char *), .unit = "", .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_TEXT, .offset = OPTION_AT(T, field, const char *),    \
+        .size = sizeof(const char *), .unit = "", .fallback = (fallback_), .help = (help_)         \
+    }
 
 /* choices_: `const char *const names[] = {"a", "b", NULL}`. */
 #define OPTION_CHOICE(name_, T, field, choices_, fallback_, help_)                                 \
-    {.name = (name_), .type = OPTION_TYPE_CHOICE, .offset = OPTION_AT_ENUM(T, field),              \
-     .size = sizeof(int), .unit = "", .choices = (choices_), .fallback = (fallback_),              \
-     .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_CHOICE, .offset = OPTION_AT_ENUM(T, field),           \
+        .size = sizeof(int), .unit = "", .choices = (choices_), .fallback = (fallback_),           \
+        .help = (help_)                                                                            \
+    }
 
 /* The values are the names of the table's variants. */
 #define OPTION_SELECTOR(name_, T, field, fallback_, help_)                                         \
-    {.name = (name_), .type = OPTION_TYPE_SELECTOR, .offset = OPTION_AT_ENUM(T, field),            \
-     .size = sizeof(int), .unit = "", .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_SELECTOR, .offset = OPTION_AT_ENUM(T, field),         \
+        .size = sizeof(int), .unit = "", .fallback = (fallback_), .help = (help_)                  \
+    }
 
 /* least_..most_ elements (most_ <= OPTION_INTS_MAX), each in min_..max_. */
 #define OPTION_INTS(name_, T, field, unit_, least_, most_, min_, max_, fallback_, help_)           \
-    {.name = (name_), .type = OPTION_TYPE_INTS, .offset = OPTION_AT(T, field, OptionInts),         \
-     .size = sizeof(OptionInts), .unit = (unit_), .whole = {(min_), (max_)}, .least = (least_),    \
-     .most = (most_), .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_INTS, .offset = OPTION_AT(T, field, OptionInts),      \
+        .size = sizeof(OptionInts), .unit = (unit_), .whole = {(min_), (max_)}, .least = (least_), \
+        .most = (most_), .fallback = (fallback_), .help = (help_)                                  \
+    }
 
 #define OPTION_REALS(name_, T, field, unit_, least_, most_, min_, max_, fallback_, help_)          \
-    {.name = (name_), .type = OPTION_TYPE_REALS, .offset = OPTION_AT(T, field, OptionReals),       \
-     .size = sizeof(OptionReals), .unit = (unit_), .real = {(min_), (max_)}, .least = (least_),    \
-     .most = (most_), .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_REALS, .offset = OPTION_AT(T, field, OptionReals),    \
+        .size = sizeof(OptionReals), .unit = (unit_), .real = {(min_), (max_)}, .least = (least_), \
+        .most = (most_), .fallback = (fallback_), .help = (help_)                                  \
+    }
 
 /* choices_ may be NULL: any text. */
 #define OPTION_TEXTS(name_, T, field, least_, most_, choices_, fallback_, help_)                   \
-    {.name = (name_), .type = OPTION_TYPE_TEXTS, .offset = OPTION_AT(T, field, OptionTexts),       \
-     .size = sizeof(OptionTexts), .unit = "", .choices = (choices_), .least = (least_),            \
-     .most = (most_), .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_TEXTS, .offset = OPTION_AT(T, field, OptionTexts),    \
+        .size = sizeof(OptionTexts), .unit = "", .choices = (choices_), .least = (least_),         \
+        .most = (most_), .fallback = (fallback_), .help = (help_)                                  \
+    }
 
 /* field is the section's struct itself. */
 #define OPTION_SECTION(name_, T, field, table_, help_)                                             \
-    {.name = (name_), .type = OPTION_TYPE_SECTION, .offset = offsetof(T, field),                   \
-     .size = OPTION_SIZE(T, field), .unit = "", .table = (table_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_SECTION, .offset = offsetof(T, field),                \
+        .size = OPTION_SIZE(T, field), .unit = "", .table = (table_), .help = (help_)              \
+    }
 
 /* As OPTION_SECTION, for one that may be left out: its struct has a `bool present`. */
 #define OPTION_OPTIONAL(name_, T, field, table_, help_)                                            \
-    {.name = (name_), .type = OPTION_TYPE_SECTION, .offset = offsetof(T, field),                   \
-     .size = OPTION_SIZE(T, field), .unit = "", .table = (table_), .optional = true,               \
-     .present = OPTION_AT(T, field.present, bool), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_SECTION, .offset = offsetof(T, field),                \
+        .size = OPTION_SIZE(T, field), .unit = "", .table = (table_), .optional = true,            \
+        .present = OPTION_AT(T, field.present, bool), .help = (help_)                              \
+    }
 
 /* fallback_: "[]" or NULL. */
 #define OPTION_LIST(name_, T, field, table_, least_, most_, fallback_, help_)                      \
-    {.name = (name_), .type = OPTION_TYPE_LIST, .offset = OPTION_AT(T, field, OptionList),         \
-     .size = sizeof(OptionList), .unit = "", .table = (table_), .least = (least_),                 \
-     .most = (most_), .fallback = (fallback_), .help = (help_)}
+    {                                                                                              \
+        .name = (name_), .type = OPTION_TYPE_LIST, .offset = OPTION_AT(T, field, OptionList),      \
+        .size = sizeof(OptionList), .unit = "", .table = (table_), .least = (least_),              \
+        .most = (most_), .fallback = (fallback_), .help = (help_)                                  \
+    }
 
 /* The rest: the variant's own options, then OPTION_END. */
 #define OPTION_VARIANT(choice_, help_, ...)                                                        \
     &(const OptionVariant)                                                                         \
     {                                                                                              \
-        .choice = (choice_), .help = (help_), .options = (const Option[]) { __VA_ARGS__ }          \
+        .choice = (choice_), .help = (help_), .options = (const Option[])                          \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
     }
 
 /* The table's SELECTOR, or NULL. */

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* Tables read best with a line per option. */
+/* clang-format off */
 static const char *const modes[] = {"float", "qat", "ptq", NULL};
 static const char *const formats[] = {"hone", "c", NULL};
 

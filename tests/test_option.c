@@ -21,9 +21,15 @@ typedef struct Pair {
 START_TEST(test_distance)
 {
     static const Pair pairs[] = {
-        {"", "", 0},         {"", "abc", 3},        {"abc", "", 3},      {"abc", "abc", 0},
-        {"abc", "acb", 1},   {"ABC", "abc", 0},     {"kitten", "sitting", 3},
-        {"ca", "abc", 3},    {"epohcs", "epochs", 1},
+        {"", "", 0},
+        {"", "abc", 3},
+        {"abc", "", 3},
+        {"abc", "abc", 0},
+        {"abc", "acb", 1},
+        {"ABC", "abc", 0},
+        {"kitten", "sitting", 3},
+        {"ca", "abc", 3},
+        {"epohcs", "epochs", 1},
         {"learing_rate", "learning_rate", 1},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -52,8 +58,8 @@ END_TEST
 
 START_TEST(test_reals)
 {
-    static const double values[] = {0.1,     1.0 / 3, 4e-5,    1e300,         DBL_MIN, DBL_MAX,
-                                    5e-324, -12,     1e22,    123456789.125, 0.3,     -0.0};
+    static const double values[] = {0.1,    1.0 / 3, 4e-5, 1e300,         DBL_MIN, DBL_MAX,
+                                    5e-324, -12,     1e22, 123456789.125, 0.3,     -0.0};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         char text[32];
         double back = strtod(text_from_real(values[i], text), NULL);
@@ -176,19 +182,18 @@ START_TEST(test_help)
 {
     Text t = {0};
     ck_assert_uint_eq(schema_help(&sample_options, "train.optimizer", &t), 6);
-    ck_assert_str_eq(text_string(&t),
-                     "train.optimizer\n"
-                     "    update rule; section\n"
-                     "train.optimizer.kind = sgd\n"
-                     "    update rule; choice, sgd | adamw\n"
-                     "train.optimizer.lr = 0.1\n"
-                     "    peak learning rate; number, (0, 10]\n"
-                     "train.optimizer.momentum = 0.9   (kind: sgd)\n"
-                     "    decay of v; number, [0, 1]\n"
-                     "train.optimizer.nesterov = true   (kind: sgd)\n"
-                     "    look ahead; true or false\n"
-                     "train.optimizer.beta2 = 0.999   (kind: adamw)\n"
-                     "    decay of the second moment; number, [0, 1)\n");
+    ck_assert_str_eq(text_string(&t), "train.optimizer\n"
+                                      "    update rule; section\n"
+                                      "train.optimizer.kind = sgd\n"
+                                      "    update rule; choice, sgd | adamw\n"
+                                      "train.optimizer.lr = 0.1\n"
+                                      "    peak learning rate; number, (0, 10]\n"
+                                      "train.optimizer.momentum = 0.9   (kind: sgd)\n"
+                                      "    decay of v; number, [0, 1]\n"
+                                      "train.optimizer.nesterov = true   (kind: sgd)\n"
+                                      "    look ahead; true or false\n"
+                                      "train.optimizer.beta2 = 0.999   (kind: adamw)\n"
+                                      "    decay of the second moment; number, [0, 1)\n");
     t.length = 0;
     ck_assert_uint_eq(schema_help(&sample_options, "layers.3.kernel", &t), 1);
     ck_assert_str_eq(text_string(&t),

@@ -163,16 +163,12 @@ static const Bad bad[] = {
      "a.yaml:2:10: missing required key 'layers.0.units' (outputs)"},
     {"name: x\nseed: 1\nname: y\n", "a.yaml:3:1: duplicate key 'name', first given in line 1"},
     /* whole numbers */
-    {"name: x\ntrain: {epochs: 0}\n",
-     "a.yaml:2:17: train.epochs: 0 is outside 1..100000 epochs"},
-    {"name: x\ntrain: {epochs: 1.5}\n",
-     "a.yaml:2:17: train.epochs: '1.5' is not a whole number"},
+    {"name: x\ntrain: {epochs: 0}\n", "a.yaml:2:17: train.epochs: 0 is outside 1..100000 epochs"},
+    {"name: x\ntrain: {epochs: 1.5}\n", "a.yaml:2:17: train.epochs: '1.5' is not a whole number"},
     {"name: x\ntrain: {epochs: '12'}\n",
      "a.yaml:2:17: train.epochs: the text '12' is not a whole number"},
-    {"name: x\ntrain: {epochs: 012}\n",
-     "a.yaml:2:17: train.epochs: '012' is not a whole number"},
-    {"name: x\ntrain: {epochs: many}\n",
-     "a.yaml:2:17: train.epochs: 'many' is not a whole number"},
+    {"name: x\ntrain: {epochs: 012}\n", "a.yaml:2:17: train.epochs: '012' is not a whole number"},
+    {"name: x\ntrain: {epochs: many}\n", "a.yaml:2:17: train.epochs: 'many' is not a whole number"},
     {"name: x\ntrain: {epochs: }\n",
      "a.yaml:2:17: train.epochs: no value, a whole number is needed"},
     {"name: x\ntrain: {epochs: [1]}\n",
@@ -185,16 +181,14 @@ static const Bad bad[] = {
      "a.yaml:2:17: train.epochs: 99999999999999999999 is outside 1..100000 epochs"},
     {"name: x\nlayers: [{op: dense, units: 99999999999999999999}]\n",
      "a.yaml:2:29: layers.0.units: 99999999999999999999 does not fit 64 bits"},
-    {"name: x\nlayers: [{op: dense, units: 0}]\n",
-     "a.yaml:2:29: layers.0.units: 0 is not >= 1"},
+    {"name: x\nlayers: [{op: dense, units: 0}]\n", "a.yaml:2:29: layers.0.units: 0 is not >= 1"},
     /* numbers */
     {"name: x\nratio: .nan\n", "a.yaml:2:8: ratio: '.nan' is not a finite number"},
     {"name: x\nratio: -.inf\n", "a.yaml:2:8: ratio: '-.inf' is not a finite number"},
     {"name: x\nratio: NaN\n", "a.yaml:2:8: ratio: 'NaN' is not a finite number"},
     {"name: x\nratio: 1e999\n", "a.yaml:2:8: ratio: 1e999 does not fit 64 bits"},
     {"name: x\nratio: 0x10\n", "a.yaml:2:8: ratio: '0x10' is not a number"},
-    {"name: x\nratio: \"a\\nb\\e[1m\"\n",
-     "a.yaml:2:8: ratio: the text 'a?b?[1m' is not a number"},
+    {"name: x\nratio: \"a\\nb\\e[1m\"\n", "a.yaml:2:8: ratio: the text 'a?b?[1m' is not a number"},
     {"name: x\nratio: 1e\n", "a.yaml:2:8: ratio: '1e' is not a number"},
     {"name: x\nratio: .\n", "a.yaml:2:8: ratio: '.' is not a number"},
     {"name: x\ntrain: {optimizer: {lr: 0}}\n",
@@ -217,14 +211,12 @@ static const Bad bad[] = {
     /* rows and lists */
     {"name: x\ninput: 32\n", "a.yaml:2:8: input: '32' is not a list of whole numbers"},
     {"name: x\ninput: [32, 32]\n", "a.yaml:2:8: input: 2 elements, 3 are needed"},
-    {"name: x\ninput: [32, 5000, 3]\n",
-     "a.yaml:2:13: input.1: 5000 is outside 1..4096 pixels"},
+    {"name: x\ninput: [32, 5000, 3]\n", "a.yaml:2:13: input.1: 5000 is outside 1..4096 pixels"},
     {"name: x\ninput: [32, [3], 3]\n",
      "a.yaml:2:13: input.1: a list where a single value is needed"},
     {"name: x\nmarks: [0, 0, 0, 0, 0]\n", "a.yaml:2:8: marks: 5 elements, 0..4 are allowed"},
     {"name: x\nmarks: [2]\n", "a.yaml:2:9: marks.0: 2 is outside [0, 1]"},
-    {"name: x\nformats: [tflite]\n",
-     "a.yaml:2:11: formats.0: 'tflite' is not one of hone | c"},
+    {"name: x\nformats: [tflite]\n", "a.yaml:2:11: formats.0: 'tflite' is not one of hone | c"},
     {"name: x\nlayers: {op: relu}\n",
      "a.yaml:2:9: layers: a section where a list of sections is needed"},
     {"name: x\nlayers: [relu]\n",
@@ -233,8 +225,7 @@ static const Bad bad[] = {
     {"- a\n- b\n", "a.yaml:1:1: a list where a section of keys and values is needed"},
     {"name: x\ntrain: {begin: 5, end: 3}\n", "a.yaml:2:8: train: end 3 is before begin 5"},
     /* not the YAML we read */
-    {"name: x\ntrain:\n\tepochs: 3\n",
-     "a.yaml:3:1: a tab in the indentation, YAML wants spaces"},
+    {"name: x\ntrain:\n\tepochs: 3\n", "a.yaml:3:1: a tab in the indentation, YAML wants spaces"},
     {"name: 'x\nseed: 1\n", "a.yaml:3:1: not valid YAML: while scanning a quoted scalar, found "
                             "unexpected end of stream (begun in line 1)"},
     {"name: x\ninput: [1, 2\nseed: 3\n",
@@ -248,8 +239,7 @@ static const Bad bad[] = {
     {"name: !!str 3\n", "a.yaml:1:7: tags ('tag:yaml.org,2002:str') are not supported"},
     {"name: \"a\\0b\"\n", "a.yaml:1:7: a NUL character in a text"},
     {"{[a]: 1}\n", "a.yaml:1:2: a key must be a plain word"},
-    {"name: x\nseed: \xff\n",
-     "a.yaml:2:7: not valid YAML: invalid leading UTF-8 octet (0xff)"},
+    {"name: x\nseed: \xff\n", "a.yaml:2:7: not valid YAML: invalid leading UTF-8 octet (0xff)"},
 };
 
 START_TEST(test_bad_input)
@@ -297,11 +287,15 @@ START_TEST(test_sets)
 {
     Binding b;
     Error e = {0};
-    const char *sets[] = {"seed=7",           "seed=8",
+    const char *sets[] = {"seed=7",
+                          "seed=8",
                           "train.optimizer={kind: sgd, momentum: 0.5}",
-                          "layers.0.kernel.0=7", "distill=null",
-                          "input=[8, 8, 1]",  "baseline=",
-                          "tags=[a=b, 'c']",  "layers.1={op: dense, units: 3}"};
+                          "layers.0.kernel.0=7",
+                          "distill=null",
+                          "input=[8, 8, 1]",
+                          "baseline=",
+                          "tags=[a=b, 'c']",
+                          "layers.1={op: dense, units: 3}"};
     ck_assert_msg(bind_sets(&b, full, sets, 9, &e) == HONE_OK, "%s", e.text);
     const Sample *s = b.options;
     const SampleLayer *layers = s->layers.items;

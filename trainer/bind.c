@@ -19,9 +19,9 @@ typedef struct Section {
     size_t index;                 /* element, if in_list */
     bool in_list;
     const OptionTable *table;
-    const YamlNode *node;    /* NULL: the file leaves the section out */
-    const YamlPlace *place;  /* of node, or of the section around it */
-    int variant;             /* -1: none */
+    const YamlNode *node;   /* NULL: the file leaves the section out */
+    const YamlPlace *place; /* of node, or of the section around it */
+    int variant;            /* -1: none */
     void *options;
     Arena *arena;
     Error *e;
@@ -173,9 +173,15 @@ static int bind_row(const Section *s, const Option *o, const YamlNode *node)
 /* The frame of o's section, or of an element of its list, given by node (NULL: left out). */
 static Section inner(const Section *s, const Option *o, const YamlNode *node, void *options)
 {
-    return (Section){.parent = s, .name = o->name, .table = o->table, .node = node,
-                     .place = node ? &node->place : s->place, .variant = -1, .options = options,
-                     .arena = s->arena, .e = s->e};
+    return (Section){.parent = s,
+                     .name = o->name,
+                     .table = o->table,
+                     .node = node,
+                     .place = node ? &node->place : s->place,
+                     .variant = -1,
+                     .options = options,
+                     .arena = s->arena,
+                     .e = s->e};
 }
 
 static int bind_list(const Section *s, const Option *o, const YamlNode *node)
@@ -292,8 +298,13 @@ static int bind_root(Binding *b, const char *const *sets, size_t count, Error *e
     void *options = arena_alloc(&b->arena, b->table->size);
     if (!options)
         return error_memory(e, "a configuration", b->table->size);
-    Section root = {.table = b->table, .node = b->root, .place = &b->root->place, .variant = -1,
-                    .options = options, .arena = &b->arena, .e = e};
+    Section root = {.table = b->table,
+                    .node = b->root,
+                    .place = &b->root->place,
+                    .variant = -1,
+                    .options = options,
+                    .arena = &b->arena,
+                    .e = e};
     rc = bind_section(&root);
     if (rc == HONE_OK)
         b->options = options;

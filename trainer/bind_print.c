@@ -16,8 +16,8 @@ static size_t print_section(Printer *p, const OptionTable *table, const void *op
 
 static bool is_plain(const char *text)
 {
-    static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off",
-                                        "y",    "n",    "inf",   "nan"};
+    static const char *const words[] = {"null", "true", "false", "yes", "no", "on",
+                                        "off",  "y",    "n",     "inf", "nan"};
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     /* What starts with a letter or a path is no number. */
     if (!*text || (!strchr(letters, *text) && *text != '/') || strlen(text) > 200)

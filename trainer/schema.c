@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_BYTES 256
+#define PATH_BYTES  256
 #define RANGE_BYTES 256
 
 static void join(char path[PATH_BYTES], const char *prefix, const Option *o)

@@ -100,8 +100,8 @@ static void add_default(const Option *o, Text *out)
     } else {
         text_add(out, "[");
         const char *p = o->fallback + 1;
-        for (size_t n = strcspn(p, ",]"), i = 0; n > 0; p += n + strspn(p + n, ", "),
-                    n = strcspn(p, ",]"), i++) {
+        for (size_t n = strcspn(p, ",]"), i = 0; n > 0;
+             p += n + strspn(p + n, ", "), n = strcspn(p, ",]"), i++) {
             text_add(out, i ? ", \"" : "\"");
             text_add_bytes(out, p, n);
             text_add(out, "\"");

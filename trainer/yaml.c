@@ -305,8 +305,12 @@ int yaml_tree_text(YamlNode **root, const char *text, size_t length, const char 
 {
     /* The reader's own sentences are built in steps, so it needs an Error in any case. */
     Error own = {0};
-    Reader r = {.text = text, .length = length, .source = source, .places = places,
-                .arena = arena, .e = e ? e : &own};
+    Reader r = {.text = text,
+                .length = length,
+                .source = source,
+                .places = places,
+                .arena = arena,
+                .e = e ? e : &own};
     *root = NULL;
     if (length > YAML_BYTES_MAX)
         return error_set(e, HONE_ERR_CONFIG, "%.200s: larger than %zu bytes", source,

@@ -21,9 +21,9 @@
 #include "core/arena.h"
 #include "core/error.h"
 
-#define YAML_BYTES_MAX ((size_t)1024 * 1024)
-#define YAML_DEPTH_MAX 32
-#define YAML_NODES_MAX 20000
+#define YAML_BYTES_MAX    ((size_t)1024 * 1024)
+#define YAML_DEPTH_MAX    32
+#define YAML_NODES_MAX    20000
 #define YAML_CHILDREN_MAX 2000
 
 typedef enum YamlKind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING } YamlKind;
