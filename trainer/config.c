@@ -1,0 +1,179 @@
+/* The table of a whole experiment: see config.h. SPDX-License-Identifier: Apache-2.0 */
+#include "trainer/config.h"
+
+#include <string.h>
+
+static const OptionTable loss_options = {
+    .name = "loss",
+    .help = "what is minimized",
+    .size = sizeof(LossOptions),
+    .options = (const Option[]){OPTION_SELECTOR("kind", LossOptions, kind, "cross_entropy",
+                                                "loss function"),
+                                OPTION_END},
+    .variants =
+        (const OptionVariant *const[]){
+            OPTION_VARIANT("cross_entropy", "softmax cross-entropy, mean over the batch",
+                           OPTION_REAL_OPEN("label_smoothing", LossOptions, label_smoothing, "", 0,
+                                            1, OPTION_OPEN_MAX, "0",
+                                            "probability spread evenly over all classes"),
+                           OPTION_END),
+            NULL},
+};
+
+static const OptionTable train_options = {
+    .name = "train",
+    .help = "how the weights are trained",
+    .size = sizeof(TrainOptions),
+    .options =
+        (const Option[]){
+            OPTION_INT("epochs", TrainOptions, epochs, "epochs", 1, 100000, NULL,
+                       "passes over the training set"),
+            OPTION_INT("batch", TrainOptions, batch, "images", 1, 65536, "64", "images per step"),
+            OPTION_SECTION("loss", TrainOptions, loss, &loss_options, "what is minimized"),
+            OPTION_SECTION("optimizer", TrainOptions, optimizer, &optimizer_options,
+                           "how gradients change weights"),
+            OPTION_SECTION("schedule", TrainOptions, schedule, &schedule_options,
+                           "how the learning rate moves"),
+            OPTION_END},
+};
+
+static const OptionTable eval_options = {
+    .name = "eval",
+    .help = "when and how the test set is evaluated",
+    .size = sizeof(EvalOptions),
+    .options =
+        (const Option[]){
+            OPTION_INT("batch", EvalOptions, batch, "images", 1, 65535, "100",
+                       "images per evaluation step"),
+            OPTION_INT("every_epochs", EvalOptions, every_epochs, "epochs", 1, 100000, "1",
+                       "epochs between evaluations; the end of a phase always has one"),
+            OPTION_END},
+};
+
+static const OptionTable checkpoint_options = {
+    .name = "checkpoint",
+    .help = "when the run is saved",
+    .size = sizeof(CheckpointOptions),
+    .options = (const Option[]){OPTION_INT("every_steps", CheckpointOptions, every_steps, "steps",
+                                           0, 1000000000, "0",
+                                           "steps between checkpoints, besides every epoch's; "
+                                           "0 for none"),
+                                OPTION_END},
+};
+
+const OptionTable run_options = {
+    .name = "run",
+    .help = "an experiment",
+    .size = sizeof(RunOptions),
+    .options =
+        (const Option[]){
+            OPTION_TEXT("name", RunOptions, name, NULL,
+                        "of the run: its folder is runs/<name>"),
+            OPTION_INT("seed", RunOptions, seed, "", 0, INT64_MAX, "1",
+                       "of first weights, order of images and augmentation"),
+            OPTION_INT("threads", RunOptions, threads, "threads", 0, THREADS_MAX, "0",
+                       "0 for all processors; results do not depend on it"),
+            OPTION_TEXT("baseline", RunOptions, baseline, "null",
+                        "checkpoint of a float model to report beside this run"),
+            OPTION_SECTION("dataset", RunOptions, dataset, &dataset_options, "the images"),
+            OPTION_SECTION("augment", RunOptions, augment, &augment_options,
+                           "how training images are varied"),
+            OPTION_SECTION("model", RunOptions, model, &model_options, "the network"),
+            OPTION_SECTION("train", RunOptions, train, &train_options,
+                           "how the weights are trained"),
+            OPTION_OPTIONAL("prune", RunOptions, prune, &prune_options, "gradual pruning"),
+            OPTION_OPTIONAL("qat", RunOptions, qat, &qat_options, "quantization-aware training"),
+            OPTION_SECTION("eval", RunOptions, eval, &eval_options,
+                           "when and how the test set is evaluated"),
+            OPTION_SECTION("export", RunOptions, export, &export_options,
+                           "the artifacts to write"),
+            OPTION_SECTION("checkpoint", RunOptions, checkpoint, &checkpoint_options,
+                           "when the run is saved"),
+            OPTION_END},
+};
+
+/* ---- conditions that span sections ---- */
+
+/* A name is a folder: one component, nothing hidden. */
+static int check_name(const Config *c, Error *e)
+{
+    const char *name = c->options->name;
+    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') || strlen(name) > 100)
+        return bind_refuse(&c->binding, "name", e, "'%s' cannot be the name of a folder", name);
+    return HONE_OK;
+}
+
+static int check_epoch(const Config *c, const char *key, double epoch, Error *e)
+{
+    if (epoch > (double)c->options->train.epochs)
+        return bind_refuse(&c->binding, key, e, "%g is after the end of training (%lld epochs)",
+                           epoch, (long long)c->options->train.epochs);
+    return HONE_OK;
+}
+
+static int check_freeze(const Config *c, const char *key, double epoch, Error *e)
+{
+    if (epoch >= 0 && epoch < c->options->qat.begin_epoch)
+        return bind_refuse(&c->binding, key, e, "%g is before qat.begin_epoch (%g)", epoch,
+                           c->options->qat.begin_epoch);
+    return epoch < 0 ? HONE_OK : check_epoch(c, key, epoch, e);
+}
+
+static int check_qat(const Config *c, Error *e)
+{
+    const QatOptions *q = &c->options->qat;
+    int status = check_epoch(c, "qat.begin_epoch", q->begin_epoch, e);
+    if (status == HONE_OK)
+        status = check_freeze(c, "qat.freeze_observers_epoch", q->freeze_observers_epoch, e);
+    if (status == HONE_OK)
+        status = check_freeze(c, "qat.freeze_batchnorm_epoch", q->freeze_batchnorm_epoch, e);
+    return status;
+}
+
+static int check_schedule(const Config *c, Error *e)
+{
+    Error inner = {0};
+    if (schedule_check(&c->options->train.schedule, c->options->train.epochs, &inner) == HONE_OK)
+        return HONE_OK;
+    return bind_refuse(&c->binding, "train.schedule", e, "%s", inner.text);
+}
+
+static int check(Config *c, Error *e)
+{
+    c->options = c->binding.options;
+    int status = check_name(c, e);
+    if (status == HONE_OK)
+        status = check_schedule(c, e);
+    if (status == HONE_OK && c->options->qat.present)
+        status = check_qat(c, e);
+    if (status != HONE_OK)
+        config_release(c);
+    return status;
+}
+
+int config_load(Config *c, const char *path, const char *const *sets, size_t count, Error *e)
+{
+    *c = (Config){0};
+    int status = bind_file(&c->binding, &run_options, path, sets, count, e);
+    return status == HONE_OK ? check(c, e) : status;
+}
+
+int config_parse(Config *c, const char *text, const char *source, const char *const *sets,
+                 size_t count, Error *e)
+{
+    *c = (Config){0};
+    int status =
+        bind_text(&c->binding, &run_options, text, strlen(text), source, sets, count, e);
+    return status == HONE_OK ? check(c, e) : status;
+}
+
+void config_release(Config *c)
+{
+    bind_release(&c->binding);
+    *c = (Config){0};
+}
+
+void config_print(const Config *c, Text *out)
+{
+    bind_print(&run_options, c->options, out);
+}

@@ -1,0 +1,78 @@
+/* A whole experiment, as one YAML file describes it.
+ *
+ *     Config c;
+ *     if (config_load(&c, "configs/mobilenet_qat.yaml", sets, count, &e) != HONE_OK) ...
+ *     c.options->train.epochs ...
+ *     config_release(&c);
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_TRAINER_CONFIG_H
+#define HONE_TRAINER_CONFIG_H
+
+#include "datasets/augment.h"
+#include "datasets/dataset.h"
+#include "export/options.h"
+#include "models/model.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "prune/prune.h"
+#include "qat/options.h"
+#include "trainer/bind.h"
+
+typedef struct LossOptions {
+    int kind;               /* cross_entropy is the only one */
+    double label_smoothing; /* 0..1, 1 excluded */
+} LossOptions;
+
+typedef struct TrainOptions {
+    int64_t epochs;
+    int64_t batch;
+    LossOptions loss;
+    OptimizerOptions optimizer;
+    ScheduleOptions schedule;
+} TrainOptions;
+
+typedef struct EvalOptions {
+    int64_t batch;        /* images per evaluation step */
+    int64_t every_epochs; /* besides at the end of each phase */
+} EvalOptions;
+
+typedef struct CheckpointOptions {
+    int64_t every_steps; /* besides at every epoch's end; 0: only there */
+} CheckpointOptions;
+
+typedef struct RunOptions {
+    const char *name;
+    int64_t seed;
+    int64_t threads;      /* 0: all processors */
+    const char *baseline; /* checkpoint of a float model to compare with, or NULL */
+    DatasetOptions dataset;
+    AugmentOptions augment;
+    ModelOptions model;
+    TrainOptions train;
+    PruneOptions prune;
+    QatOptions qat;
+    EvalOptions eval;
+    ExportOptions export;
+    CheckpointOptions checkpoint;
+} RunOptions;
+
+extern const OptionTable run_options;
+
+typedef struct Config {
+    Binding binding;
+    const RunOptions *options; /* inside binding */
+} Config;
+
+/* Reads path with overrides "a.b=value" applied, fills in defaults, checks every value and the
+ * conditions that span sections. Errors as bind_file, with the place. */
+HONE_CHECKED int config_load(Config *c, const char *path, const char *const *sets, size_t count,
+                             Error *e);
+/* The same from text, as a checkpoint carries it; source names it in messages. */
+HONE_CHECKED int config_parse(Config *c, const char *text, const char *source,
+                              const char *const *sets, size_t count, Error *e);
+void config_release(Config *c);
+/* Appends the resolved configuration as YAML. */
+void config_print(const Config *c, Text *out);
+
+#endif

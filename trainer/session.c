@@ -1,0 +1,68 @@
+/* An experiment made ready: see session.h. SPDX-License-Identifier: Apache-2.0 */
+#include "trainer/session.h"
+
+#include "qat/insert.h"
+
+static int check_data(const Session *s, Error *e)
+{
+    const DatasetInfo *d = dataset_info(s->dataset);
+    const ModelOptions *m = &s->config->options->model;
+    const int64_t *in = m->input.v;
+    if (d->height != in[0] || d->width != in[1] || d->channels != in[2])
+        return bind_refuse(&s->config->binding, "model.input", e,
+                           "[%lld, %lld, %lld], but images of '%s' are [%d, %d, %d]",
+                           (long long)in[0], (long long)in[1], (long long)in[2], d->kind, d->height,
+                           d->width, d->channels);
+    if (d->classes != m->classes)
+        return bind_refuse(&s->config->binding, "model.classes", e, "%lld, but '%s' has %d classes",
+                           (long long)m->classes, d->kind, d->classes);
+    return HONE_OK;
+}
+
+static int build_graph(Session *s, Error *e)
+{
+    const RunOptions *o = s->config->options;
+    graph_init(&s->graph);
+    int status =
+        model_build(&s->graph, &o->model, o->train.loss.label_smoothing, &s->model, e);
+    if (status == HONE_OK && o->qat.present)
+        status = qat_insert(&s->graph, &o->qat, e);
+    if (status == HONE_OK)
+        status = params_new(&s->params, &s->graph, (uint64_t)o->seed, e);
+    return status;
+}
+
+int session_open(Session *s, const Config *config, const SessionOptions *options, Error *e)
+{
+    *s = (Session){.config = config};
+    const RunOptions *o = config->options;
+    int threads = options->threads ? options->threads : (int)o->threads;
+    int status = compute_open(&s->compute, threads, options->level, e);
+    if (status == HONE_OK && !options->without_data) {
+        status = dataset_open(&s->dataset, &o->dataset, options->data_root, e);
+        if (status == HONE_OK)
+            status = check_data(s, e);
+    }
+    if (status == HONE_OK)
+        status = build_graph(s, e);
+    if (status != HONE_OK)
+        session_close(s);
+    return status;
+}
+
+void session_close(Session *s)
+{
+    params_free(&s->params);
+    graph_release(&s->graph);
+    dataset_close(s->dataset);
+    compute_close(&s->compute);
+    *s = (Session){0};
+}
+
+int session_compile(const Session *s, Exec **x, Mode mode, int batch, Error *e)
+{
+    const Value *keep[] = {s->model.logits};
+    ExecOptions options = {
+        .mode = mode, .batch = batch, .compute = &s->compute, .keep = keep, .keep_count = 1};
+    return exec_new(x, &s->graph, &s->params, &options, e);
+}

@@ -1,0 +1,42 @@
+/* An experiment made ready: machine, data, graph and parameters of one configuration. Everything that
+ * trains, evaluates, exports or measures starts from a session.
+ *
+ *     Session s;
+ *     SessionOptions how = {.threads = 0, .level = getenv("HONE_CPU")};
+ *     if (session_open(&s, &config, &how, &e) != HONE_OK) ...
+ *     session_close(&s);
+ *
+ * One graph serves all compilations; the quantization pass has run where the configuration has a
+ * `qat` section. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_TRAINER_SESSION_H
+#define HONE_TRAINER_SESSION_H
+
+#include "core/exec.h"
+#include "trainer/config.h"
+
+typedef struct SessionOptions {
+    int threads;           /* 0: as the configuration says */
+    const char *level;     /* of kernels: "ref", "avx2", "avx512"; NULL: the best */
+    const char *data_root; /* NULL: dataset_root() */
+    bool without_data;     /* do not open the data set: plans, inspection */
+} SessionOptions;
+
+typedef struct Session {
+    const Config *config; /* borrowed, outlives the session */
+    Compute compute;
+    Dataset *dataset; /* NULL without_data */
+    Graph graph;
+    Model model;
+    Params params; /* first values drawn from the configuration's seed */
+} Session;
+
+/* Errors: what the parts say; ERR_CONFIG where the data set's images or classes are not the
+ * model's. A failure leaves nothing to close. */
+HONE_CHECKED int session_open(Session *s, const Config *config, const SessionOptions *options,
+                              Error *e);
+void session_close(Session *s);
+
+/* Compiles the session's graph; the caller frees. keep: the logits are always kept. */
+HONE_CHECKED int session_compile(const Session *s, Exec **x, Mode mode, int batch, Error *e);
+
+#endif
