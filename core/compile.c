@@ -240,6 +240,8 @@ static void touch_run(Compiler *c, int i)
             touch(c, grad_buffer(c, root_of(x, n->out[j])), back);
     }
     touch(c, saved_buffer(c, i), i);
+    if (n->op->commit) /* reads it after the last backward */
+        touch(c, saved_buffer(c, i), FOREVER);
     if (x->backward[i])
         touch(c, saved_buffer(c, i), back);
 }
@@ -288,7 +290,6 @@ static int size_buffers(Compiler *c, Needs *scratch, Error *e)
         if (c->reached[id])
             c->buffers[grad_buffer(c, id)].bytes = count * sizeof(Real);
     }
-    *scratch = (Needs){0};
     for (int i = 0; i < x->run_count; i++) {
         const Op *op = x->runs[i].node->op;
         Needs n = {0};
@@ -371,7 +372,7 @@ static void bind(Compiler *c, Needs scratch, int scratch_buffer)
 static int plan_memory(Compiler *c, Error *e)
 {
     Exec *x = c->x;
-    Needs scratch;
+    Needs scratch = {0};
     int status = size_buffers(c, &scratch, e);
     if (status != HONE_OK)
         return status;

@@ -20,7 +20,7 @@ typedef struct Kernels {
     void (*minmax)(size_t n, const Real *x, Real *lo, Real *hi);
     /* y += x */
     void (*add)(size_t n, const Real *x, Real *y);
-    /* y = a + b. y may be a. */
+    /* y = a + b. y may be a, b or both. */
     void (*sum)(size_t n, const Real *a, const Real *b, Real *y);
 
     /* y = min(max(x, 0), hi), hi may be INFINITY, a NaN gives 0; bit i of mask: 0 < x[i] < hi. y may
