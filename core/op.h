@@ -60,7 +60,8 @@ typedef struct IntegerLayer {
     const int8_t *weights;     /* [channels][...] or depthwise [kh][kw][channels], -127..127 */
     const int32_t *bias;       /* [channels], unit in.scale * weight_scale */
     const float *weight_scale; /* [channels], after folding */
-    const uint32_t *requant;   /* [channels], words of fixed.h; [1] for MEAN */
+    const uint32_t *requant;   /* words of fixed.h: [channels]; without weights &word */
+    uint32_t word;             /* the one multiplier of an op without weights (MEAN) */
     HoneRtAdd add;             /* ADD only */
     const void *packed;        /* weights and bias as compute->integer's kernels want them */
 } IntegerLayer;
@@ -145,6 +146,14 @@ struct Op {
     void (*affine)(const Node *n, const Real *const *inputs, Real *a, Real *b);
     /* Narrows [*lo, *hi], codes on grid g, to what an activation function allows. NULL: is none. */
     void (*clamp)(const Node *n, Grid g, int32_t *lo, int32_t *hi);
+    /* An op with integer and without weights: fills layer->word or layer->add from the grids and
+     * the clamp that are already there. ERR_NUMERIC where no multiplier exists. */
+    int (*rescale)(const Node *n, IntegerLayer *layer, Error *e);
+    /* An op with integer and weights: packs w and bias for c->integer into packed, which integer then
+     * finds in its layer; returns the bytes that takes, and only that when packed is NULL. w and bias
+     * must stay where they are while packed is used. */
+    size_t (*pack)(const Node *n, const Compute *c, const int8_t *w, const int32_t *bias,
+                   int32_t x_zero_point, void *packed);
     /* Computes out[0] from codes to codes, exactly as the artifact will. NULL: cannot be. */
     void (*integer)(const Run *r);
     /* Fills kind and geometry of the integer program's op; export fills in tensors and constants. */
