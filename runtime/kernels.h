@@ -14,7 +14,8 @@
  * A dense layer or a pointwise convolution over a whole batch is a convolution with a 1x1 kernel
  * over an image of in_h = rows, in_w = 1 (or in_h = 1, in_w = rows).
  *
- * Memory: everything belongs to the caller. No pointer needs any alignment, 64 bytes are best.
+ * Memory: everything belongs to the caller. No pointer needs more alignment than its type asks for,
+ * and void pointers need none; 64 bytes are best.
  * w and bias must stay valid and unchanged for as long as their packed form is used (the reference's
  * packed form only points at them, so that weights can stay in flash). packed and x are only read by
  * conv and depthwise: threads may share them, each with its own scratch.
@@ -22,7 +23,7 @@
  * The caller guarantees, and kernels_ref.c asserts: every size >= 1, strides and dilations >= 1,
  * pads >= 0 and smaller than the dilated kernel, each window of the asked rows touching the padded
  * image at nonnegative coordinates; weights in [-127, 127]; -128 <= x_zero_point <= 127; and
- * |bias| + taps * 255 * 127 < 2^31, so that no sum overflows.
+ * |bias| + 255 * (sum of |w| of a channel) < 2^31, so that no sum overflows, in any order.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_RUNTIME_KERNELS_H
 #define HONE_RUNTIME_KERNELS_H

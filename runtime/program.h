@@ -25,12 +25,15 @@
 /* Sections and every constant start at a multiple of this. */
 enum { HONE_RT_ALIGN = 16 };
 
-/* Limits of a valid program; they keep every index and sum of the runtime inside int32. */
+/* Limits of a valid program: they keep every index, offset and sum of the runtime inside int32. */
 enum {
-    HONE_RT_MAX_DIM = 32767,         /* h, w, c, kernel, stride, dilation, pad */
-    HONE_RT_MAX_ELEMENTS = 1 << 28,  /* of one tensor */
-    HONE_RT_MAX_TENSORS = 1 << 16,   /* also ops */
-    HONE_RT_MAX_BYTES = 1 << 30      /* of a file, and of an activation arena */
+    HONE_RT_MAX_DIM = 1 << 24,      /* h, w, c */
+    HONE_RT_MAX_ELEMENTS = 1 << 24, /* h * w * c of a tensor, pads of its consumer included */
+    HONE_RT_MAX_WINDOW = 255,       /* kernel, stride, dilation */
+    HONE_RT_MAX_SPAN = 4096,        /* (kernel - 1) * dilation + 1 */
+    HONE_RT_MAX_COUNT = 4096,       /* tensors; ops */
+    HONE_RT_MAX_SECTIONS = 64,
+    HONE_RT_MAX_BYTES = 1 << 30     /* a file; an activation arena */
 };
 
 /* What an op computes. acc is an exact int32, rescale and clamp are fixed.h's.

@@ -1,0 +1,217 @@
+/* Preparing and running an open model. Trusts the program: check.c has seen every field.
+ *
+ *     arena:  [ align | activations | scratch | packed weights of op 0, 1, ... ]   64-byte aligned
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "internal.h"
+
+enum { ARENA_ALIGN = 64 };
+
+/* ---- how an op uses the kernels ---- */
+
+static int is_convolution(const HoneRtOp *op) {
+    return op->kind == HONE_RT_OP_CONV || op->kind == HONE_RT_OP_DEPTHWISE ||
+           op->kind == HONE_RT_OP_DENSE;
+}
+
+/* The geometry of a convolution; a dense layer is a pointwise one over a single pixel. */
+static HoneRtConv geometry(const HoneRtProgram *p, const HoneRtOp *op) {
+    const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
+    HoneRtConv g = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+    g.out_c = (int)y->c;
+    if (op->kind == HONE_RT_OP_DENSE) {
+        g.in_c = (int)hone_rt_elements(x);
+        return g;
+    }
+    g.in_h = (int)x->h;
+    g.in_w = (int)x->w;
+    g.in_c = (int)x->c;
+    g.out_h = (int)y->h;
+    g.out_w = (int)y->w;
+    g.kernel_h = op->kernel_h;
+    g.kernel_w = op->kernel_w;
+    g.stride_h = op->stride_h;
+    g.stride_w = op->stride_w;
+    g.dilation_h = op->dilation_h;
+    g.dilation_w = op->dilation_w;
+    g.pad_top = op->pad_top;
+    g.pad_left = op->pad_left;
+    return g;
+}
+
+static size_t round_up(size_t n) {
+    return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
+/* Bytes of an op's packed weights, a multiple of ARENA_ALIGN. */
+static size_t packed_bytes(const HoneRtModel *model, const HoneRtOp *op) {
+    const HoneRtKernels *k = model->kernels;
+    if (!is_convolution(op))
+        return 0;
+    const HoneRtConv g = geometry(&model->program, op);
+    return round_up(op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise_pack_bytes(&g)
+                                                     : k->conv_pack_bytes(&g));
+}
+
+static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op) {
+    const HoneRtKernels *k = model->kernels;
+    if (op->kind == HONE_RT_OP_MEAN) /* the sums */
+        return (size_t)model->program.tensors[op->output].c * sizeof(int32_t);
+    if (!is_convolution(op))
+        return 0;
+    const HoneRtConv g = geometry(&model->program, op);
+    return op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise_scratch_bytes(&g)
+                                            : k->conv_scratch_bytes(&g);
+}
+
+/* ---- the arena ---- */
+
+typedef struct Layout {
+    size_t activations, scratch, packed; /* bytes, multiples of ARENA_ALIGN */
+} Layout;
+
+/* Returns the sum with what aligning the arena may take, or 0 when it exceeds SIZE_MAX. */
+static size_t plan(const HoneRtModel *model, Layout *layout) {
+    const HoneRtProgram *p = &model->program;
+    size_t total = 0, scratch = 0;
+    layout->activations = round_up(p->activation_bytes);
+    layout->packed = 0;
+    for (uint32_t i = 0; i < p->op_count; i++) {
+        const size_t bytes = packed_bytes(model, &p->ops[i]), s = scratch_bytes(model, &p->ops[i]);
+        if (bytes > SIZE_MAX - layout->packed)
+            return 0;
+        layout->packed += bytes;
+        scratch = s > scratch ? s : scratch;
+    }
+    layout->scratch = round_up(scratch);
+    const size_t parts[] = {ARENA_ALIGN - 1, layout->activations, layout->scratch, layout->packed};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i] > SIZE_MAX - total)
+            return 0;
+        total += parts[i];
+    }
+    return total;
+}
+
+size_t hone_rt_arena_bytes(const HoneRtModel *model) {
+    Layout layout;
+    return model->kernels == NULL ? 0 : plan(model, &layout);
+}
+
+static void pack(const HoneRtModel *model, const HoneRtOp *op, void *packed) {
+    const HoneRtProgram *p = &model->program;
+    const HoneRtConv g = geometry(p, op);
+    const int8_t *w = hone_rt_constant(p, op->weights);
+    const int32_t *bias = op->bias == HONE_RT_NONE ? NULL : hone_rt_constant(p, op->bias);
+    const int32_t x_zp = p->tensors[op->inputs[0]].zero_point;
+    if (op->kind == HONE_RT_OP_DEPTHWISE)
+        model->kernels->depthwise_pack(&g, w, bias, x_zp, packed);
+    else
+        model->kernels->conv_pack(&g, w, bias, x_zp, packed);
+}
+
+HoneRtStatus hone_rt_prepare(HoneRtModel *model, void *arena, size_t bytes) {
+    const HoneRtProgram *p = &model->program;
+    Layout layout;
+    if (model->kernels == NULL)
+        return HONE_RT_ERR_STATE;
+    const size_t need = plan(model, &layout);
+    model->activations = NULL;
+    if (arena == NULL || need == 0 || bytes < need)
+        return HONE_RT_ERR_ARENA;
+    const size_t skip = (ARENA_ALIGN - (uintptr_t)arena % ARENA_ALIGN) % ARENA_ALIGN;
+    model->activations = (uint8_t *)arena + skip;
+    model->scratch = model->activations + layout.activations;
+    model->packed = model->scratch + layout.scratch;
+    uint8_t *packed = model->packed;
+    for (uint32_t i = 0; i < p->op_count; i++) {
+        if (is_convolution(&p->ops[i]))
+            pack(model, &p->ops[i], packed);
+        packed += packed_bytes(model, &p->ops[i]);
+    }
+    return HONE_RT_OK;
+}
+
+/* ---- the ops ---- */
+
+static int8_t *codes(const HoneRtModel *model, uint32_t tensor) {
+    return (int8_t *)(model->activations + model->program.tensors[tensor].offset);
+}
+
+static void run_convolution(const HoneRtModel *model, const HoneRtOp *op, const void *packed) {
+    const HoneRtProgram *p = &model->program;
+    const HoneRtKernels *k = model->kernels;
+    const HoneRtTensor *y = &p->tensors[op->output];
+    const HoneRtConv g = geometry(p, op);
+    HoneRtRequantize rq = {k, hone_rt_constant(p, op->requant), y->zero_point, op->lo, op->hi,
+                           codes(model, op->output), (ptrdiff_t)y->c};
+    (op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise : k->conv)(
+        &g, codes(model, op->inputs[0]), packed, 0, g.out_h, model->scratch,
+        hone_rt_requantize_epilogue, &rq);
+}
+
+static void run_add(const HoneRtModel *model, const HoneRtOp *op) {
+    const HoneRtTensor *t = model->program.tensors;
+    const HoneRtTensor *y = &t[op->output];
+    const HoneRtAdd add = {op->m1,        op->m2, op->k, t[op->inputs[0]].zero_point,
+                           t[op->inputs[1]].zero_point,
+                           y->zero_point, op->lo, op->hi};
+    model->kernels->add_s24(&add, codes(model, op->inputs[0]), codes(model, op->inputs[1]),
+                            hone_rt_elements(y), codes(model, op->output));
+}
+
+static void run_mean(const HoneRtModel *model, const HoneRtOp *op) {
+    const HoneRtProgram *p = &model->program;
+    const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
+    const int32_t n = (int32_t)(x->h * x->w);
+    const uint32_t *word = hone_rt_constant(p, op->requant);
+    int32_t *sums = (int32_t *)(void *)model->scratch;
+    int8_t *out = codes(model, op->output);
+    model->kernels->mean_sum(codes(model, op->inputs[0]), n, (int)x->c, sums);
+    for (uint32_t c = 0; c < x->c; c++)
+        out[c] = hone_rt_mean_code(sums[c], n, x->zero_point, *word, y->zero_point, op->lo, op->hi);
+}
+
+static void run_op(const HoneRtModel *model, const HoneRtOp *op, const void *packed) {
+    if (op->kind == HONE_RT_OP_ADD)
+        run_add(model, op);
+    else if (op->kind == HONE_RT_OP_MEAN)
+        run_mean(model, op);
+    else
+        run_convolution(model, op, packed);
+}
+
+HoneRtStatus hone_rt_run_traced(HoneRtModel *model, const int8_t *input, int8_t *output,
+                                HoneRtTrace trace, void *context) {
+    const HoneRtProgram *p = &model->program;
+    if (model->activations == NULL)
+        return HONE_RT_ERR_STATE;
+    if (input != NULL)
+        memcpy(codes(model, p->input), input, hone_rt_elements(&p->tensors[p->input]));
+    const uint8_t *packed = model->packed;
+    for (uint32_t i = 0; i < p->op_count; i++) {
+        const HoneRtOp *op = &p->ops[i];
+        run_op(model, op, packed);
+        packed += packed_bytes(model, op);
+        if (trace != NULL)
+            trace(context, i, op->output, codes(model, op->output),
+                  hone_rt_elements(&p->tensors[op->output]));
+    }
+    if (output != NULL)
+        memcpy(output, codes(model, p->output), hone_rt_elements(&p->tensors[p->output]));
+    return HONE_RT_OK;
+}
+
+HoneRtStatus hone_rt_run(HoneRtModel *model, const int8_t *input, int8_t *output) {
+    return hone_rt_run_traced(model, input, output, NULL, NULL);
+}
+
+int8_t *hone_rt_input_codes(HoneRtModel *model) {
+    return model->activations == NULL ? NULL : codes(model, model->program.input);
+}
+
+const int8_t *hone_rt_output_codes(const HoneRtModel *model) {
+    return model->activations == NULL ? NULL : codes(model, model->program.output);
+}
