@@ -22,9 +22,8 @@ enum {
     PATH_BYTES = 4096
 };
 
-static const char *const class_names[CLASSES] = {"airplane", "automobile", "bird", "cat",
-                                                 "deer",     "dog",        "frog", "horse",
-                                                 "ship",     "truck"};
+static const char *const class_names[CLASSES] = {
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
 typedef struct Cifar {
     int64_t count[DATASET_SPLITS];

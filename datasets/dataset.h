@@ -29,24 +29,24 @@ typedef enum DatasetSplit { DATASET_TRAIN = 0, DATASET_TEST = 1, DATASET_SPLITS 
 /* What the option table fills; `kind` indexes the lines of kinds.def. */
 typedef struct DatasetOptions {
     int kind;
-    int64_t train;      /* images in the training split; 0: all there are (cifar10) */
-    int64_t test;       /* images in the test split; 0: all there are (cifar10) */
-    int64_t seed;       /* shapes, random: which set is drawn; independent of the run's seed */
-    bool fresh;         /* shapes: draw new training images every epoch */
-    const char *path;   /* cifar10: folder of the files; "" is <data root>/cifar-10-batches-bin */
-    OptionInts shape;   /* random: height, width, channels */
-    int64_t classes;    /* random */
+    int64_t train;    /* images in the training split; 0: all there are (cifar10) */
+    int64_t test;     /* images in the test split; 0: all there are (cifar10) */
+    int64_t seed;     /* shapes, random: which set is drawn; independent of the run's seed */
+    bool fresh;       /* shapes: draw new training images every epoch */
+    const char *path; /* cifar10: folder of the files; "" is <data root>/cifar-10-batches-bin */
+    OptionInts shape; /* random: height, width, channels */
+    int64_t classes;  /* random */
 } DatasetOptions;
 
 extern const OptionTable dataset_options;
 
 typedef struct DatasetInfo {
-    const char *kind;                /* the selector's text */
-    int64_t count[DATASET_SPLITS];   /* samples per split */
+    const char *kind;              /* the selector's text */
+    int64_t count[DATASET_SPLITS]; /* samples per split */
     int height, width, channels;
-    size_t sample_bytes;             /* height * width * channels */
+    size_t sample_bytes; /* height * width * channels */
     int classes;
-    const char *const *class_names;  /* [classes], or NULL where classes have no names */
+    const char *const *class_names; /* [classes], or NULL where classes have no names */
 } DatasetInfo;
 
 typedef struct Dataset Dataset;

@@ -210,8 +210,7 @@ static int alloc_slots(Loader *l, Error *e)
     if (l->options.training) {
         l->order = alloc_lines((size_t)l->samples * sizeof *l->order);
         if (l->order == NULL)
-            return error_memory(e, "the order of an epoch",
-                                (size_t)l->samples * sizeof *l->order);
+            return error_memory(e, "the order of an epoch", (size_t)l->samples * sizeof *l->order);
     }
     l->threads = calloc((size_t)l->options.threads, sizeof *l->threads);
     if (l->threads == NULL)
@@ -245,10 +244,9 @@ static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *optio
     l->depth = o->ahead + 1;
     l->order_epoch = -1;
     if (l->steps == 0)
-        return error_set(e, HONE_ERR_CONFIG,
-                         "dataset '%s': %" PRId64 " %s images do not fill one batch of %d",
-                         l->info->kind, l->samples,
-                         o->split == DATASET_TRAIN ? "training" : "test", o->batch);
+        return error_set(
+            e, HONE_ERR_CONFIG, "dataset '%s': %" PRId64 " %s images do not fill one batch of %d",
+            l->info->kind, l->samples, o->split == DATASET_TRAIN ? "training" : "test", o->batch);
     if (l->samples > UINT32_MAX)
         return error_set(e, HONE_ERR_CONFIG,
                          "dataset '%s': %" PRId64 " images are more than a loader can number",

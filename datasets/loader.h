@@ -30,7 +30,7 @@
 #include "datasets/dataset.h"
 
 #define LOADER_THREADS_MAX 64
-#define LOADER_AHEAD_MAX 256
+#define LOADER_AHEAD_MAX   256
 
 typedef struct LoaderOptions {
     DatasetSplit split;

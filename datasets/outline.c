@@ -15,7 +15,7 @@ enum {
     SUBLINES = 4, /* per pixel row */
     LINE_STEP = PIXEL_UNIT / SUBLINES,
     LINES = RASTER_SIDE * SUBLINES,
-    CROSSINGS_MAX = 16, /* of one line; the outlines we draw have at most 8 */
+    CROSSINGS_MAX = 16,          /* of one line; the outlines we draw have at most 8 */
     LAND_MIN = -32 * PIXEL_UNIT, /* so that products of two differences fit 31 bits */
     LAND_MAX = 64 * PIXEL_UNIT,
     TABLE_STEPS = 16 /* of the sine table, per quarter turn */

@@ -17,11 +17,11 @@
 #define RASTER_SIDE 32 /* pixels, both ways */
 
 enum {
-    OUTLINE_UNIT = 1024,       /* the plane of outlines: 1.0 */
-    PIXEL_UNIT = 256,          /* the image: one pixel */
-    COVER_FULL = 1024,         /* a pixel wholly inside */
-    TURN = 4096,               /* a full angle */
-    TRIG_UNIT = 16384,         /* 1.0 of turn_cos, turn_sin */
+    OUTLINE_UNIT = 1024, /* the plane of outlines: 1.0 */
+    PIXEL_UNIT = 256,    /* the image: one pixel */
+    COVER_FULL = 1024,   /* a pixel wholly inside */
+    TURN = 4096,         /* a full angle */
+    TRIG_UNIT = 16384,   /* 1.0 of turn_cos, turn_sin */
     OUTLINE_POINTS_MAX = 128,
     OUTLINE_CONTOURS_MAX = 4
 };

@@ -14,22 +14,29 @@
 #include "datasets/kind.h"
 #include "datasets/outline.h"
 
-/* What decides how hard the set is. Lengths in PIXEL_UNIT, fractions in 1/1024. */
+/* What decides how hard the set is: MobileNetV2 of width 0.35 (3.9 M MACs) reaches some 93 % of the
+ * test images after 12 epochs of 8000. Lengths in PIXEL_UNIT, fractions in 1/1024. */
 enum {
-    EXTENT_MIN = 2000, EXTENT_MAX = 3400,  /* half the object's size: 7.8..13.3 pixels */
-    OFF_CENTRE = 700,                      /* of its centre from the image's, each way */
-    TILT = TURN * 3 / 32,                  /* rotation, each way: 34 degrees */
-    STRETCH = 160,                         /* of one axis against the other, each way */
-    SHEAR = 160,                           /* each way */
-    GROUND_MIN = 64, GROUND_MAX = 192,     /* the ground's channels at the centre */
-    CONTRAST_MIN = 30, CONTRAST_MAX = 110, /* object against ground, in every channel */
-    CLUTTER_CONTRAST = 60,                 /* patch or bar against ground, at most */
-    SHADE = 24,                            /* change of a colour per pixel, in 1/16, each way */
-    CLUTTER_MIN = 1, CLUTTER_MAX = 3,      /* patches behind the object */
-    OCCLUDED = 500,                        /* share of images with a bar over the object */
-    BAR_MIN = 130, BAR_MAX = 310,          /* its half width, as a fraction of the object's size */
-    TEXTURE = 14,                          /* amplitude of the ground's lattice noise */
-    NOISE_MIN = 4, NOISE_MAX = 26          /* pixel noise: standard deviation times 2.5 */
+    EXTENT_MIN = 2000,     /* half the object's size: from 7.8 */
+    EXTENT_MAX = 3400,     /* to 13.3 pixels */
+    OFF_CENTRE = 700,      /* of its centre from the image's, each way */
+    TILT = TURN * 3 / 32,  /* rotation, each way: 34 degrees */
+    STRETCH = 160,         /* of one axis against the other, each way */
+    SHEAR = 160,           /* each way */
+    GROUND_MIN = 64,       /* the ground's channels at the centre: from */
+    GROUND_MAX = 192,      /* to */
+    CONTRAST_MIN = 30,     /* object against ground, in every channel: from */
+    CONTRAST_MAX = 110,    /* to */
+    CLUTTER_CONTRAST = 60, /* patch or bar against ground, at most */
+    SHADE = 24,            /* change of a colour per pixel, in 1/16, each way */
+    CLUTTER_MIN = 1,       /* patches behind the object: from */
+    CLUTTER_MAX = 3,       /* to */
+    OCCLUDED = 500,        /* share of images with a bar over the object */
+    BAR_MIN = 130,         /* its half width, as a fraction of the object's size: from */
+    BAR_MAX = 310,         /* to */
+    TEXTURE = 14,          /* amplitude of the ground's lattice noise */
+    NOISE_MIN = 4,         /* standard deviation of the pixel noise times 2.5: from */
+    NOISE_MAX = 26         /* to */
 };
 
 enum {
@@ -37,12 +44,12 @@ enum {
     CHANNELS = 3,
     VALUES = SIDE * SIDE * CHANNELS,
     CLASSES = 10,
-    LATTICE = 5,                      /* knots of the ground's texture, both ways */
+    LATTICE = 5, /* knots of the ground's texture, both ways */
     LATTICE_STEP = SIDE / (LATTICE - 1)
 };
 
-static const char *const class_names[CLASSES] = {"disc", "ring",  "crescent", "heart", "triangle",
-                                                 "square", "cross", "star",   "arrow", "wave"};
+static const char *const class_names[CLASSES] = {"disc",   "ring",  "crescent", "heart", "triangle",
+                                                 "square", "cross", "star",     "arrow", "wave"};
 
 typedef struct ShapesSet {
     uint64_t seed;
@@ -52,7 +59,7 @@ typedef struct ShapesSet {
 
 /* A colour that changes evenly over the image, in 1/16 of a byte step. */
 typedef struct Paint {
-    int middle[CHANNELS]; /* at the image's centre */
+    int middle[CHANNELS];                /* at the image's centre */
     int right[CHANNELS], down[CHANNELS]; /* change per pixel */
 } Paint;
 
@@ -83,8 +90,8 @@ static void spikes(Outline *o, int corners, int outer, int inner)
 static void draw_outlines(Outline outlines[CLASSES])
 {
     static const int16_t square[][2] = {{-760, -760}, {760, -760}, {760, 760}, {-760, 760}};
-    static const int16_t cross[][2] = {{-300, -920}, {300, -920}, {300, -300}, {920, -300},
-                                       {920, 300},   {300, 300},  {300, 920},  {-300, 920},
+    static const int16_t cross[][2] = {{-300, -920}, {300, -920}, {300, -300},  {920, -300},
+                                       {920, 300},   {300, 300},  {300, 920},   {-300, 920},
                                        {-300, 300},  {-920, 300}, {-920, -300}, {-300, -300}};
     static const int16_t arrow[][2] = {{0, -960},   {760, -60},  {260, -60}, {260, 900},
                                        {-260, 900}, {-260, -60}, {-760, -60}};
@@ -154,8 +161,8 @@ static Paint random_paint(Rng *rng, const Paint *ground, int low, int high)
 
 static int paint_at(const Paint *p, int channel, int x, int y)
 {
-    int v = p->middle[channel] + p->right[channel] * (x - SIDE / 2) +
-            p->down[channel] * (y - SIDE / 2);
+    int v =
+        p->middle[channel] + p->right[channel] * (x - SIDE / 2) + p->down[channel] * (y - SIDE / 2);
     return v < 0 ? 0 : v > 255 * 16 ? 255 * 16 : v;
 }
 
@@ -193,8 +200,8 @@ static Paint put_ground(Rng *rng, int *canvas)
             int u = x / LATTICE_STEP, right = x % LATTICE_STEP;
             int upper = knots[v][u] * (LATTICE_STEP - right) + knots[v][u + 1] * right;
             int lower = knots[v + 1][u] * (LATTICE_STEP - right) + knots[v + 1][u + 1] * right;
-            int bump = (upper * (LATTICE_STEP - down) + lower * down) /
-                       (LATTICE_STEP * LATTICE_STEP);
+            int bump =
+                (upper * (LATTICE_STEP - down) + lower * down) / (LATTICE_STEP * LATTICE_STEP);
             for (int k = 0; k < CHANNELS; k++) {
                 int value = paint_at(&p, k, x, y) + bump;
                 canvas[(y * SIDE + x) * CHANNELS + k] = value < 0 ? 0 : value;
@@ -266,8 +273,8 @@ static int shapes_sample(const void *state, DatasetSplit split, int64_t epoch, i
     (void)e;
     const ShapesSet *set = state;
     uint64_t drawing = set->fresh && split == DATASET_TRAIN ? (uint64_t)epoch : 0;
-    Rng rng = rng_at(set->seed, RNG_DATA, (uint64_t)split + DATASET_SPLITS * drawing,
-                     (uint64_t)index);
+    Rng rng =
+        rng_at(set->seed, RNG_DATA, (uint64_t)split + DATASET_SPLITS * drawing, (uint64_t)index);
     int canvas[VALUES]; /* 1/16 of a byte step */
     Mask mask;
     *label = (int32_t)(index % CLASSES);

@@ -3,6 +3,7 @@
 #include "datasets/augment.h"
 #include "datasets/kind.h"
 #include "datasets/outline.h"
+#include "tests/allocations.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -69,9 +70,9 @@ START_TEST(class_names)
 {
     char buffer[24];
     Dataset *named = open_kind(&dataset_shapes, (DatasetOptions){.train = 1, .test = 1});
-    Dataset *bare = open_kind(&dataset_random, (DatasetOptions){.shape = {3, {1, 1, 1}},
-                                                                .classes = 8, .train = 1,
-                                                                .test = 1});
+    Dataset *bare =
+        open_kind(&dataset_random,
+                  (DatasetOptions){.shape = {3, {1, 1, 1}}, .classes = 8, .train = 1, .test = 1});
     ck_assert_str_eq(dataset_class_name(named, 7, buffer, sizeof buffer), "star");
     ck_assert_str_eq(dataset_class_name(bare, 7, buffer, sizeof buffer), "class 7");
     dataset_close(named);
@@ -113,8 +114,8 @@ END_TEST
 
 /* ---- outlines and shapes --------------------------------------------------------------------- */
 
-static const Pose pixel_pose = {.xx = 4 * PIXEL_UNIT, .yy = 4 * PIXEL_UNIT,
-                                .x0 = 16 * PIXEL_UNIT, .y0 = 16 * PIXEL_UNIT};
+static const Pose pixel_pose = {
+    .xx = 4 * PIXEL_UNIT, .yy = 4 * PIXEL_UNIT, .x0 = 16 * PIXEL_UNIT, .y0 = 16 * PIXEL_UNIT};
 
 static int64_t mask_sum(const Mask *m)
 {
@@ -185,8 +186,8 @@ START_TEST(circle_has_its_area)
     Outline o = {0};
     Mask m;
     outline_circle(&o, 0, 0, 1024);
-    Pose big = {.xx = 10 * PIXEL_UNIT, .yy = 10 * PIXEL_UNIT,
-                .x0 = 16 * PIXEL_UNIT, .y0 = 16 * PIXEL_UNIT};
+    Pose big = {
+        .xx = 10 * PIXEL_UNIT, .yy = 10 * PIXEL_UNIT, .x0 = 16 * PIXEL_UNIT, .y0 = 16 * PIXEL_UNIT};
     outline_cover(&o, &big, &m);
     double area = (double)mask_sum(&m) / COVER_FULL; /* a 32-gon: 0.6 % less than 314.2 */
     ck_assert_double_ge(area, 310.0);
@@ -450,6 +451,28 @@ START_TEST(cifar_refuses_bad_files)
 }
 END_TEST
 
+START_TEST(cifar_out_of_memory)
+{
+    Folder f = folder_make();
+    write_cifar(&f);
+    DatasetOptions o = {.path = f.path};
+    bool failed = allocations_available();
+    for (int n = 1; failed; n++) {
+        Error e = {0};
+        Dataset *d = NULL;
+        allocations_fail_at(n);
+        int status = dataset_open_kind(&d, &dataset_cifar10, &o, "", &e);
+        failed = allocations_failed();
+        allocations_fail_at(0);
+        /* Where stdio lacks memory it does without, or the file cannot be read. */
+        ck_assert(status == HONE_OK || (failed && e.code == status));
+        ck_assert((d != NULL) == (status == HONE_OK));
+        dataset_close(d);
+    }
+    folder_remove(&f);
+}
+END_TEST
+
 START_TEST(cifar_path_defaults_to_root)
 {
     Error e = {0};
@@ -527,6 +550,7 @@ Suite *suite_datasets(void)
     tcase_add_test(cifar, cifar_reads_records);
     tcase_add_test(cifar, cifar_limits);
     tcase_add_test(cifar, cifar_refuses_bad_files);
+    tcase_add_test(cifar, cifar_out_of_memory);
     tcase_add_test(cifar, cifar_path_defaults_to_root);
     tcase_add_test(cifar, cifar_real);
     suite_add_tcase(s, cifar);

@@ -3,9 +3,11 @@
 #include "core/rng.h"
 #include "datasets/kind.h"
 #include "datasets/loader.h"
+#include "tests/allocations.h"
 #include "tests/suites.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -168,8 +170,8 @@ START_TEST(evaluation_is_in_order_and_complete)
     Error e = {0};
     Dataset *d = open_probe(false, -1);
     AugmentOptions augment = {.flip = true, .crop = 2}; /* not for evaluation */
-    Loader *l = make_loader(d, (LoaderOptions){.split = DATASET_TEST, .batch = 4,
-                                               .augment = &augment});
+    Loader *l =
+        make_loader(d, (LoaderOptions){.split = DATASET_TEST, .batch = 4, .augment = &augment});
     ck_assert_int_eq(loader_steps(l), 3);
     for (int round = 0; round < 2; round++) {
         OK(loader_start(l, 0, 0, &e));
@@ -217,12 +219,15 @@ START_TEST(timing_and_threads_change_nothing)
     const struct {
         int threads, ahead;
         bool slow;
-    } cases[] = {{1, 1, false}, {1, 3, true}, {4, 1, true}, {3, 7, true}, {4, 40, true},
-                 {4, 4, false}};
+    } cases[] = {{1, 1, false}, {1, 3, true},  {4, 1, true},
+                 {3, 7, true},  {4, 40, true}, {4, 4, false}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         Dataset *d = open_probe(cases[k].slow, -1);
-        Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 3, .epochs = EPOCHS,
-                                                   .seed = 9, .augment = &augment,
+        Loader *l = make_loader(d, (LoaderOptions){.training = true,
+                                                   .batch = 3,
+                                                   .epochs = EPOCHS,
+                                                   .seed = 9,
+                                                   .augment = &augment,
                                                    .threads = cases[k].threads,
                                                    .ahead = cases[k].ahead});
         ck_assert_int_eq(run_through(l, 6, 0, 0, k == 0 ? first : hashes), BATCHES);
@@ -240,8 +245,12 @@ START_TEST(resumed_equals_continuous)
     Dataset *d =
         open_kind(&dataset_shapes, (DatasetOptions){.train = 35, .test = 1, .fresh = true});
     AugmentOptions augment = {.flip = true, .crop = 2};
-    LoaderOptions how = {.training = true, .batch = 8, .epochs = EPOCHS, .seed = 5,
-                         .augment = &augment, .threads = 2};
+    LoaderOptions how = {.training = true,
+                         .batch = 8,
+                         .epochs = EPOCHS,
+                         .seed = 5,
+                         .augment = &augment,
+                         .threads = 2};
     Loader *l = make_loader(d, how), *again = make_loader(d, how);
     uint32_t all[BATCHES], part[BATCHES];
     ck_assert_int_eq(run_through(l, 3072, 0, 0, all), BATCHES);
@@ -269,8 +278,8 @@ START_TEST(lent_batch_stays_untouched)
 {
     Error e = {0};
     Dataset *d = open_probe(false, -1);
-    Loader *l = make_loader(d, (LoaderOptions){.training = true, .batch = 5, .ahead = 1,
-                                               .threads = 3});
+    Loader *l =
+        make_loader(d, (LoaderOptions){.training = true, .batch = 5, .ahead = 1, .threads = 3});
     OK(loader_start(l, 0, 0, &e));
     const Real *seen[2] = {NULL, NULL};
     for (int i = 0; i < 12; i++) {
@@ -370,6 +379,34 @@ START_TEST(freeing_while_busy)
 }
 END_TEST
 
+/* Opening a set and making a loader, with every allocation refused in turn. */
+START_TEST(out_of_memory)
+{
+    const LoaderOptions how = {.training = true, .batch = 8, .threads = 2};
+    const DatasetOptions options = {.train = 20, .test = 20, .shape = {3, {4, 4, 1}}, .classes = 3};
+    const DatasetKind *const kinds[] = {&dataset_shapes, &dataset_random};
+    for (int k = 0; allocations_available() && k < 2; k++) {
+        int status = HONE_ERR_MEMORY;
+        for (int n = 1; status != HONE_OK; n++) {
+            Error e = {0};
+            Dataset *d = NULL;
+            Loader *l = NULL;
+            errno = ENOMEM; /* glibc's pthread_create asserts that a refusal sets it */
+            allocations_fail_at(n);
+            status = dataset_open_kind(&d, kinds[k], &options, "", &e);
+            if (status == HONE_OK)
+                status = loader_new(&l, d, &how, &e);
+            bool failed = allocations_failed();
+            allocations_fail_at(0);
+            ck_assert_msg(status == (failed ? HONE_ERR_MEMORY : HONE_OK), "%d: %s", n, e.text);
+            ck_assert((l != NULL) == (status == HONE_OK));
+            loader_free(l);
+            dataset_close(d);
+        }
+    }
+}
+END_TEST
+
 Suite *suite_loader(void)
 {
     Suite *s = suite_create("loader");
@@ -385,6 +422,7 @@ Suite *suite_loader(void)
     tcase_add_test(loader, errors_surface_in_their_turn);
     tcase_add_test(loader, loader_refuses);
     tcase_add_test(loader, freeing_while_busy);
+    tcase_add_test(loader, out_of_memory);
     suite_add_tcase(s, loader);
     return s;
 }
