@@ -9,8 +9,6 @@
 config  ?= release
 WERROR  ?=
 SUITES  ?=
-PREFIX  ?= /usr/local
-HONE    ?= ./hone
 CONFIG  ?= configs/mobilenet_qat.yaml
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 ifeq ($(origin CC),default)
@@ -126,16 +124,17 @@ help: ## this list
 demo: ## train, prune, quantize, export and verify a small network, from nothing
 	@tools/deps build
 	@$(again) -j$(JOBS) all
-	@tools/demo.sh $(HONE) $(CONFIG)
+	@tools/demo.sh $(CONFIG)
 
 check: ## install what tests need, build, run all tests (under a minute)
 	@tools/deps build test
+	@$(again) includes
 	@$(again) -j$(JOBS) all $(build)/tests/run
 	@$(again) test
 
 # Sanitizers slow the tests down; a test that hangs still ends.
 test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan cov,$(config)),8,1) \
-            HONE_PROGRAM=$(build)/hone
+            HONE_PROGRAM=$(build)/hone LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tests, installing nothing
 	@$(test_env) $< -j $(JOBS) $(SUITES)
 
@@ -161,8 +160,8 @@ tsan: ## all tests under ThreadSanitizer
 	@$(again) config=tsan test
 clang: ## all tests as clang compiles them, warnings being errors
 	@$(again) CC=clang WERROR=1 test
-werror: ## all tests as gcc compiles them, warnings being errors
-	@$(again) CC=gcc WERROR=1 test
+werror: ## compile everything with warnings being errors
+	@$(again) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run
 
 .PHONY: includes runtime-alone tidy cppcheck fmt fmt-check cov
 includes: ## who includes whom; every header compiles alone

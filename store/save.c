@@ -1,13 +1,13 @@
 /* Writing checkpoints: see store.h.
  *
- * HDF5 builds the file in memory, and its bytes are written by atomic_write(). HDF5 can thus meet
- * no full disk, after which it could neither close the file nor shut down, and what reaches the
- * disk is one sequential write. It costs the file's size in memory while saving.
+ * HDF5 builds the file in memory, and file_write_atomic() writes its bytes. HDF5 can thus meet no
+ * full disk, after which it could neither close the file nor shut down, and what reaches the disk
+ * is one sequential write. It costs the file's size in memory while saving.
  *
  * Arrays are one chunk with a Fletcher-32 checksum; scalars and texts lie in the object headers,
  * which the file format of HDF5 1.10 checksums itself. Neither needs an option when reading.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "store/atomic.h"
+#include "core/file.h"
 #include "store/hdf5.h"
 #include "store/store.h"
 
@@ -281,7 +281,7 @@ int store_save(const char *path, const StateDict *s, Error *e)
     else if (!closed || bytes == 0)
         rc = error_set(e, HONE_ERR_IO, "cannot put together '%s': %s", path, reason);
     else
-        rc = atomic_write(path, image.data, bytes, e);
+        rc = file_write_atomic(path, image.data, bytes, e);
     free(image.data);
     return rc;
 }

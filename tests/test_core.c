@@ -1,18 +1,23 @@
-/* Tests of core/: errors, random numbers, the thread pool. SPDX-License-Identifier: Apache-2.0 */
+/* Tests of core/: errors, random numbers, the thread pool, arenas, files. SPDX-License-Identifier: Apache-2.0 */
+#include "core/arena.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/rng.h"
 #include "core/threads.h"
 #include "tests/suites.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- error ---------------------------------------------------------------------------------- */
 
@@ -100,8 +105,12 @@ START_TEST(rng_places_are_independent)
         uint64_t seed, a, b;
         RngStream stream;
     } places[] = {
-        {1, 0, 0, RNG_TEST},          {2, 0, 0, RNG_TEST}, {1, 1, 0, RNG_TEST},
-        {1, 0, 1, RNG_TEST},          {1, 0, 0, RNG_DATA}, {1, UINT64_C(1) << 32, 0, RNG_TEST},
+        {1, 0, 0, RNG_TEST},
+        {2, 0, 0, RNG_TEST},
+        {1, 1, 0, RNG_TEST},
+        {1, 0, 1, RNG_TEST},
+        {1, 0, 0, RNG_DATA},
+        {1, UINT64_C(1) << 32, 0, RNG_TEST},
         {UINT64_C(1) << 32 | 1, 0, 0, RNG_TEST},
     };
     enum { PLACES = sizeof places / sizeof places[0] };
@@ -282,6 +291,123 @@ START_TEST(threads_bad_counts)
 }
 END_TEST
 
+/* ---- arena ---------------------------------------------------------------------------------- */
+
+/* Zeroed, aligned, not overlapping, at sizes below and above a block; usable after release. */
+START_TEST(arena_allocations)
+{
+    enum { N = 300 };
+    unsigned char *p[N];
+    Arena a = {0};
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < N; i++) {
+            size_t bytes = i % 50 == 49 ? 100000 : i * 7 % 1000;
+            p[i] = arena_alloc(&a, bytes);
+            ck_assert_ptr_nonnull(p[i]);
+            ck_assert_uint_eq((uintptr_t)p[i] % 16, 0);
+            for (size_t b = 0; b < bytes; b++)
+                ck_assert(p[i][b] == 0);
+            memset(p[i], (int)i % 255 + 1, bytes);
+        }
+        for (size_t i = 0; i < N; i++) {
+            size_t bytes = i % 50 == 49 ? 100000 : i * 7 % 1000;
+            for (size_t b = 0; b < bytes; b++)
+                ck_assert(p[i][b] == i % 255 + 1);
+        }
+        arena_release(&a);
+    }
+    ck_assert_ptr_null(arena_alloc(&a, SIZE_MAX - 4));
+    arena_release(&a);
+}
+END_TEST
+
+START_TEST(arena_texts)
+{
+    Arena a = {0};
+    char source[] = "stem";
+    char *copy = arena_text(&a, source);
+    char *made = arena_printf(&a, "%s/%d.%s", source, 12, "weight");
+    source[0] = 'x';
+    ck_assert_str_eq(copy, "stem");
+    ck_assert_str_eq(made, "stem/12.weight");
+    ck_assert_str_eq(arena_text(&a, ""), "");
+    arena_release(&a);
+}
+END_TEST
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static char folder[] = "/tmp/hone-core-XXXXXX";
+
+static void enter_folder(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void leave_folder(void)
+{
+    ck_assert_int_eq(chdir("/"), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static int files_here(void)
+{
+    int count = -2; /* "." and ".." */
+    DIR *dir = opendir(".");
+    ck_assert_ptr_nonnull(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* A name without a folder, one with; new and replaced; beside what a crash has left. */
+START_TEST(file_round_trip)
+{
+    Error e = {0};
+    char left[64], path[64];
+    unsigned char *got;
+    size_t count;
+    snprintf(left, sizeof left, "data.tmp-%ld-0", (long)getpid());
+    snprintf(path, sizeof path, "%s/data", folder);
+    ck_assert_msg(file_write_atomic(left, "x", 1, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(file_write_atomic("data", "hello", 5, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(file_write_atomic(path, "a\0b", 3, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(file_read("data", 3, &got, &count, &e) == HONE_OK, "%s", e.text);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_mem_eq(got, "a\0b", 3);
+    free(got);
+    ck_assert_int_eq(files_here(), 2);
+    ck_assert_int_eq(unlink(left), 0);
+    ck_assert_int_eq(unlink("data"), 0);
+}
+END_TEST
+
+START_TEST(file_errors)
+{
+    Error e = {0};
+    unsigned char *got;
+    size_t count;
+    ck_assert_int_eq(file_read("none", 10, &got, &count, &e), HONE_ERR_IO);
+    ck_assert_ptr_null(got);
+    ck_assert_ptr_nonnull(strstr(e.text, "No such file or directory"));
+    e = (Error){0};
+    ck_assert_int_eq(file_read(".", 10, &got, &count, &e), HONE_ERR_DATA);
+    e = (Error){0};
+    ck_assert_int_eq(file_write_atomic("none/data", "x", 1, &e), HONE_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(e.text, "none/data"));
+    e = (Error){0};
+    ck_assert_int_eq(file_write_atomic(folder, "x", 1, &e), HONE_ERR_IO);
+    e = (Error){0};
+    ck_assert_msg(file_write_atomic("long", "12345", 5, &e) == HONE_OK, "%s", e.text);
+    ck_assert_int_eq(file_read("long", 4, &got, &count, &e), HONE_ERR_DATA);
+    ck_assert_ptr_null(got);
+    ck_assert_int_eq(unlink("long"), 0);
+    ck_assert_int_eq(files_here(), 0);
+}
+END_TEST
+
 Suite *suite_core(void)
 {
     Suite *s = suite_create("core");
@@ -308,5 +434,16 @@ Suite *suite_core(void)
     tcase_add_test(threads, threads_without_a_pool);
     tcase_add_test(threads, threads_bad_counts);
     suite_add_tcase(s, threads);
+
+    TCase *arena = tcase_create("arena");
+    tcase_add_test(arena, arena_allocations);
+    tcase_add_test(arena, arena_texts);
+    suite_add_tcase(s, arena);
+
+    TCase *files = tcase_create("files");
+    tcase_add_checked_fixture(files, enter_folder, leave_folder);
+    tcase_add_test(files, file_round_trip);
+    tcase_add_test(files, file_errors);
+    suite_add_tcase(s, files);
     return s;
 }

@@ -1,6 +1,5 @@
 /* Tests of store/: the state dictionary, checkpoints on good and bad disks, damaged files.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "store/atomic.h"
 #include "store/state.h"
 #include "store/store.h"
 #include "tests/suites.h"
@@ -632,24 +631,6 @@ START_TEST(store_replaces_the_old_file)
 }
 END_TEST
 
-/* Names without a folder, and temporary names that a crashed process has left. */
-START_TEST(atomic_names)
-{
-    char left[PATH_BYTES];
-    ck_assert_int_eq(chdir(folder), 0);
-    snprintf(left, sizeof left, "plain.tmp-%ld-0", (long)getpid());
-    write_bytes(left, "x", 1);
-    OK(atomic_write("plain", "hello", 5, &e));
-    size_t bytes;
-    unsigned char *data = read_bytes("plain", &bytes);
-    ck_assert_uint_eq(bytes, 5);
-    ck_assert_mem_eq(data, "hello", 5);
-    free(data);
-    ck_assert_int_eq(each_file(NULL), 2);
-    ck_assert_int_eq(chdir("/"), 0);
-}
-END_TEST
-
 Suite *suite_store(void)
 {
     Suite *s = suite_create("store");
@@ -685,7 +666,6 @@ Suite *suite_store(void)
     tcase_add_loop_test(disks, store_disk_full, 0, 5);
     tcase_add_test(disks, store_unwritable_places);
     tcase_add_test(disks, store_replaces_the_old_file);
-    tcase_add_test(disks, atomic_names);
     suite_add_tcase(s, disks);
     return s;
 }
