@@ -55,7 +55,9 @@ double pruner_target(const Pruner *p, int64_t step)
         return o->final_sparsity;
     const int64_t done = (step - p->begin) / o->every_steps * o->every_steps;
     const double left = 1 - (double)done / (double)(p->end - p->begin);
-    return o->final_sparsity + (o->initial_sparsity - o->final_sparsity) * left * left * left;
+    /* Turned round from the formula so that it starts at initial_sparsity to the bit. */
+    return o->initial_sparsity +
+           (o->final_sparsity - o->initial_sparsity) * (1 - left * left * left);
 }
 
 static int place_schedule(Pruner *p, const PruneOptions *options, int64_t steps_per_epoch,
@@ -234,7 +236,7 @@ int pruner_check(const Pruner *p, Error *e)
     }
     if (pruned != in_layers)
         return error_set(e, HONE_ERR_DATA,
-                         "pruning mask: %zu elements are pruned outside the layers to be pruned",
+                         "pruning mask: zeros outside the layers to be pruned: %zu",
                          pruned - in_layers);
     return HONE_OK;
 }
