@@ -114,8 +114,10 @@ train: | hone
 
 # ---- running ------------------------------------------------------------------------------------
 
-# Sub-makes, because the packages must be there before the flags above are worked out.
-again := $(MAKE) --no-print-directory
+# Sub-makes, because the packages must be there before the flags above are worked out; on all
+# processors unless this make was told how many.
+MAKEFLAGS += --no-print-directory
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: help demo check test
 help: ## this list
@@ -123,14 +125,14 @@ help: ## this list
 
 demo: ## train, prune, quantize, export and verify a small network, from nothing
 	@tools/deps build
-	@$(again) -j$(JOBS) all
+	@$(MAKE) -s $(jobs) all
 	@tools/demo.sh $(CONFIG)
 
 check: ## install what tests need, build, run all tests (under a minute)
 	@tools/deps build test
-	@$(again) includes
-	@$(again) -j$(JOBS) all $(build)/tests/run
-	@$(again) test
+	@$(MAKE) includes
+	@$(MAKE) -s $(jobs) all $(build)/tests/run
+	@$(MAKE) test
 
 # Sanitizers slow the tests down; a test that hangs still ends.
 test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan cov,$(config)),8,1) \
@@ -142,26 +144,26 @@ test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tes
 
 .PHONY: gradcheck kerncheck san tsan clang werror levels
 gradcheck: ## gradients against central differences, in double
-	@$(again) config=double test SUITES='grad*'
+	@$(MAKE) config=double test SUITES='grad*'
 
 # Levels that the machine lacks are refused by the program, so only those it has are listed.
 cpu      := $(shell sed -n '/^flags/{p;q}' /proc/cpuinfo 2>/dev/null)
 levels   := ref $(if $(filter avx2,$(cpu)),avx2) $(if $(filter avx512_vnni,$(cpu)),avx512)
 kerncheck: $(build)/tests/run ## kernels against the reference, at every CPU level of this machine
 	@for level in $(levels); do echo "HONE_CPU=$$level"; \
-	  HONE_CPU=$$level $(again) test SUITES='kern*' || exit 1; done
+	  HONE_CPU=$$level $(MAKE) test SUITES='kern*' || exit 1; done
 levels: $(build)/tests/run ## all tests at every CPU level of this machine
 	@for level in $(levels); do echo "HONE_CPU=$$level"; \
-	  HONE_CPU=$$level $(again) test || exit 1; done
+	  HONE_CPU=$$level $(MAKE) test || exit 1; done
 
 san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(again) config=san test
+	@$(MAKE) config=san test
 tsan: ## all tests under ThreadSanitizer
-	@$(again) config=tsan test
+	@$(MAKE) config=tsan test
 clang: ## all tests as clang compiles them, warnings being errors
-	@$(again) CC=clang WERROR=1 test
+	@$(MAKE) CC=clang WERROR=1 test
 werror: ## compile everything with warnings being errors
-	@$(again) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run
+	@$(MAKE) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run
 
 .PHONY: includes runtime-alone tidy cppcheck fmt fmt-check cov
 includes: ## who includes whom; every header compiles alone
@@ -196,14 +198,14 @@ fmt-check: ## fail when `make fmt` would change something
 	@clang-format --dry-run --Werror $(sources) $(headers)
 
 cov: ## line and branch coverage of the tests, per folder
-	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(again) config=cov test
+	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) config=cov test
 	@tools/coverage.py build/cov $(folders) cli
 
 .PHONY: check-all clean
 checks := includes runtime-alone werror levels clang san tsan gradcheck kerncheck tidy cppcheck
 check-all: ## everything above that can fail, in under 20 minutes
 	@tools/deps build test dev
-	@for check in $(checks); do echo "== $$check"; $(again) -j$(JOBS) $$check || exit 1; done
+	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done
 	@echo "check-all: all passed"
 
 clean: ## remove what was built
