@@ -28,6 +28,8 @@ static int build_graph(Session *s, Error *e)
     if (status == HONE_OK && o->qat.present)
         status = qat_insert(&s->graph, &o->qat, e);
     if (status == HONE_OK)
+        s->logits = s->model.loss->producer->in[0];
+    if (status == HONE_OK)
         status = params_new(&s->params, &s->graph, (uint64_t)o->seed, e);
     return status;
 }
@@ -59,10 +61,15 @@ void session_close(Session *s)
     *s = (Session){0};
 }
 
-int session_compile(const Session *s, Exec **x, Mode mode, int batch, Error *e)
+int session_compile(const Session *s, Exec **x, Mode mode, int batch, const IntegerPlan *plan,
+                    Error *e)
 {
-    const Value *keep[] = {s->model.logits};
-    ExecOptions options = {
-        .mode = mode, .batch = batch, .compute = &s->compute, .keep = keep, .keep_count = 1};
+    const Value *keep[] = {mode.integer ? integer_source(s->logits) : s->logits};
+    ExecOptions options = {.mode = mode,
+                           .batch = batch,
+                           .compute = &s->compute,
+                           .keep = keep,
+                           .keep_count = 1,
+                           .integer = plan ? plan->layers : NULL};
     return exec_new(x, &s->graph, &s->params, &options, e);
 }

@@ -12,6 +12,7 @@
 #define HONE_TRAINER_SESSION_H
 
 #include "core/exec.h"
+#include "qat/integer.h"
 #include "trainer/config.h"
 
 typedef struct SessionOptions {
@@ -27,6 +28,7 @@ typedef struct Session {
     Dataset *dataset; /* NULL without_data */
     Graph graph;
     Model model;
+    const Value *logits; /* what the loss reads: the model's logits, with qat their codes' values */
     Params params; /* first values drawn from the configuration's seed */
 } Session;
 
@@ -36,7 +38,9 @@ HONE_CHECKED int session_open(Session *s, const Config *config, const SessionOpt
                               Error *e);
 void session_close(Session *s);
 
-/* Compiles the session's graph; the caller frees. keep: the logits are always kept. */
-HONE_CHECKED int session_compile(const Session *s, Exec **x, Mode mode, int batch, Error *e);
+/* Compiles the session's graph; the caller frees. The logits can be read after a step: with
+ * Mode.integer, which needs a plan that outlives x, as codes at integer_source(s->logits). */
+HONE_CHECKED int session_compile(const Session *s, Exec **x, Mode mode, int batch,
+                                 const IntegerPlan *plan, Error *e);
 
 #endif

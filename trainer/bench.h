@@ -1,0 +1,48 @@
+/* How fast a configuration trains, on random images held in memory.
+ *
+ *     BenchOptions how = {.quantize = true, .batch = 64, .steps = 50, .profile = true};
+ *     BenchResult r;
+ *     if (bench_step(&r, &session, &how, &e) != HONE_OK) ...
+ *     bench_release(&r);
+ *
+ * A step is everything but the making of images: copying the batch in, forward, backward, optimizer,
+ * commit. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_TRAINER_BENCH_H
+#define HONE_TRAINER_BENCH_H
+
+#include "trainer/session.h"
+
+typedef struct BenchOptions {
+    bool quantize; /* the session must have a qat section; calibrated on random images first */
+    int batch;     /* 0: as the configuration says */
+    int steps;     /* timed, after `warmup`; 0: 30 */
+    int warmup;    /* 0: 3 */
+    bool profile;  /* per-node costs; costs two clock calls per node and pass */
+} BenchOptions;
+
+/* What a node costs in a step, a mean over the timed steps. */
+typedef struct BenchCost {
+    const char *name, *kind; /* the node's and its op's; they live as long as the session's graph */
+    double forward_ms, backward_ms;
+} BenchCost;
+
+typedef struct BenchResult {
+    double images_per_s; /* from the median step */
+    double ms_per_step;  /* the median step */
+    double ms_p10, ms_p90;
+    int64_t peak_rss_bytes;
+    int64_t arena_bytes;
+    int batch, threads, steps;
+    const char *mode;      /* "float", "qat" */
+    const char *cpu;       /* level of the kernels */
+    const char *blas_core; /* lives as long as the session */
+    BenchCost *costs;      /* with profile, in the order of execution */
+    int cost_count;
+    double optimizer_ms, commit_ms, input_ms; /* with profile: the rest of a step */
+} BenchResult;
+
+/* The session may be opened without_data; its parameters are trained on noise. */
+HONE_CHECKED int bench_step(BenchResult *r, Session *s, const BenchOptions *options, Error *e);
+void bench_release(BenchResult *r);
+
+#endif

@@ -1,0 +1,37 @@
+/* What came out of a run: summary.json. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_TRAINER_SUMMARY_H
+#define HONE_TRAINER_SUMMARY_H
+
+#include "core/text.h"
+#include "trainer/finish.h"
+
+typedef struct Summary {
+    const char *name; /* the configuration's */
+    int64_t seed;
+    int threads;
+    int64_t params, macs;
+    double float_accuracy; /* accuracies: 0..1, or ACCURACY_NONE, which becomes null */
+    char float_source[FINISH_PATH_BYTES]; /* where float_accuracy was measured */
+    double unquantized_accuracy;
+    double ptq_accuracy, qat_accuracy, int8_accuracy;
+    bool exported; /* else the next three are null, false, 0 */
+    bool bit_exact;
+    int64_t compared;
+    double sparsity;     /* of the artifact; without one, zeros among the float weights */
+    double images_per_s; /* training, median over steps */
+    int64_t peak_rss_bytes;
+    double seconds;
+    int64_t steps;
+    FinishArtifact artifact; /* when exported */
+    char folder[FINISH_PATH_BYTES];
+} Summary;
+
+/* Appends the JSON object, indented, with a newline. */
+void summary_print(const Summary *s, Text *out);
+/* Writes it to path as a whole. */
+HONE_CHECKED int summary_write(const Summary *s, const char *path, Error *e);
+
+/* The largest resident set of this process so far. */
+int64_t summary_peak_rss_bytes(void);
+
+#endif
