@@ -122,8 +122,8 @@ int file_read(const char *path, size_t limit, unsigned char **bytes, size_t *cou
     }
     if (!S_ISREG(info.st_mode) || (unsigned long long)info.st_size > limit) {
         status = S_ISREG(info.st_mode)
-                     ? error_set(e, HONE_ERR_DATA, "'%s' has %lld bytes; at most %zu are read", path,
-                                 (long long)info.st_size, limit)
+                     ? error_set(e, HONE_ERR_DATA, "'%s' has %lld bytes; at most %zu are read",
+                                 path, (long long)info.st_size, limit)
                      : error_set(e, HONE_ERR_DATA, "'%s' is not a regular file", path);
         goto done;
     }

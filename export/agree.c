@@ -96,7 +96,7 @@ int agree_fake_quant(AgreeResult *result, const ProveSource *source, const int8_
                      Error *e)
 {
     Agreement a = {.source = source, .result = result};
-    Grid grid;
+    Grid grid = {0};
     *result = (AgreeResult){0};
     int status = image_grid(source, &grid, e);
     if (status == HONE_OK)

@@ -13,11 +13,11 @@
 #include "export/prove.h"
 
 typedef struct AgreeResult {
-    int layers;           /* compared */
-    int64_t compared;     /* codes */
-    int64_t differing;    /* of them, by at least one */
-    int max_difference;   /* largest |difference| in codes */
-    char layer[96];       /* where it occurs first; "" while all are equal */
+    int layers;         /* compared */
+    int64_t compared;   /* codes */
+    int64_t differing;  /* of them, by at least one */
+    int max_difference; /* largest |difference| in codes */
+    char layer[96];     /* where it occurs first; "" while all are equal */
 } AgreeResult;
 
 /* codes [count][elements of an image], 1 <= count <= source->batch. A difference is a result, not

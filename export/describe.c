@@ -9,8 +9,9 @@
 static const char *kind_text(int kind)
 {
     static const char *const names[] = {
-        [HONE_RT_OP_CONV] = "conv", [HONE_RT_OP_DEPTHWISE] = "depthwise",
-        [HONE_RT_OP_DENSE] = "dense", [HONE_RT_OP_ADD] = "add", [HONE_RT_OP_MEAN] = "mean",
+        [HONE_RT_OP_CONV] = "conv",   [HONE_RT_OP_DEPTHWISE] = "depthwise",
+        [HONE_RT_OP_DENSE] = "dense", [HONE_RT_OP_ADD] = "add",
+        [HONE_RT_OP_MEAN] = "mean",
     };
     return names[kind];
 }

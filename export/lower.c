@@ -149,6 +149,9 @@ static int put_tensor(Lowering *w, const Value *v, Grid grid, const char *name, 
     if (count > HONE_RT_MAX_ELEMENTS)
         return error_set(w->e, HONE_ERR_SHAPE, "layer '%s': %zu values > %d cannot be exported",
                          name, count, HONE_RT_MAX_ELEMENTS);
+    if (w->out->program.tensor_count == HONE_RT_MAX_COUNT)
+        return error_set(w->e, HONE_ERR_SHAPE, "layer '%s': an artifact holds at most %d tensors",
+                         name, HONE_RT_MAX_COUNT);
     uint32_t id = w->out->program.tensor_count++;
     w->tensor[v->id] = id;
     w->grid[id] = grid;
@@ -175,8 +178,8 @@ static int put_input(Lowering *w)
                 return put_tensor(w, input, layer_of(w, n)->in[k], input->name,
                                   put_string(w, input->name));
     }
-    return error_set(w->e, HONE_ERR_CONFIG, "'%s' does not depend on '%s'",
-                     w->source->output->name, input->name);
+    return error_set(w->e, HONE_ERR_CONFIG, "'%s' does not depend on '%s'", w->source->output->name,
+                     input->name);
 }
 
 /* ---- ops ---- */
@@ -190,10 +193,10 @@ static int connect(Lowering *w, const Node *n, HoneRtOp *op)
         uint32_t id = w->tensor[integer_source(n->in[k])->id];
         Grid in = layer->in[k], made = w->grid[id];
         if (float_bits(in.scale) != float_bits(made.scale) || in.zero_point != made.zero_point)
-            return error_set(w->e, HONE_ERR_NUMERIC,
-                             "layer '%s': input %d is on the grid (%g, %d), its maker's is (%g, %d)",
-                             n->name, k, (double)in.scale, (int)in.zero_point, (double)made.scale,
-                             (int)made.zero_point);
+            return error_set(
+                w->e, HONE_ERR_NUMERIC,
+                "layer '%s': input %d is on the grid (%g, %d), its maker's is (%g, %d)", n->name, k,
+                (double)in.scale, (int)in.zero_point, (double)made.scale, (int)made.zero_point);
         op->inputs[k] = id;
     }
     return HONE_OK;
@@ -294,9 +297,6 @@ static int check_source(const LowerSource *s, Error *e)
     if (s->profile != HONE_RT_S24)
         return error_set(e, HONE_ERR_CONFIG, "requantization profile %u does not exist",
                          (unsigned)s->profile);
-    if (s->graph->node_count >= HONE_RT_MAX_TENSORS)
-        return error_set(e, HONE_ERR_SHAPE, "%d nodes are more than an artifact's %d",
-                         s->graph->node_count, HONE_RT_MAX_TENSORS - 1);
     return HONE_OK;
 }
 

@@ -22,9 +22,9 @@ typedef struct LowerSource {
     const Graph *graph;
     const IntegerPlan *plan; /* of this graph */
     const Value *input;      /* the images: an input of the graph */
-    const Value *output;     /* e.g. the logits: any value that a quantized layer's codes stand for */
-    int classes;             /* elements of a classifier's output, else 0 */
-    uint32_t profile;        /* of fixed.h */
+    const Value *output; /* e.g. the logits: any value that a quantized layer's codes stand for */
+    int classes;         /* elements of a classifier's output, else 0 */
+    uint32_t profile;    /* of fixed.h */
 } LowerSource;
 
 /* A program with the memory that its pointers lead to. */

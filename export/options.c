@@ -11,11 +11,9 @@ const OptionTable export_options = {
     .name = "export",
     .help = "which artifacts are written, and how they round",
     .size = sizeof(ExportOptions),
-    .options =
-        (const Option[]){
-            OPTION_TEXTS("formats", ExportOptions, formats, 1, 4, formats, "[hone]",
-                         "artifacts to write, each verified"),
-            OPTION_CHOICE("requant", ExportOptions, requant, profiles, "s24",
-                          "rounding of the integer program"),
-            OPTION_END},
+    .options = (const Option[]){OPTION_TEXTS("formats", ExportOptions, formats, 1, 4, formats,
+                                             "[hone]", "artifacts to write, each verified"),
+                                OPTION_CHOICE("requant", ExportOptions, requant, profiles, "s24",
+                                              "rounding of the integer program"),
+                                OPTION_END},
 };

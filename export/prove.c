@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLES 2 /* reference kernels, the machine's kernels */
+#define TABLES      2 /* reference kernels, the machine's kernels */
 #define ARENA_ALIGN ((size_t)64)
 
 /* The artifact as one worker runs it with one kernel table. */
@@ -24,11 +24,11 @@ struct Prover {
     Exec *trace; /* of one image, all values kept */
     const HoneRtKernels *tables[TABLES];
     int table_count, workers;
-    Runner *runners;       /* [workers][table_count] */
-    int32_t *differing;    /* [batch][table_count]: output codes that differ */
-    const int8_t *codes;   /* of the batch in progress ... */
-    const int8_t *wanted;  /* ... the output codes of its integer evaluation ... */
-    int8_t *outputs;       /* ... and where the artifact's go, or NULL */
+    Runner *runners;      /* [workers][table_count] */
+    int32_t *differing;   /* [batch][table_count]: output codes that differ */
+    const int8_t *codes;  /* of the batch in progress ... */
+    const int8_t *wanted; /* ... the output codes of its integer evaluation ... */
+    int8_t *outputs;      /* ... and where the artifact's go, or NULL */
     size_t input_count, output_count;
     ProveResult result;
 };

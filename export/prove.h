@@ -33,9 +33,9 @@ typedef struct ProveSource {
 
 typedef struct ProveResult {
     int64_t images;
-    int64_t compared;   /* output codes, counted once per kernel table */
-    int64_t traced;     /* codes of inner layers compared besides, likewise */
-    int64_t mismatches; /* of both */
+    int64_t compared;     /* output codes, counted once per kernel table */
+    int64_t traced;       /* codes of inner layers compared besides, likewise */
+    int64_t mismatches;   /* of both */
     char first_layer[96]; /* the first layer, in the order of execution, that differs; "" if none */
     char detail[256];     /* one sentence about it: which image, code and kernels; "" if none */
 } ProveResult;

@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* The structs of program.h are the file; that holds where numbers are little-endian. */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the writer copies little-endian structs");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the writer copies little-endian structs");
 _Static_assert(sizeof(HoneRtHeader) == 48 && sizeof(HoneRtSection) == 16 &&
                    sizeof(HoneRtTensor) == 32 && sizeof(HoneRtOp) == 96,
                "the structs have the sizes of the format");

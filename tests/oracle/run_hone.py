@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Runs a .hone file with NumPy's 64-bit integers: a second implementation, for comparison.
+
+Written from docs/FORMAT.md and docs/NUMERICS.md alone; it shares no line with the C runtime. It is
+slow and plain on purpose: every sum is exact in int64, every formula is as the documents give it.
+
+    run_hone.py MODEL.hone IMAGES OUTPUTS    int8 codes in, int8 codes out, images one after another
+    run_hone.py MODEL.hone                   lists the ops
+
+As a module: `model = Model(open(path, "rb").read()); codes = model.run(image)`.
+SPDX-License-Identifier: Apache-2.0
+"""
+import struct
+import sys
+import zlib
+
+import numpy as np
+
+MAGIC, VERSION, NONE, S24 = 0x454E4F48, 1, 0xFFFFFFFF, 0
+CONV, DEPTHWISE, DENSE, ADD, MEAN = 1, 2, 3, 4, 5
+KINDS = {CONV: "conv", DEPTHWISE: "depthwise", DENSE: "dense", ADD: "add", MEAN: "mean"}
+
+
+class Tensor:
+    """32 bytes of the section TENS."""
+
+    def __init__(self, record):
+        (self.name, self.h, self.w, self.c, self.zero_point, scale_bits, self.offset,
+         reserved) = struct.unpack("<4Ii3I", record)
+        self.scale = struct.unpack("<f", struct.pack("<I", scale_bits))[0]
+        assert reserved == 0 and -128 <= self.zero_point <= 127
+
+    @property
+    def shape(self):
+        return self.h, self.w, self.c
+
+
+class Op:
+    """96 bytes of the section OPS."""
+
+    def __init__(self, record):
+        f = struct.unpack("<2HI2II12H3I5i5I", record)
+        self.kind, self.weight_type, self.name = f[0:3]
+        self.inputs, self.output = f[3:5], f[5]
+        self.kernel, self.stride, self.dilation = f[6:8], f[8:10], f[10:12]
+        self.pad_top, self.pad_left, self.pad_bottom, self.pad_right = f[12:16]
+        self.multiplier = f[16]
+        self.weights, self.bias, self.requant = f[18:21]
+        self.lo, self.hi, self.m1, self.m2, self.k = f[21:26]
+        assert f[17] == 0 and not any(f[26:31]) and self.weight_type == 0
+        assert -128 <= self.lo <= self.hi <= 127
+
+
+def requantize(acc, words):
+    """S24: (acc * m + 2^(k-1)) >> k, floor; a word is k in its top byte, m in the other three."""
+    m, k = (words & 0xFFFFFF).astype(np.int64), (words >> 24).astype(np.int64)
+    assert ((k >= 1) & (k <= 62)).all()
+    assert (np.abs(acc) < 2**31).all()
+    return (acc * m + (np.int64(1) << (k - 1))) >> k
+
+
+class Model:
+    def __init__(self, blob):
+        self.blob = blob
+        (magic, version, size, crc, profile, self.input, self.output, self.activation_bytes,
+         self.class_count, sections, r0, r1) = struct.unpack_from("<12I", blob)
+        assert magic == MAGIC and version == VERSION and profile == S24 and (r0, r1) == (0, 0)
+        assert size == len(blob), "length"
+        assert zlib.crc32(blob[:12] + bytes(4) + blob[16:]) == crc, "CRC"
+        part = {}
+        for i in range(sections):
+            tag, flags, offset, length = struct.unpack_from("<4s3I", blob, 48 + 16 * i)
+            assert offset % 16 == 0 and offset + length <= size
+            assert tag in (b"TENS", b"OPS ", b"CONS", b"STRS") or not flags & 1, "unknown section"
+            part[tag] = blob[offset:offset + length]
+        self.constants, self.strings = part[b"CONS"], part[b"STRS"]
+        tensors, ops = part[b"TENS"], part[b"OPS "]
+        self.tensors = [Tensor(tensors[i:i + 32]) for i in range(0, len(tensors), 32)]
+        self.ops = [Op(ops[i:i + 96]) for i in range(0, len(ops), 96)]
+
+    def name(self, offset):
+        return "" if offset == NONE else self.strings[offset:self.strings.index(0, offset)].decode()
+
+    def constant(self, offset, dtype, count):
+        if offset == NONE:
+            return np.zeros(count, dtype)
+        assert offset % 16 == 0
+        return np.frombuffer(self.constants, dtype, count, offset)
+
+    def windows(self, op, x, y):
+        """For each tap (ky, kx): the inputs that the outputs read there, zero outside the image."""
+        (sh, sw), (dh, dw) = op.stride, op.dilation
+        padded = np.pad(x, ((op.pad_top, op.pad_bottom), (op.pad_left, op.pad_right), (0, 0)))
+        assert y.h == (padded.shape[0] - (op.kernel[0] - 1) * dh - 1) // sh + 1
+        assert y.w == (padded.shape[1] - (op.kernel[1] - 1) * dw - 1) // sw + 1
+        for ky in range(op.kernel[0]):
+            for kx in range(op.kernel[1]):
+                rows = slice(ky * dh, ky * dh + (y.h - 1) * sh + 1, sh)
+                cols = slice(kx * dw, kx * dw + (y.w - 1) * sw + 1, sw)
+                yield ky, kx, padded[rows, cols]
+
+    def accumulate(self, op, x, y):
+        """The exact sums of CONV, DEPTHWISE and DENSE; x has its zero point subtracted already."""
+        acc = np.zeros((y.h, y.w, y.c), np.int64) + self.constant(op.bias, "<i4", y.c)
+        if op.kind == DENSE:
+            w = self.constant(op.weights, "i1", y.c * x.size).reshape(y.c, x.size)
+            acc += w.astype(np.int64) @ x.ravel()
+        elif op.kind == CONV:
+            shape = (y.c, *op.kernel, x.shape[2])
+            w = self.constant(op.weights, "i1", int(np.prod(shape))).reshape(shape)
+            for ky, kx, taps in self.windows(op, x, y):
+                acc += taps @ w[:, ky, kx].astype(np.int64).T
+        else:
+            shape = (*op.kernel, y.c)
+            assert y.c == x.shape[2] * op.multiplier
+            w = self.constant(op.weights, "i1", int(np.prod(shape))).reshape(shape)
+            for ky, kx, taps in self.windows(op, x, y):
+                acc += np.repeat(taps, op.multiplier, axis=2) * w[ky, kx].astype(np.int64)
+        assert (w >= -127).all()
+        return acc
+
+    def step(self, op, codes):
+        y = self.tensors[op.output]
+        x = [codes[i].astype(np.int64) - self.tensors[i].zero_point
+             for i in op.inputs if i != NONE]
+        if op.kind == ADD:
+            assert x[0].shape == x[1].shape == y.shape
+            v = (x[0] * op.m1 + x[1] * op.m2 + (1 << (op.k - 1))) >> op.k
+        elif op.kind == MEAN:
+            word = self.constant(op.requant, "<u4", 1)
+            v = requantize(x[0].sum(axis=(0, 1), keepdims=True), word)
+        else:
+            v = requantize(self.accumulate(op, x[0], y), self.constant(op.requant, "<u4", y.c))
+        return np.clip(v + y.zero_point, op.lo, op.hi).reshape(y.shape).astype(np.int8)
+
+    def run(self, image, arena=True):
+        """Codes of the output for one image of codes. With arena, tensors live where the memory
+        plan puts them, so that a plan which lets live tensors overlap gives wrong results here."""
+        memory = np.zeros(self.activation_bytes, np.int8)
+
+        def view(i):
+            t = self.tensors[i]
+            return memory[t.offset:t.offset + t.h * t.w * t.c].reshape(t.shape)
+
+        codes = {i: view(i) for i in range(len(self.tensors))} if arena else {}
+        entry = self.tensors[self.input]
+        image = np.asarray(image, np.int8).reshape(entry.shape)
+        if arena:
+            codes[self.input][:] = image
+        else:
+            codes[self.input] = image
+        for op in self.ops:
+            result = self.step(op, codes)
+            if arena:
+                codes[op.output][:] = result
+            else:
+                codes[op.output] = result
+        return codes[self.output].ravel().copy()
+
+
+def main(arguments):
+    if len(arguments) not in (1, 3):
+        sys.exit(__doc__)
+    with open(arguments[0], "rb") as f:
+        model = Model(f.read())
+    if len(arguments) == 1:
+        for op in model.ops:
+            y = model.tensors[op.output]
+            print(f"{KINDS[op.kind]:10} {model.name(op.name):32} {y.h}x{y.w}x{y.c}")
+        return
+    entry = model.tensors[model.input]
+    images = np.fromfile(arguments[1], np.int8).reshape(-1, entry.h * entry.w * entry.c)
+    outputs = []
+    for image in images:
+        outputs.append(model.run(image))
+        assert (outputs[-1] == model.run(image, arena=False)).all(), "the memory plan overlaps"
+    np.stack(outputs).tofile(arguments[2])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

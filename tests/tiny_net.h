@@ -1,0 +1,34 @@
+/* A small quantized network for tests of everything behind training: each kind of layer once, random
+ * parameters, ranges calibrated on random images.
+ *
+ *     image 9x9x3 > stem (conv 3x3 s2, bn, relu6) > dw (depthwise 3x3, bn, relu6)
+ *                     |                               > point (conv 1x1, bn) --+
+ *                     +-----------------------------------------------------> sum (add)
+ *           > last (conv 3x3, bn, relu) > pool (mean) > logits (dense, bias)
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_TESTS_TINY_NET_H
+#define HONE_TESTS_TINY_NET_H
+
+#include "core/exec.h"
+#include "export/prove.h"
+
+enum { TINY_CLASSES = 5, TINY_IMAGE = 9 * 9 * 3, TINY_IMAGES = 24 };
+
+typedef struct TinyNet {
+    Graph graph;
+    Params params;
+    Compute compute;
+    IntegerPlan plan;
+    ProveSource source; /* ready for prove.h */
+    int8_t codes[TINY_IMAGES * TINY_IMAGE];
+} TinyNet;
+
+/* Builds, draws and calibrates it; fails the running test when anything fails. level as compute_open;
+ * share: the add's inputs have one grid. */
+void tiny_net_init(TinyNet *t, uint64_t seed, int threads, const char *level, bool share);
+void tiny_net_release(TinyNet *t);
+/* The network as an artifact; the caller frees the bytes. */
+unsigned char *tiny_net_artifact(const TinyNet *t, size_t *count);
+
+#endif
