@@ -330,7 +330,8 @@ static void merge_inplace(Compiler *c)
     for (int i = 0; i < x->run_count && !c->options->keep_all; i++) {
         const Run *r = &x->runs[i];
         const Node *n = r->node;
-        if (n->outputs == 0 || !shape_equal(r->in[0]->shape, r->out[0]->shape))
+        if (n->inputs == 0 || n->outputs == 0 ||
+            !shape_equal(r->in[0]->shape, r->out[0]->shape))
             continue;
         int in = root_of(x, n->in[0]), out = root_of(x, n->out[0]);
         if (x->graph->values[in]->kind != VALUE_ACTIVATION)

@@ -1,0 +1,392 @@
+/* Gradients of every differentiable op, in double against central differences, straight-through ones
+ * against their closed form; in every build the independence of the number of threads. A new op
+ * needs a case here, or `every_op_has_a_case` fails. SPDX-License-Identifier: Apache-2.0 */
+#include "layers/layers.h"
+#include "qat/nodes.h"
+#include "tests/gradcheck.h"
+#include "tests/suites.h"
+
+#include <check.h>
+#include <math.h>
+
+#define TOLERANCE 1e-6
+
+/* ---- layers ---- */
+
+static Value *source(Graph *g, Shape s)
+{
+    return gradcheck_source(g, "x", s, 0.3, 1);
+}
+
+static Value *conv_same(Graph *g)
+{
+    return layer_conv2d(g, "conv", source(g, SHAPE4(3, 5, 6, 3)),
+                        &(Conv2dOptions){.channels = 4, .kernel = {3, 3}, .bias = true});
+}
+
+static Value *conv_stride(Graph *g)
+{
+    Conv2dOptions o = {.channels = 3, .kernel = {3, 2}, .stride = {2, 3}, .dilation = {1, 2}};
+    return layer_conv2d(g, "conv", source(g, SHAPE4(2, 7, 8, 2)), &o);
+}
+
+static Value *conv_pads(Graph *g)
+{
+    Conv2dOptions o = {.channels = 5,
+                       .kernel = {3, 3},
+                       .stride = {2, 1},
+                       .padding = PADDING_EXPLICIT,
+                       .pads = {2, 0, 1, 2}};
+    return layer_conv2d(g, "conv", source(g, SHAPE4(2, 5, 4, 3)), &o);
+}
+
+static Value *conv_pointwise(Graph *g)
+{
+    return layer_conv2d(g, "conv", source(g, SHAPE4(2, 4, 3, 5)),
+                        &(Conv2dOptions){.channels = 7, .kernel = {1, 1}, .bias = true});
+}
+
+static Value *depthwise_same(Graph *g)
+{
+    return layer_depthwise(g, "dw", source(g, SHAPE4(3, 5, 4, 5)),
+                           &(Conv2dOptions){.kernel = {3, 3}, .bias = true});
+}
+
+static Value *depthwise_stride(Graph *g)
+{
+    Conv2dOptions o = {.kernel = {5, 3}, .stride = {2, 2}, .dilation = {1, 2}};
+    return layer_depthwise(g, "dw", source(g, SHAPE4(2, 7, 9, 3)), &o);
+}
+
+static Value *dense_rows(Graph *g)
+{
+    return layer_dense(g, "dense", source(g, SHAPE2(3, 7)), 5, true);
+}
+
+static Value *dense_flattened(Graph *g)
+{
+    return layer_dense(g, "dense", source(g, SHAPE4(2, 2, 3, 3)), 4, false);
+}
+
+static Value *batchnorm_images(Graph *g)
+{
+    return layer_batchnorm(g, "bn", source(g, SHAPE4(3, 4, 3, 5)), NULL);
+}
+
+static Value *batchnorm_rows(Graph *g)
+{
+    return layer_batchnorm(g, "bn", source(g, SHAPE2(17, 3)),
+                           &(BatchnormOptions){.epsilon = 0.1, .momentum = 0.3});
+}
+
+/* Parameters and running statistics that are not the neutral first ones. */
+static void batchnorm_values(const Graph *g, Params *p)
+{
+    const char *names[] = {"bn.gamma", "bn.beta", "bn.mean", "bn.variance"};
+    for (int k = 0; k < 4; k++) {
+        Real *v = gradcheck_at(g, p, names[k]);
+        for (size_t i = 0; i < graph_find_param(g, names[k])->count; i++)
+            v[i] = (Real)(0.7 + 0.2 * k + 0.15 * (double)i);
+    }
+}
+
+static Value *relu(Graph *g)
+{
+    return layer_relu(g, "relu", gradcheck_source(g, "x", SHAPE4(2, 3, 5, 7), 0, 1));
+}
+
+static Value *relu6(Graph *g)
+{
+    return layer_relu6(g, "relu6", gradcheck_source(g, "x", SHAPE4(2, 3, 5, 7), 3, 4));
+}
+
+/* Differences must not step over a kink. */
+static void away_from_kinks(const Graph *g, Params *p)
+{
+    Real *x = gradcheck_at(g, p, "x");
+    for (size_t i = 0; i < graph_find_param(g, "x")->count; i++)
+        if (fabs((double)x[i]) < 0.01 || fabs((double)x[i] - 6) < 0.01)
+            x[i] += (Real)0.1;
+}
+
+static Value *add_two(Graph *g)
+{
+    Value *a = source(g, SHAPE4(2, 3, 3, 4));
+    return layer_add(g, "add", a, gradcheck_source(g, "y", SHAPE4(2, 3, 3, 4), 0, 1));
+}
+
+static Value *add_itself(Graph *g)
+{
+    Value *a = source(g, SHAPE4(2, 3, 3, 4));
+    return layer_add(g, "add", a, a);
+}
+
+/* A residual connection: the sum's gradient reaches x in two ways. */
+static Value *add_residual(Graph *g)
+{
+    Value *x = source(g, SHAPE4(2, 3, 3, 4));
+    Value *y = layer_batchnorm(g, "bn", x, NULL);
+    return layer_batchnorm(g, "bn2", layer_add(g, "add", x, y), NULL);
+}
+
+static Value *mean(Graph *g)
+{
+    return layer_mean(g, "mean", source(g, SHAPE4(3, 4, 5, 6)));
+}
+
+static Value *xent_of(Graph *g, double smoothing)
+{
+    Value *labels = graph_input(g, "labels", SHAPE1(6), ELEM_INT32);
+    return layer_softmax_xent(g, "loss", source(g, SHAPE2(6, 4)), labels, smoothing);
+}
+
+static Value *xent(Graph *g)
+{
+    return xent_of(g, 0);
+}
+
+static Value *xent_smooth(Graph *g)
+{
+    return xent_of(g, 0.2);
+}
+
+/* ---- quantization ---- */
+
+/* Codes -8..7 of the grid 0.25 (q - 2), so that about a tenth of the numbers are clipped. */
+static Value *quantized(Graph *g, Shape shape, double deviation)
+{
+    Value *x = gradcheck_source(g, "x", shape, 0, deviation);
+    GridAttributes grid = {.qmin = -8, .qmax = 7, .fixed = true, .grid = {0.25f, 2}};
+    FakequantAttributes codes = {.qmin = -8, .qmax = 7, .axis = QUANT_AXIS_NONE};
+    Node *n = qat_grid(g, "grid", NULL, &grid);
+    n = n ? qat_fakequant(g, "quant", x, n->out[0], n->out[1], &codes) : NULL;
+    return n ? n->out[0] : NULL;
+}
+
+static Value *fakequant(Graph *g)
+{
+    return quantized(g, SHAPE4(2, 3, 5, 7), 1);
+}
+
+static double fakequant_slope(size_t i, double x)
+{
+    (void)i;
+    double code = rint(x * 4) + 2;
+    return code >= -8 && code <= 7 ? 1 : 0;
+}
+
+static Value *dequantize(Graph *g)
+{
+    Node *n = qat_dequantize(g, "real", quantized(g, SHAPE2(9, 11), 1.5));
+    return n ? n->out[0] : NULL;
+}
+
+/* Scales are a parameter of their own here, too large for none to be clipped. */
+static Value *per_channel(Graph *g, QuantAxis axis)
+{
+    Shape shape = axis == QUANT_AXIS_FIRST ? SHAPE4(5, 3, 3, 2) : SHAPE4(1, 3, 3, 5);
+    Value *x = gradcheck_source(g, "x", shape, 0, 1);
+    Value *scale = graph_param(g, "scale", SHAPE1(5), PARAM_STATE, (Init){0.25, 0});
+    FakequantAttributes codes = {.qmin = -3, .qmax = 3, .axis = axis};
+    Node *n = qat_fakequant(g, "quant", x, scale, NULL, &codes);
+    return n ? n->out[0] : NULL;
+}
+
+static Value *fakequant_first(Graph *g)
+{
+    return per_channel(g, QUANT_AXIS_FIRST);
+}
+
+static Value *fakequant_last(Graph *g)
+{
+    return per_channel(g, QUANT_AXIS_LAST);
+}
+
+static void channel_scales(const Graph *g, Params *p)
+{
+    Real *scale = gradcheck_at(g, p, "scale");
+    for (int c = 0; c < 5; c++)
+        scale[c] = (Real)(1 << c) / 8;
+}
+
+static double slope_of_channel(size_t c, double x)
+{
+    return fabs(rint(x * 8 / (double)(1 << c))) <= 3 ? 1 : 0;
+}
+
+static double first_slope(size_t i, double x)
+{
+    return slope_of_channel(i / 18, x);
+}
+
+static double last_slope(size_t i, double x)
+{
+    return slope_of_channel(i % 5, x);
+}
+
+static const GradCase cases[] = {
+    {"conv2d same", &op_conv2d, conv_same, NULL, false, false, NULL},
+    {"conv2d stride, dilation", &op_conv2d, conv_stride, NULL, false, false, NULL},
+    {"conv2d explicit pads", &op_conv2d, conv_pads, NULL, false, false, NULL},
+    {"conv2d pointwise", &op_conv2d, conv_pointwise, NULL, false, false, NULL},
+    {"depthwise same", &op_depthwise, depthwise_same, NULL, false, false, NULL},
+    {"depthwise stride, dilation", &op_depthwise, depthwise_stride, NULL, false, false, NULL},
+    {"dense", &op_dense, dense_rows, NULL, false, false, NULL},
+    {"dense of images", &op_dense, dense_flattened, NULL, false, false, NULL},
+    {"batchnorm", &op_batchnorm, batchnorm_images, batchnorm_values, false, false, NULL},
+    {"batchnorm of rows", &op_batchnorm, batchnorm_rows, batchnorm_values, false, false, NULL},
+    {"batchnorm frozen", &op_batchnorm, batchnorm_images, batchnorm_values, false, true, NULL},
+    {"relu", &op_relu, relu, away_from_kinks, false, false, NULL},
+    {"relu6", &op_relu6, relu6, away_from_kinks, false, false, NULL},
+    {"add", &op_add, add_two, NULL, false, false, NULL},
+    {"add x + x", &op_add, add_itself, NULL, false, false, NULL},
+    {"add residual", &op_add, add_residual, NULL, false, false, NULL},
+    {"mean", &op_mean, mean, NULL, false, false, NULL},
+    {"softmax_xent", &op_softmax_xent, xent, NULL, false, false, NULL},
+    {"softmax_xent smoothed", &op_softmax_xent, xent_smooth, NULL, false, false, NULL},
+    {"fakequant", &op_fakequant, fakequant, NULL, true, false, fakequant_slope},
+    {"fakequant, first axis", &op_fakequant, fakequant_first, channel_scales, true, false,
+     first_slope},
+    {"fakequant, last axis", &op_fakequant, fakequant_last, channel_scales, true, false,
+     last_slope},
+    {"dequantize", &op_dequantize, dequantize, NULL, true, false, fakequant_slope},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static const Op *const ops[] = {
+#define OP(op) &op,
+#include "layers/ops.def"
+#include "qat/ops.def"
+#undef OP
+};
+
+/* Differences need double; a closed form does not. */
+static bool exact(const GradCase *c)
+{
+    return sizeof(Real) == sizeof(double) || c->slope;
+}
+
+START_TEST(gradients)
+{
+    const GradCase *c = &cases[_i];
+    if (!exact(c))
+        return;
+    GradResult worst = gradcheck(c);
+    ck_assert_msg(worst.error <= TOLERANCE, "%s: error %g", worst.where, worst.error);
+}
+END_TEST
+
+START_TEST(threads_do_not_matter)
+{
+    gradcheck_threads(&cases[_i]);
+}
+END_TEST
+
+START_TEST(every_op_has_a_case)
+{
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        bool found = !ops[i]->backward;
+        for (int c = 0; c < CASES; c++)
+            found = found || cases[c].op == ops[i];
+        ck_assert_msg(found, "op '%s' is differentiable and has no gradient case", ops[i]->name);
+    }
+}
+END_TEST
+
+/* ---- the harness itself: y = x^2 with a right and with wrong gradients ---- */
+
+static int square_infer(Node *n, Error *e)
+{
+    (void)e;
+    n->out[0]->shape = n->in[0]->shape;
+    return HONE_OK;
+}
+
+static void square_forward(const Run *r)
+{
+    const Real *x = r->in[0]->data;
+    Real *y = r->out[0]->data;
+    for (size_t i = 0; i < shape_count(r->in[0]->shape); i++)
+        y[i] = x[i] * x[i];
+}
+
+static void square_gradient(const Run *r, Real factor, bool adds, size_t count)
+{
+    const Real *x = r->in[0]->data, *dy = r->out[0]->grad;
+    Real *dx = r->in[0]->grad;
+    for (size_t i = 0; i < count; i++)
+        dx[i] = factor * x[i] * dy[i] + (adds && r->accumulate[0] ? dx[i] : 0);
+}
+
+static void square_right(const Run *r)
+{
+    square_gradient(r, 2, true, shape_count(r->in[0]->shape));
+}
+
+static void square_wrong_sign(const Run *r)
+{
+    square_gradient(r, -2, true, shape_count(r->in[0]->shape));
+}
+
+static void square_no_factor(const Run *r)
+{
+    square_gradient(r, 1, true, shape_count(r->in[0]->shape));
+}
+
+static void square_overwrites(const Run *r)
+{
+    square_gradient(r, 2, false, shape_count(r->in[0]->shape));
+}
+
+static void square_slightly_off(const Run *r)
+{
+    square_gradient(r, (Real)2.00001, true, shape_count(r->in[0]->shape));
+}
+
+#define SQUARE(text, wrong)                                                                        \
+    {                                                                                              \
+        .name = (text), .reads = OP_IN(0), .grads = OP_IN(0), .outputs = 1,                        \
+        .infer = square_infer, .forward = square_forward, .backward = (wrong),                     \
+    }
+
+static const Op squares[] = {
+    SQUARE("right", square_right),           SQUARE("wrong sign", square_wrong_sign),
+    SQUARE("no factor", square_no_factor),   SQUARE("overwrites", square_overwrites),
+    SQUARE("slightly off", square_slightly_off),
+};
+
+static const Op *square_op; /* of the case that is being built */
+
+static Value *square(Graph *g)
+{
+    Value *x = gradcheck_source(g, "x", SHAPE2(3, 4), 1, 1);
+    Node *n = graph_node(g, square_op, "square", 1, &x, NULL, 0);
+    return n ? n->out[0] : NULL;
+}
+
+START_TEST(harness_finds_wrong_gradients)
+{
+    if (sizeof(Real) != sizeof(double))
+        return;
+    square_op = &squares[_i];
+    GradCase c = {.name = square_op->name, .op = square_op, .build = square};
+    GradResult worst = gradcheck(&c);
+    if (_i == 0)
+        ck_assert_msg(worst.error <= TOLERANCE, "%s: error %g", worst.where, worst.error);
+    else
+        ck_assert_msg(worst.error > TOLERANCE, "'%s' was not found", square_op->name);
+}
+END_TEST
+
+Suite *suite_gradcheck(void)
+{
+    Suite *s = suite_create("gradcheck");
+    TCase *t = tcase_create("gradcheck");
+    tcase_add_loop_test(t, gradients, 0, CASES);
+    tcase_add_loop_test(t, threads_do_not_matter, 0, CASES);
+    tcase_add_loop_test(t, harness_finds_wrong_gradients, 0,
+                        (int)(sizeof squares / sizeof squares[0]));
+    tcase_add_test(t, every_op_has_a_case);
+    suite_add_tcase(s, t);
+    return s;
+}
