@@ -14,6 +14,7 @@ int compute_open(Compute *c, int threads, const char *level, Error *e)
     c->real = kernels_named(c->integer->name);
     if (!c->real)
         c->real = &kernels_ref;
+    c->conv = kernels_conv_named(c->integer->name);
     blas_open(&c->blas, strcmp(c->integer->name, "ref") == 0);
     return threads_new(&c->threads, threads, e);
 }

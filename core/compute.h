@@ -11,12 +11,14 @@
 #include "core/blas.h"
 #include "core/error.h"
 #include "core/kernels.h"
+#include "core/kernels_conv.h"
 #include "core/threads.h"
 #include "runtime/kernels.h"
 
 typedef struct Compute {
     Threads *threads;
     const Kernels *real;           /* float kernels of the chosen level */
+    const ConvKernels *conv;       /* those of convolutions and dense layers */
     const HoneRtKernels *integer;  /* integer kernels of the same level */
     Blas blas;
 } Compute;

@@ -1,0 +1,212 @@
+/* Weighted layers on codes: see codes.h. SPDX-License-Identifier: Apache-2.0 */
+#include "layers/codes.h"
+
+#include "core/graph.h"
+
+#include <limits.h>
+#include <math.h>
+
+/* Lies at the start of Run.shared during a training forward. */
+typedef struct Work {
+    CodesShape shape;
+    int32_t *bias; /* [channels] */
+    Real *scale;   /* [channels]: s_x * s_w */
+    void *packed;
+} Work;
+
+/* One tile of sums becomes reals. */
+typedef struct ScaleSums {
+    const ConvKernels *kernels;
+    const Real *scale; /* [channels] */
+    Real *y;           /* [pixels][channels] */
+    int channels;
+} ScaleSums;
+
+static size_t align64(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static int items_of(const Run *r, const CodesShape *s)
+{
+    const int batch = r->in[0]->shape.dim[0];
+    return s->flat ? batch * s->pixels : batch;
+}
+
+/* The geometry for `rows` rows at once when flat. */
+static HoneRtConv conv_of(const CodesShape *s, int rows)
+{
+    HoneRtConv g = s->conv;
+    if (s->flat) {
+        g.in_h = g.out_h = 1;
+        g.in_w = g.out_w = rows;
+    }
+    return g;
+}
+
+static size_t pack_bytes(const CodesShape *s, const HoneRtKernels *k)
+{
+    const HoneRtConv g = conv_of(s, 1);
+    return s->depthwise ? k->depthwise_pack_bytes(&g) : k->conv_pack_bytes(&g);
+}
+
+size_t codes_pack(const CodesShape *s, const Compute *c, const int8_t *w, const int32_t *bias,
+                  int32_t x_zero_point, void *packed)
+{
+    const HoneRtConv g = conv_of(s, 1);
+    if (packed && s->depthwise)
+        c->integer->depthwise_pack(&g, w, bias, x_zero_point, packed);
+    else if (packed)
+        c->integer->conv_pack(&g, w, bias, x_zero_point, packed);
+    return pack_bytes(s, c->integer);
+}
+
+void codes_needs(const Run *r, const CodesShape *s, Needs *needs)
+{
+    const HoneRtKernels *k = r->compute->integer;
+    const int items = items_of(r, s), chunks = run_chunk_count(items);
+    const HoneRtConv g = conv_of(s, (items + chunks - 1) / chunks);
+    const size_t worker = s->depthwise ? k->depthwise_scratch_bytes(&g) : k->conv_scratch_bytes(&g);
+    needs->worker = worker > needs->worker ? worker : needs->worker;
+    if (r->mode->integer) {
+        needs->shared = sizeof *s > needs->shared ? sizeof *s : needs->shared;
+        return;
+    }
+    const size_t channels = (size_t)g.out_c;
+    const size_t shared = align64(sizeof(Work)) + align64(channels * sizeof(int32_t)) +
+                          align64(channels * sizeof(Real)) + align64(pack_bytes(s, k));
+    needs->shared = shared > needs->shared ? shared : needs->shared;
+}
+
+/* ---- training --------------------------------------------------------------------------------- */
+
+static Work *work_start(const Run *r, const CodesShape *s)
+{
+    unsigned char *at = r->shared;
+    Work *w = (Work *)(void *)at;
+    const size_t channels = (size_t)s->conv.out_c;
+    at += align64(sizeof *w);
+    *w = (Work){.shape = *s, .bias = (int32_t *)(void *)at};
+    at += align64(channels * sizeof *w->bias);
+    w->scale = (Real *)(void *)at;
+    w->packed = at + align64(channels * sizeof *w->scale);
+    return w;
+}
+
+/* rint(b / unit), kept small enough that no sum overflows (export checks that it was). */
+static int32_t bias_code(double b, double unit, double limit)
+{
+    const double q = rint(b / unit);
+    if (!(q < limit))
+        return (int32_t)limit;
+    return q < -limit ? (int32_t)-limit : (int32_t)q;
+}
+
+static void make_scales(const Run *r, const CodesShape *s, Work *w)
+{
+    const Tensor *grid = r->in[1]->scale;
+    const Real *scale = grid->data, s_x = run_scale(r->in[0])[0];
+    const bool per_channel = shape_count(grid->shape) > 1;
+    const Real *bias = r->node->inputs > 2 ? r->in[2]->data : NULL;
+    const double taps = (double)s->conv.kernel_h * s->conv.kernel_w *
+                        (s->depthwise ? 1 : s->conv.in_c);
+    const double most = INT_MAX - taps * (255 * 127);
+    for (int o = 0; o < s->conv.out_c; o++) {
+        w->scale[o] = s_x * scale[per_channel ? o : 0];
+        w->bias[o] = bias ? bias_code((double)bias[o], (double)w->scale[o], most > 0 ? most : 0)
+                          : 0;
+    }
+}
+
+static void scale_epilogue(void *context, const int32_t *acc, int ld, int pixel, int rows,
+                           int channel, int cols)
+{
+    const ScaleSums *e = context;
+    Real *y = e->y + (size_t)pixel * (size_t)e->channels + (size_t)channel;
+    e->kernels->scale_sums(acc, ld, rows, cols, e->scale + channel, y, e->channels);
+}
+
+/* Images of a chunk through the kernel; each image's sums go to the epilogue with context, which
+ * advance() moves to the next image. */
+static void convolve_images(const Run *r, const CodesShape *s, const void *packed, int begin,
+                            int end, int worker, HoneRtEpilogue epilogue, void *context,
+                            void (*advance)(void *context, size_t elements))
+{
+    const HoneRtKernels *k = r->compute->integer;
+    const HoneRtConv g = conv_of(s, end - begin);
+    const size_t size_in = (size_t)g.in_h * (size_t)g.in_w * (size_t)g.in_c;
+    const size_t size_out = (size_t)g.out_h * (size_t)g.out_w * (size_t)g.out_c;
+    const int images = s->flat ? 1 : end - begin;
+    const int8_t *x = (const int8_t *)r->in[0]->data +
+                      (s->flat ? (size_t)begin * (size_t)g.in_c : (size_t)begin * size_in);
+    void *scratch = run_worker(r, worker);
+    for (int i = 0; i < images; i++, x += size_in) {
+        if (s->depthwise)
+            k->depthwise(&g, x, packed, 0, g.out_h, scratch, epilogue, context);
+        else
+            k->conv(&g, x, packed, 0, g.out_h, scratch, epilogue, context);
+        advance(context, size_out);
+    }
+}
+
+/* Elements of the output before item `begin`. */
+static size_t output_start(const CodesShape *s, int begin)
+{
+    const size_t pixels = s->flat ? 1 : (size_t)s->conv.out_h * (size_t)s->conv.out_w;
+    return (size_t)begin * pixels * (size_t)s->conv.out_c;
+}
+
+static void scale_advance(void *context, size_t elements)
+{
+    ScaleSums *e = context;
+    e->y += elements;
+}
+
+static void forward_chunk(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk;
+    const Work *w = r->shared;
+    ScaleSums e = {.kernels = r->compute->conv,
+                   .scale = w->scale,
+                   .y = (Real *)r->out[0]->data + output_start(&w->shape, begin),
+                   .channels = w->shape.conv.out_c};
+    convolve_images(r, &w->shape, w->packed, begin, end, worker, scale_epilogue, &e, scale_advance);
+}
+
+void codes_forward(const Run *r, const CodesShape *s)
+{
+    Work *w = work_start(r, s);
+    make_scales(r, s, w);
+    codes_pack(s, r->compute, r->in[1]->data, w->bias, run_zero_point(r->in[0]), w->packed);
+    run_chunks(r, items_of(r, s), forward_chunk);
+}
+
+/* ---- evaluation ------------------------------------------------------------------------------- */
+
+static void requantize_advance(void *context, size_t elements)
+{
+    HoneRtRequantize *q = context;
+    q->y += elements;
+}
+
+static void integer_chunk(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk;
+    const CodesShape *s = r->shared;
+    const IntegerLayer *l = r->integer;
+    HoneRtRequantize q = {.kernels = r->compute->integer,
+                          .words = l->requant,
+                          .y_zp = l->out.zero_point,
+                          .lo = l->lo,
+                          .hi = l->hi,
+                          .y = (int8_t *)r->out[0]->data + output_start(s, begin),
+                          .y_ld = s->conv.out_c};
+    convolve_images(r, s, l->packed, begin, end, worker, hone_rt_requantize_epilogue, &q,
+                    requantize_advance);
+}
+
+void codes_integer(const Run *r, const CodesShape *s)
+{
+    *(CodesShape *)r->shared = *s;
+    run_chunks(r, items_of(r, s), integer_chunk);
+}

@@ -1,0 +1,147 @@
+/* Two-dimensional convolution, NHWC, weights OHWI. Float: convolve.h; codes: codes.h.
+ *
+ *     y[n,oy,ox,o] = b[o] + sum over ky, kx, i of x[n, oy*s - p + ky*d, ox*s - p + kx*d, i] w[o,ky,kx,i]
+ *
+ * A 1x1 convolution of stride 1 without padding is one product of matrices over all pixels of the
+ * batch. Initialization: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, eq. 10.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "layers/codes.h"
+#include "layers/convolve.h"
+#include "layers/layers.h"
+#include "layers/weighted.h"
+
+#include <math.h>
+
+enum { CHANNELS_MAX = 1 << 16 };
+
+typedef struct Attributes {
+    WindowAttributes window;
+    int channels;
+} Attributes;
+
+static int infer(Node *n, Error *e)
+{
+    const Attributes *a = n->attributes;
+    const WindowAttributes *w = &a->window;
+    const Shape want = SHAPE4(a->channels, w->y.kernel, w->x.kernel, n->in[0]->shape.dim[3]);
+    n->out[0]->shape = SHAPE4(n->in[0]->shape.dim[0], w->y.out, w->x.out, a->channels);
+    return weighted_check(n, want, a->channels, e);
+}
+
+static bool pointwise(const WindowAttributes *w)
+{
+    return w->y.kernel == 1 && w->x.kernel == 1 && w->y.stride == 1 && w->x.stride == 1;
+}
+
+static ConvShape shape_of(const Node *n)
+{
+    const Attributes *a = n->attributes;
+    ConvShape s = {.y = a->window.y,
+                   .x = a->window.x,
+                   .in_c = n->in[0]->shape.dim[3],
+                   .out_c = a->channels};
+    if (pointwise(&a->window)) { /* a kernel of 1 cannot be padded */
+        s.flat = true;
+        s.pixels = s.y.in * s.x.in;
+        s.y.in = s.y.out = s.x.in = s.x.out = 1;
+    }
+    return s;
+}
+
+static CodesShape codes_shape(const Node *n)
+{
+    const Attributes *a = n->attributes;
+    return (CodesShape){.conv = weighted_geometry(&a->window, n->in[0]->shape.dim[3], a->channels),
+                        .flat = pointwise(&a->window),
+                        .pixels = a->window.y.in * a->window.x.in};
+}
+
+static void needs(const Run *r, Needs *out)
+{
+    const CodesShape codes = codes_shape(r->node);
+    const ConvShape shape = shape_of(r->node);
+    if (r->mode->integer || codes_apply(r))
+        codes_needs(r, &codes, out);
+    if (!r->mode->integer)
+        convolve_needs(r, &shape, out);
+}
+
+static void forward(const Run *r)
+{
+    const CodesShape codes = codes_shape(r->node);
+    const ConvShape shape = shape_of(r->node);
+    if (codes_apply(r))
+        codes_forward(r, &codes);
+    else
+        convolve_forward(r, &shape);
+}
+
+static void backward(const Run *r)
+{
+    const ConvShape shape = shape_of(r->node);
+    convolve_backward(r, &shape);
+}
+
+static void integer(const Run *r)
+{
+    const CodesShape codes = codes_shape(r->node);
+    codes_integer(r, &codes);
+}
+
+static size_t pack(const Node *n, const Compute *c, const int8_t *w, const int32_t *bias,
+                   int32_t x_zero_point, void *packed)
+{
+    const CodesShape codes = codes_shape(n);
+    return codes_pack(&codes, c, w, bias, x_zero_point, packed);
+}
+
+static int64_t macs(const Node *n)
+{
+    const Shape y = n->out[0]->shape;
+    const int64_t filter = (int64_t)(shape_count(n->in[1]->shape) / (size_t)y.dim[3]);
+    return (int64_t)y.dim[1] * y.dim[2] * y.dim[3] * filter;
+}
+
+static void lower(const Node *n, HoneRtOp *op)
+{
+    const Attributes *a = n->attributes;
+    op->kind = HONE_RT_OP_CONV;
+    weighted_lower(&a->window, op);
+}
+
+const Op op_conv2d = {
+    .name = "conv2d",
+    .reads = OP_IN(0) | OP_IN(1),
+    .codes = OP_IN(0) | OP_IN(1),
+    .grads = OP_IN(0) | OP_IN(1) | OP_IN(2),
+    .outputs = 1,
+    .weight = 1,
+    .bias = 2,
+    .infer = infer,
+    .needs = needs,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .pack = pack,
+    .integer = integer,
+    .lower = lower,
+};
+
+Value *layer_conv2d(Graph *g, const char *name, Value *x, const Conv2dOptions *o)
+{
+    if (!x || g->error.code != HONE_OK)
+        return NULL;
+    Attributes a = {.channels = o->channels};
+    if (weighted_window("conv2d", name, o, x->shape, &a.window, &g->error) != HONE_OK)
+        return NULL;
+    if (a.channels < 1 || a.channels > CHANNELS_MAX) {
+        error_set(&g->error, HONE_ERR_SHAPE, "conv2d '%s': %d channels, not 1..%d", name,
+                  a.channels, CHANNELS_MAX);
+        return NULL;
+    }
+    const int in_c = x->shape.dim[3];
+    const Shape weight = SHAPE4(a.channels, a.window.y.kernel, a.window.x.kernel, in_c);
+    const double fan_in = (double)a.window.y.kernel * a.window.x.kernel * in_c;
+    return weighted_node(g, &op_conv2d, name, x, weight, sqrt(2 / fan_in), a.channels, o->bias, &a,
+                         sizeof a);
+}

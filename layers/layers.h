@@ -1,0 +1,67 @@
+/* The layers a model is built of. Each builder appends its parameters and its node to the graph and
+ * returns the node's output:
+ *
+ *     Value *x = graph_input(g, "image", SHAPE4(1, 32, 32, 3), ELEM_REAL);
+ *     x = layer_conv2d(g, "stem", x, &(Conv2dOptions){.channels = 16, .kernel = {3, 3}});
+ *     x = layer_batchnorm(g, "stem_bn", x, NULL);
+ *     x = layer_relu(g, "stem_relu", x);
+ *     x = layer_dense(g, "logits", layer_mean(g, "pool", x), 10, true);
+ *     Value *loss = layer_softmax_xent(g, "loss", x, labels, 0);
+ *
+ * Errors are sticky in the graph (graph.h): a builder given NULL, or failing, returns NULL; test
+ * once at the end with graph_failed(). Shapes are per sample, N = 1 here and the batch in a
+ * compilation. Everything belongs to the graph. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_LAYERS_LAYERS_H
+#define HONE_LAYERS_LAYERS_H
+
+#include "core/graph.h"
+#include "layers/window.h"
+
+/* Of a convolution: [0] is the vertical axis, [1] the horizontal one. Zeros mean the defaults. */
+typedef struct Conv2dOptions {
+    int channels;    /* of the output; depthwise: 0 or the input's */
+    int kernel[2];   /* default 1 */
+    int stride[2];   /* default 1 */
+    int dilation[2]; /* default 1 */
+    Padding padding; /* default SAME */
+    int pads[4];     /* PADDING_EXPLICIT: top, left, bottom, right; each below the dilated kernel */
+    bool bias;
+} Conv2dOptions;
+
+typedef struct BatchnormOptions {
+    double momentum; /* running = (1 - momentum) * running + momentum * batch; default 0.1 */
+    double epsilon;  /* default 1e-3 */
+} BatchnormOptions;
+
+/* y[n,oy,ox,o] = b[o] + sum x[n, oy*s-p+ky*d, ox*s-p+kx*d, i] w[o,ky,kx,i], zeros outside.
+ * x [N,H,W,C]; parameters "name.weight" [O,kh,kw,C], normal with deviation sqrt(2 / (kh kw C))
+ * (He et al., ICCV 2015), and "name.bias" [O], 0. Errors: ERR_SHAPE. */
+Value *layer_conv2d(Graph *g, const char *name, Value *x, const Conv2dOptions *o);
+/* y[n,oy,ox,c] = b[c] + sum x[n, oy*s-p+ky*d, ox*s-p+kx*d, c] w[ky,kx,c].
+ * x [N,H,W,C]; "name.weight" [1,kh,kw,C], deviation sqrt(2 / (kh kw)). Errors: ERR_SHAPE. */
+Value *layer_depthwise(Graph *g, const char *name, Value *x, const Conv2dOptions *o);
+/* y[n,o] = b[o] + sum x[n,i] w[o,i]; x [N,C] or [N,H,W,C], flattened to C = H W C.
+ * "name.weight" [O,C], deviation sqrt(1 / C). Errors: ERR_SHAPE. */
+Value *layer_dense(Graph *g, const char *name, Value *x, int units, bool bias);
+
+/* y = gamma (x - mean) / sqrt(variance + epsilon) + beta, statistics over all axes but the last: of
+ * the batch in training, else running. o may be NULL for the defaults. */
+Value *layer_batchnorm(Graph *g, const char *name, Value *x, const BatchnormOptions *o);
+/* y = max(x, 0) */
+Value *layer_relu(Graph *g, const char *name, Value *x);
+/* y = min(max(x, 0), 6) */
+Value *layer_relu6(Graph *g, const char *name, Value *x);
+/* y = a + b, equal shapes. */
+Value *layer_add(Graph *g, const char *name, Value *a, Value *b);
+/* [N,H,W,C] to [N,C]: the mean over H and W. */
+Value *layer_mean(Graph *g, const char *name, Value *x);
+/* Scalar: the mean over the batch of -sum t log softmax(logits), t the smoothed one-hot label.
+ * logits [N,K] real, labels [N] int32 in 0..K-1 (-1: the row does not count), smoothing in [0, 1). */
+Value *layer_softmax_xent(Graph *g, const char *name, Value *logits, Value *labels,
+                          double label_smoothing);
+
+#define OP(op) extern const Op op;
+#include "layers/ops.def"
+#undef OP
+
+#endif
