@@ -1,0 +1,369 @@
+/* Float kernels: every CPU level against the reference, bit for bit, on random sizes.
+ *
+ * All levels do the same operations in the same order (kernels.h), so nothing is allowed to differ.
+ * Every array lies at a random alignment of whole elements between poisoned margins that must
+ * survive the call; sizes are mostly small and not multiples of a vector; among the numbers are
+ * halves (ties of rounding), zeros of both signs, huge ones, infinities and NaNs.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/kernels.h"
+#include "core/rng.h"
+#include "runtime/kernels.h"
+#include "tests/suites.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MARGIN = 128, POISON = 0xa5, SEED = 20261121, CASES = 300, ARRAYS = 12 };
+
+/* ---- arrays between margins ---- */
+
+/* The arrays of one call, twice: [0] for the reference, [1] for the level. */
+typedef struct Arena {
+    unsigned char *block[2][ARRAYS], *data[2][ARRAYS];
+    size_t bytes[ARRAYS];
+    int count;
+    Rng rng;
+} Arena;
+
+static size_t block_bytes(size_t bytes)
+{
+    return bytes + 2 * MARGIN + 64;
+}
+
+/* A new pair of arrays with equal random bytes, at different alignments; returns its number. */
+static int array_new(Arena *a, size_t bytes, size_t element)
+{
+    ck_assert_int_lt(a->count, ARRAYS);
+    int k = a->count++;
+    a->bytes[k] = bytes;
+    for (int side = 0; side < 2; side++) {
+        a->block[side][k] = malloc(block_bytes(bytes));
+        ck_assert_ptr_nonnull(a->block[side][k]);
+        memset(a->block[side][k], POISON, block_bytes(bytes));
+        size_t shift = rng_below(&a->rng, (uint32_t)(64 / element)) * element;
+        a->data[side][k] = a->block[side][k] + MARGIN + shift;
+    }
+    for (size_t i = 0; i < bytes; i++)
+        a->data[0][k][i] = a->data[1][k][i] = (unsigned char)rng_u32(&a->rng);
+    return k;
+}
+
+static Real number(Rng *r, bool wild)
+{
+    static const double special[] = {0, -0.0, 6, 1e30, -1e30, 1e-30, INFINITY, -INFINITY, NAN};
+    uint32_t kind = rng_below(r, wild ? 12 : 8);
+    if (kind < 5)
+        return (Real)(4 * rng_normal(r));
+    if (kind < 8) /* ties of a grid of 1/4 */
+        return (Real)(((int)rng_below(r, 64) - 32) * 0.125);
+    return (Real)special[rng_below(r, sizeof special / sizeof special[0])];
+}
+
+static int reals_new(Arena *a, size_t n, bool wild)
+{
+    int k = array_new(a, n * sizeof(Real), sizeof(Real));
+    for (size_t i = 0; i < n; i++) {
+        Real v = number(&a->rng, wild);
+        memcpy(a->data[0][k] + i * sizeof v, &v, sizeof v);
+        memcpy(a->data[1][k] + i * sizeof v, &v, sizeof v);
+    }
+    return k;
+}
+
+static int bytes_new(Arena *a, size_t n)
+{
+    return array_new(a, n, 1);
+}
+
+static Real *reals(const Arena *a, int side, int k)
+{
+    return (Real *)(void *)a->data[side][k];
+}
+
+static bool same(const Arena *a, int k)
+{
+    if (memcmp(a->data[0][k], a->data[1][k], a->bytes[k]) == 0)
+        return true;
+    if (a->bytes[k] % sizeof(Real) != 0)
+        return false;
+    for (size_t i = 0; i < a->bytes[k] / sizeof(Real); i++) { /* NaNs may differ in their payload */
+        Real x, y;
+        memcpy(&x, a->data[0][k] + i * sizeof x, sizeof x);
+        memcpy(&y, a->data[1][k] + i * sizeof y, sizeof y);
+        if (memcmp(&x, &y, sizeof x) != 0 && !(isnan(x) && isnan(y)))
+            return false;
+    }
+    return true;
+}
+
+static bool poisoned(const unsigned char *begin, const unsigned char *end)
+{
+    while (begin < end)
+        if (*begin++ != POISON)
+            return false;
+    return true;
+}
+
+/* Compares all pairs, inputs included (they must not have changed), and the margins. */
+static void arena_check(Arena *a, const Kernels *level, const char *kernel, size_t n)
+{
+    for (int k = 0; k < a->count; k++) {
+        ck_assert_msg(same(a, k), "%s of %s: array %d of %zu elements differs from ref", kernel,
+                      level->name, k, n);
+        for (int side = 0; side < 2; side++) {
+            const unsigned char *p = a->block[side][k], *data = a->data[side][k];
+            const unsigned char *end = p + block_bytes(a->bytes[k]);
+            ck_assert_msg(poisoned(p, data) && poisoned(data + a->bytes[k], end),
+                          "%s of %s: wrote outside array %d, n = %zu", kernel,
+                          side ? level->name : "ref", k, n);
+            free(a->block[side][k]);
+        }
+    }
+    a->count = 0;
+}
+
+static size_t random_size(Rng *r)
+{
+    return 1 + rng_below(r, rng_below(r, 4) ? 70 : 1000);
+}
+
+/* ---- elements ---- */
+
+static void check_minmax(Arena *a, const Kernels *const *t)
+{
+    size_t n = random_size(&a->rng);
+    int x = reals_new(a, n, rng_below(&a->rng, 2)), out = reals_new(a, 2, false);
+    for (int s = 0; s < 2; s++)
+        t[s]->minmax(n, reals(a, s, x), reals(a, s, out), reals(a, s, out) + 1);
+    arena_check(a, t[1], "minmax", n);
+}
+
+static void check_add(Arena *a, const Kernels *const *t)
+{
+    size_t n = random_size(&a->rng);
+    int x = reals_new(a, n, true), y = reals_new(a, n, true), z = reals_new(a, n, true);
+    for (int s = 0; s < 2; s++) {
+        t[s]->add(n, reals(a, s, x), reals(a, s, y));
+        t[s]->sum(n, reals(a, s, x), reals(a, s, y), reals(a, s, z));
+        t[s]->sum(n, reals(a, s, x), reals(a, s, x), reals(a, s, x));
+        t[s]->sum(n, reals(a, s, y), reals(a, s, z), reals(a, s, y));
+    }
+    arena_check(a, t[1], "add or sum", n);
+}
+
+static void check_relu(Arena *a, const Kernels *const *t)
+{
+    size_t n = random_size(&a->rng);
+    bool in_place = rng_below(&a->rng, 2), masked = rng_below(&a->rng, 4);
+    Real hi = rng_below(&a->rng, 2) ? 6 : (Real)INFINITY;
+    int x = reals_new(a, n, true), y = in_place ? x : reals_new(a, n, false);
+    int mask = bytes_new(a, (n + 7) / 8);
+    for (int s = 0; s < 2; s++)
+        t[s]->relu(n, reals(a, s, x), hi, reals(a, s, y), masked ? a->data[s][mask] : NULL);
+    arena_check(a, t[1], "relu", n);
+}
+
+static void check_mask_grad(Arena *a, const Kernels *const *t)
+{
+    size_t n = random_size(&a->rng);
+    bool accumulate = rng_below(&a->rng, 2), in_place = !accumulate && rng_below(&a->rng, 2);
+    int dy = reals_new(a, n, true), dx = in_place ? dy : reals_new(a, n, false);
+    int mask = bytes_new(a, (n + 7) / 8);
+    for (int s = 0; s < 2; s++)
+        t[s]->mask_grad(n, reals(a, s, dy), a->data[s][mask], accumulate, reals(a, s, dx));
+    arena_check(a, t[1], "mask_grad", n);
+}
+
+static void check_quantize(Arena *a, const Kernels *const *t)
+{
+    size_t n = random_size(&a->rng);
+    bool masked = rng_below(&a->rng, 4);
+    Real scale = (Real)(rng_below(&a->rng, 2) ? 0.25 : 0.01 + (double)rng_uniform(&a->rng));
+    int32_t lo = (int32_t)rng_below(&a->rng, 128) - 128, hi = (int32_t)rng_below(&a->rng, 128);
+    int32_t zero = (int32_t)rng_below(&a->rng, 256) - 128;
+    int x = reals_new(a, n, true), q = bytes_new(a, n), mask = bytes_new(a, (n + 7) / 8);
+    int scales = reals_new(a, n, false);
+    for (size_t i = 0; i < n; i++)
+        for (int s = 0; s < 2; s++)
+            reals(a, s, scales)[i] = (Real)0.05 + (Real)(i % 7);
+    for (int s = 0; s < 2; s++)
+        t[s]->quantize(n, reals(a, s, x), scale, zero, lo, hi, (int8_t *)a->data[s][q],
+                       masked ? a->data[s][mask] : NULL);
+    int each = bytes_new(a, n), mask2 = bytes_new(a, (n + 7) / 8);
+    for (int s = 0; s < 2; s++)
+        t[s]->quantize_each(n, reals(a, s, x), reals(a, s, scales), lo, hi,
+                            (int8_t *)a->data[s][each], masked ? a->data[s][mask2] : NULL);
+    arena_check(a, t[1], "quantize", n);
+}
+
+static void check_dequantize(Arena *a, const Kernels *const *t)
+{
+    size_t n = random_size(&a->rng);
+    int32_t zero = (int32_t)rng_below(&a->rng, 256) - 128;
+    int q = bytes_new(a, n), x = reals_new(a, n, false);
+    for (int s = 0; s < 2; s++)
+        t[s]->dequantize(n, (const int8_t *)a->data[s][q], (Real)0.037, zero, reals(a, s, x));
+    arena_check(a, t[1], "dequantize", n);
+}
+
+/* ---- channels ---- */
+
+typedef struct Block {
+    size_t rows, n;
+    int c;
+} Block;
+
+static Block random_block(Rng *r)
+{
+    Block b = {.rows = 1 + rng_below(r, 20), .c = 1 + (int)rng_below(r, 150)};
+    b.n = b.rows * (size_t)b.c;
+    return b;
+}
+
+static void check_moments(Arena *a, const Kernels *const *t)
+{
+    Block b = random_block(&a->rng);
+    size_t c = (size_t)b.c;
+    int x = reals_new(a, b.n, false), dy = reals_new(a, b.n, false), pivot = reals_new(a, c, false);
+    int sums[4];
+    for (int k = 0; k < 4; k++)
+        sums[k] = reals_new(a, c, false);
+    size_t cut = rng_below(&a->rng, (uint32_t)b.rows + 1); /* cutting must not matter */
+    for (int s = 0; s < 2; s++) {
+        size_t first = s == 0 ? b.rows : cut, rest = b.rows - first, at = first * c;
+        t[s]->channel_moments(first, b.c, reals(a, s, x), reals(a, s, pivot), reals(a, s, sums[0]),
+                              reals(a, s, sums[1]));
+        t[s]->channel_moments(rest, b.c, reals(a, s, x) + at, reals(a, s, pivot),
+                              reals(a, s, sums[0]), reals(a, s, sums[1]));
+        t[s]->channel_grad_sums(first, b.c, reals(a, s, dy), reals(a, s, x), reals(a, s, pivot),
+                                reals(a, s, sums[2]), reals(a, s, sums[3]));
+        t[s]->channel_grad_sums(rest, b.c, reals(a, s, dy) + at, reals(a, s, x) + at,
+                                reals(a, s, pivot), reals(a, s, sums[2]), reals(a, s, sums[3]));
+    }
+    arena_check(a, t[1], "channel_moments or channel_grad_sums", c);
+}
+
+static void check_affine(Arena *a, const Kernels *const *t)
+{
+    Block b = random_block(&a->rng);
+    bool in_place = rng_below(&a->rng, 2);
+    int x = reals_new(a, b.n, true), y = in_place ? x : reals_new(a, b.n, false);
+    int slope = reals_new(a, (size_t)b.c, false), shift = reals_new(a, (size_t)b.c, false);
+    for (int s = 0; s < 2; s++)
+        t[s]->channel_affine(b.rows, b.c, reals(a, s, x), reals(a, s, slope), reals(a, s, shift),
+                             reals(a, s, y));
+    arena_check(a, t[1], "channel_affine", (size_t)b.c);
+}
+
+static void check_channel_grad(Arena *a, const Kernels *const *t)
+{
+    Block b = random_block(&a->rng);
+    size_t c = (size_t)b.c;
+    bool accumulate = rng_below(&a->rng, 2), in_place = !accumulate && rng_below(&a->rng, 2);
+    int x = reals_new(a, b.n, false), dy = reals_new(a, b.n, false);
+    int dx = in_place ? dy : reals_new(a, b.n, false);
+    int p = reals_new(a, c, false), q = reals_new(a, c, false), k = reals_new(a, c, false);
+    for (int s = 0; s < 2; s++)
+        t[s]->channel_grad(b.rows, b.c, reals(a, s, dy), reals(a, s, x), reals(a, s, p),
+                           reals(a, s, q), reals(a, s, k), accumulate, reals(a, s, dx));
+    arena_check(a, t[1], "channel_grad", c);
+}
+
+typedef void (*KernelCheck)(Arena *a, const Kernels *const *t);
+static const KernelCheck checks[] = {check_minmax,     check_add,     check_relu,
+                                     check_mask_grad,  check_quantize, check_dequantize,
+                                     check_moments,    check_affine,  check_channel_grad};
+
+/* The levels this processor and this build have. */
+static const Kernels *level_at(int i)
+{
+    static const char *const names[] = {"ref", "avx2", "avx512"};
+    return hone_rt_kernels_for_host(names[i]) ? kernels_named(names[i]) : NULL;
+}
+
+START_TEST(levels_agree)
+{
+    Arena a = {.rng = rng_at(SEED, RNG_TEST, (uint64_t)_i, 0)};
+    for (int level = 0; level < 3; level++) {
+        const Kernels *tables[2] = {&kernels_ref, level_at(level)};
+        for (int i = 0; i < CASES && tables[1]; i++)
+            checks[_i](&a, tables);
+    }
+}
+END_TEST
+
+/* ---- the reference itself, on numbers worked out by hand ---- */
+
+START_TEST(quantize_by_hand)
+{
+    Real x[] = {0,       0.125f,    0.375f,     -0.125f,   -0.375f,         31, 31.125f,
+                31.126f, 1e30f,     -1e30f,     -32.25f,   -32.374f,        0.25f,
+                -32,     INFINITY, -INFINITY, (Real)NAN};
+    int want[] = {3, 3, 5, 3, 1, 127, 127, 127, 127, -128, -126, -126, 4, -125, 127, -128, -128};
+    int inside[] = {1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0};
+    enum { N = sizeof x / sizeof x[0] };
+    for (int level = 0; level < 3; level++) {
+        const Kernels *k = level_at(level);
+        int8_t q[N];
+        uint8_t mask[(N + 7) / 8];
+        if (!k)
+            continue;
+        k->quantize(N, x, (Real)0.25, 3, -128, 127, q, mask);
+        for (int i = 0; i < N; i++) {
+            ck_assert_msg(q[i] == want[i], "%s: x[%d] = %g gives code %d, not %d", k->name, i,
+                          (double)x[i], q[i], want[i]);
+            ck_assert_msg((mask[i / 8] >> i % 8 & 1) == inside[i], "%s: mask of x[%d] = %g", k->name,
+                          i, (double)x[i]);
+        }
+        ck_assert_int_eq(mask[2] >> 1, 0);
+    }
+}
+END_TEST
+
+START_TEST(minmax_by_hand)
+{
+    for (int level = 0; level < 3; level++) {
+        const Kernels *k = level_at(level);
+        for (size_t n = 1; k && n < 200; n += 3) {
+            Real x[200], lo, hi;
+            for (size_t at = 0; at < n; at++) {
+                for (size_t i = 0; i < n; i++)
+                    x[i] = 1 + (Real)(i % 5) / 8;
+                x[at] = -3;
+                k->minmax(n, x, &lo, &hi);
+                ck_assert(lo == -3 && (n == 1 || hi > 0));
+                x[at] = 9;
+                k->minmax(n, x, &lo, &hi);
+                ck_assert(hi == 9 && (n == 1 ? lo == 9 : lo >= 1 && lo < 2));
+                x[at] = at % 2 ? (Real)NAN : -(Real)INFINITY;
+                k->minmax(n, x, &lo, &hi);
+                ck_assert(isnan(lo) && isnan(hi));
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(names)
+{
+    ck_assert_ptr_eq(kernels_named("ref"), &kernels_ref);
+    ck_assert_ptr_null(kernels_named("sse9"));
+    for (int level = 0; level < 3; level++)
+        if (level_at(level))
+            ck_assert_ptr_eq(kernels_named(level_at(level)->name), level_at(level));
+}
+END_TEST
+
+Suite *suite_kerncheck_real(void)
+{
+    Suite *s = suite_create("kerncheck_real");
+    TCase *t = tcase_create("kerncheck_real");
+    tcase_add_loop_test(t, levels_agree, 0, (int)(sizeof checks / sizeof checks[0]));
+    tcase_add_test(t, quantize_by_hand);
+    tcase_add_test(t, minmax_by_hand);
+    tcase_add_test(t, names);
+    suite_add_tcase(s, t);
+    return s;
+}
