@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 16   /* of groups in groups: ends cycles in foreign files */
+#define DEPTH_MAX  16  /* of groups in groups: ends cycles in foreign files */
 #define NAME_BYTES 512 /* of a whole path in the file */
 
 struct Store {
@@ -79,9 +79,8 @@ static int list_link(Store *store, hid_t group, hsize_t i, char *name, size_t us
     if (length < 0) /* not written by us: no order of creation */
         length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name + used, room,
                                     H5P_DEFAULT);
-    hid_t object = length < 0 || (size_t)length + 2 > room
-                       ? -1
-                       : H5Oopen(group, name + used, H5P_DEFAULT);
+    hid_t object =
+        length < 0 || (size_t)length + 2 > room ? -1 : H5Oopen(group, name + used, H5P_DEFAULT);
     if (object < 0) {
         name[used] = '\0';
         return error_set(e, HONE_ERR_DATA, "%s: entry %llu of '/%s' is damaged: %s", store->path,
@@ -160,9 +159,8 @@ static int list_attributes(Store *store, Error *e)
                                             sizeof name, H5P_DEFAULT);
         if (length < 0)
             return HONE_OK;
-        hid_t attribute = (size_t)length >= sizeof name
-                              ? -1
-                              : H5Aopen(store->file, name, H5P_DEFAULT);
+        hid_t attribute =
+            (size_t)length >= sizeof name ? -1 : H5Aopen(store->file, name, H5P_DEFAULT);
         if (attribute < 0)
             continue;
         int rc = list_attribute(store, attribute, name, e);

@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROW_BYTES ((size_t)1 << 20)     /* step in which the image in memory grows */
-#define COMPACT_BYTES ((size_t)60000)    /* object headers hold less than 64 KiB */
-#define CHUNK_BYTES ((size_t)0xFFFFFFFF) /* a chunk is smaller than 4 GiB */
+#define GROW_BYTES    ((size_t)1 << 20)    /* step in which the image in memory grows */
+#define COMPACT_BYTES ((size_t)60000)      /* object headers hold less than 64 KiB */
+#define CHUNK_BYTES   ((size_t)0xFFFFFFFF) /* a chunk is smaller than 4 GiB */
 
 /* ---- a file in memory ----------------------------------------------------------------------- */
 
@@ -163,9 +163,9 @@ static bool make_groups(const Writer *w, const char *name)
 static hid_t string_type(size_t bytes)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
-    if (type >= 0 && (H5Tset_size(type, bytes ? bytes : 1) < 0 ||
-                      H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 ||
-                      H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
+    if (type >= 0 &&
+        (H5Tset_size(type, bytes ? bytes : 1) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 ||
+         H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
         H5Tclose(type);
         type = -1;
     }
@@ -268,20 +268,25 @@ static const char *write_state(const Writer *w, const StateDict *s)
 int store_save(const char *path, const StateDict *s, Error *e)
 {
     char reason[HDF5_REASON_BYTES];
-    Image image = {0};
     Writer w;
-    int rc = HONE_OK;
+    Image *image = calloc(1, sizeof *image);
+    if (!image)
+        return error_memory(e, "a checkpoint", sizeof *image);
     hdf5_watch(reason);
-    const char *failed = writer_open(&w, &image) ? write_state(&w, s) : "the first block";
-    bool closed = writer_close(&w);
+    const char *failed = writer_open(&w, image) ? write_state(&w, s) : "the first block";
+    bool complete = writer_close(&w);
     hdf5_watch(NULL);
-    size_t bytes = image_bytes(&image);
+    size_t bytes = complete ? image_bytes(image) : 0;
+    int rc;
     if (failed)
         rc = error_set(e, HONE_ERR_IO, "cannot put '%s' into '%s': %s", failed, path, reason);
-    else if (!closed || bytes == 0)
+    else if (bytes == 0)
         rc = error_set(e, HONE_ERR_IO, "cannot put together '%s': %s", path, reason);
     else
-        rc = file_write_atomic(path, image.data, bytes, e);
-    free(image.data);
+        rc = file_write_atomic(path, image->data, bytes, e);
+    if (complete || w.file < 0) { /* else HDF5 still holds the image */
+        free(image->data);
+        free(image);
+    }
     return rc;
 }

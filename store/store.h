@@ -12,7 +12,8 @@
  * Saving is atomic: the file under `path` is the old one or the new one, whole, also after a crash
  * or on a full disk. Equal content gives equal bytes: no times, hosts or paths are inside. Reading
  * checks: metadata and array contents carry checksums, so a damaged file is an error, not a crash
- * or a wrong number. HDF5 is used from one thread at a time.
+ * or a wrong number. HDF5 is used from one thread at a time; it does not survive every failed
+ * allocation of its own, but no file suffers from that.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_STORE_STORE_H
 #define HONE_STORE_STORE_H

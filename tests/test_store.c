@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/state.h"
 #include "store/store.h"
+#include "tests/allocations.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -167,9 +168,9 @@ START_TEST(state_sizes)
     FAILS(state_add(&s, "x", STATE_F32, -1, NULL, NULL, &e), HONE_ERR_DATA, "rank -1");
     FAILS(state_add(&s, "x", STATE_F32, 1, (int64_t[]){-3}, NULL, &e), HONE_ERR_DATA,
           "-3 elements along axis 0");
-    FAILS(state_add(&s, "x", STATE_F32, 2, (int64_t[]){INT64_C(1) << 32, INT64_C(1) << 31}, NULL,
-                    &e),
-          HONE_ERR_DATA, "elements along axis 1");
+    FAILS(
+        state_add(&s, "x", STATE_F32, 2, (int64_t[]){INT64_C(1) << 32, INT64_C(1) << 31}, NULL, &e),
+        HONE_ERR_DATA, "elements along axis 1");
     state_release(&s);
 }
 END_TEST
@@ -201,6 +202,40 @@ START_TEST(state_lookup_and_labels)
     ck_assert_uint_lt(strlen(state_label(STATE_TEXT, 8, huge, label)), STATE_LABEL_BYTES - 1);
     state_release(&s);
     ck_assert_uint_eq(s.count, 0);
+}
+END_TEST
+
+/* Each allocation fails in turn: an error, nothing lost, nothing leaked. (HDF5 itself does not
+ * survive every failed allocation, so saving and opening are not tried in this way.) */
+START_TEST(state_out_of_memory)
+{
+    bool failed = allocations_available();
+    for (long n = 1; failed; n++) {
+        StateDict s = {0};
+        long alive = allocations_alive();
+        int rc = HONE_OK;
+        e = (Error){0};
+        allocations_fail_at(n);
+        for (int i = 0; i < 40 && rc == HONE_OK; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "layer%d", i);
+            rc = state_add(&s, name, STATE_U64, 0, NULL, &u64, &e);
+            if (rc == HONE_OK)
+                rc = state_set_string(&s, name, yaml, &e);
+            if (rc == HONE_OK)
+                rc = state_set_int(&s, "epoch", i, &e);
+            if (rc == HONE_OK)
+                rc = state_set_double(&s, "loss", 0.5, &e);
+        }
+        failed = allocations_failed();
+        allocations_fail_at(0);
+        ck_assert_int_eq(rc, failed ? HONE_ERR_MEMORY : HONE_OK);
+        ck_assert_int_eq(rc, e.code);
+        for (size_t i = 0; i < s.count; i++)
+            ck_assert_ptr_eq(state_find(&s, s.entries[i].name), &s.entries[i]);
+        state_release(&s);
+        ck_assert_int_eq(allocations_alive(), alive);
+    }
 }
 END_TEST
 
@@ -638,6 +673,7 @@ Suite *suite_store(void)
     tcase_add_test(state, state_names);
     tcase_add_test(state, state_sizes);
     tcase_add_test(state, state_lookup_and_labels);
+    tcase_add_test(state, state_out_of_memory);
     suite_add_tcase(s, state);
 
     TCase *trips = tcase_create("round trips");
