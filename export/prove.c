@@ -218,12 +218,21 @@ static int trace_image(Prover *p, int index, int table, bool inner, Error *e)
 
 /* ---- batches ---- */
 
+/* The machine's kernels, which are last, run every image; the reference kernels may stop early. */
+static bool table_runs(const Prover *p, int image, int table)
+{
+    int64_t limit = p->source.reference_images;
+    return limit <= 0 || p->result.images + image < limit || table == p->table_count - 1;
+}
+
 static void run_image(void *context, int image, int worker)
 {
     Prover *p = context;
     size_t n = p->output_count;
     const int8_t *wanted = p->wanted + (size_t)image * n;
     for (int table = 0; table < p->table_count; table++) {
+        if (!table_runs(p, image, table))
+            continue;
         Runner *r = runner(p, worker, table);
         int32_t differing = 0;
         HoneRtStatus status =
@@ -236,23 +245,20 @@ static void run_image(void *context, int image, int worker)
     }
 }
 
-/* Adds up what differs; locates the first difference ever. */
-static int collect(Prover *p, int count, Error *e)
+/* Adds up what differs of one image; traces it where it must be, or to locate the first difference. */
+static int collect(Prover *p, int image, int table, Error *e)
 {
     ProveResult *result = &p->result;
+    int32_t differing = p->differing[image * p->table_count + table];
+    bool inner = result->images + image < PROVE_TRACED;
     int status = HONE_OK;
-    for (int i = 0; i < count * p->table_count && status == HONE_OK; i++) {
-        int image = i / p->table_count, table = i % p->table_count;
-        bool inner = result->images + image < PROVE_TRACED;
-        result->mismatches += p->differing[i];
-        if (inner || (p->differing[i] && !result->first_layer[0]))
-            status = trace_image(p, image, table, inner, e);
-        if (p->differing[i]) /* nothing noted yet: one image at a time the layers agree */
-            note_first(p, integer_source(p->source.output)->producer->name,
-                       "only in a batch, not for single images");
-    }
-    result->compared += (int64_t)count * p->table_count * (int64_t)p->output_count;
-    result->images += count;
+    result->compared += (int64_t)p->output_count;
+    result->mismatches += differing;
+    if (inner || (differing && !result->first_layer[0]))
+        status = trace_image(p, image, table, inner, e);
+    if (differing) /* nothing noted yet: one image at a time the layers agree */
+        note_first(p, integer_source(p->source.output)->producer->name,
+                   "only in a batch, not for single images");
     return status;
 }
 
@@ -264,7 +270,18 @@ int prover_batch(Prover *p, const int8_t *codes, int count, int8_t *outputs, Err
     exec_forward(p->batch);
     p->wanted = exec_tensor(p->batch, integer_source(p->source.output))->data;
     threads_run(p->source.compute->threads, count, run_image, p);
-    return collect(p, count, e);
+    int status = HONE_OK;
+    for (int image = 0; image < count && status == HONE_OK; image++)
+        for (int table = 0; table < p->table_count && status == HONE_OK; table++)
+            if (table_runs(p, image, table))
+                status = collect(p, image, table, e);
+    p->result.images += count;
+    return status;
+}
+
+const int8_t *prover_trained(const Prover *p)
+{
+    return p->wanted;
 }
 
 const ProveResult *prover_result(const Prover *p)

@@ -28,7 +28,9 @@ typedef struct ProveSource {
     const Value *input;  /* the images, an input of the graph */
     const Value *output; /* the value that the artifact's output stands for, e.g. the logits */
     const Compute *compute;
-    int batch; /* images of one prover_batch at most, 1..65535 */
+    int batch;                /* images of one prover_batch at most, 1..65535 */
+    int64_t reference_images; /* the reference kernels, which are slow, run the first so many images
+                                 only; 0: all */
 } ProveSource;
 
 typedef struct ProveResult {
@@ -55,6 +57,9 @@ void prover_free(Prover *p);
  * compute. Errors: ERR_MEMORY, when a first mismatch is to be located. */
 HONE_CHECKED int prover_batch(Prover *p, const int8_t *codes, int count, int8_t *outputs, Error *e);
 
+/* The output codes of integer evaluation for the last batch, [count][elements of the output]: what the
+ * artifact's were compared with. Valid until the next prover_batch. */
+const int8_t *prover_trained(const Prover *p);
 /* What was found so far. Lives as long as p. */
 const ProveResult *prover_result(const Prover *p);
 /* Elements of one image and of its output. */

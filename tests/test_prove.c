@@ -49,6 +49,9 @@ static ProveResult prove(const TinyNet *t, const unsigned char *bytes, size_t co
         int status = prover_batch(p, t->codes + at * TINY_IMAGE, n,
                                   outputs ? outputs + at * TINY_CLASSES : NULL, &e);
         ck_assert_msg(status == HONE_OK, "%s", e.text);
+        if (outputs)
+            ck_assert_mem_eq(prover_trained(p), outputs + at * TINY_CLASSES,
+                             (size_t)(n * TINY_CLASSES));
     }
     ProveResult result = *prover_result(p);
     int verdict = prover_verdict(p, &e);
@@ -78,6 +81,18 @@ START_TEST(prove_holds)
         free(bytes);
         tiny_net_release(&t);
     }
+}
+END_TEST
+
+/* The reference kernels stop where they are told to; the machine's run everything. */
+START_TEST(prove_limits_the_reference)
+{
+    net.source.reference_images = 10;
+    ProveResult r = prove(&net, artifact, artifact_bytes, NULL);
+    int reference = net.compute.integer == &hone_rt_kernels_ref ? 0 : 10;
+    ck_assert_int_eq(r.images, TINY_IMAGES);
+    ck_assert_int_eq(r.compared, (TINY_IMAGES + reference) * TINY_CLASSES);
+    ck_assert_int_eq(r.mismatches, 0);
 }
 END_TEST
 
@@ -394,6 +409,7 @@ Suite *suite_prove(void)
     suite_add_tcase(s, holds);
     TCase *one = tcase_create("one network");
     tcase_add_checked_fixture(one, setup, teardown);
+    tcase_add_test(one, prove_limits_the_reference);
     tcase_add_test(one, prove_outputs_vary);
     tcase_add_test(one, prove_refuses);
     tcase_add_test(one, prove_finds_changed_constants);
