@@ -10,7 +10,8 @@
  *       - {op: dense, units: 10}
  *
  * An entry reads the one before it, the first the image, unless `input` names an earlier entry or
- * "image". Entries without a name are called after their op and counted: conv2d1, conv2d2, ...
+ * "image". Entries without a name are called after their op and their place among the entries of
+ * that op, named ones included: here batchnorm1, conv2d2, add1, mean1 and dense1.
  * Every output but the last must be read by a later entry; the last gives the logits.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_MODELS_LAYER_LIST_H
