@@ -269,24 +269,52 @@ static void find_lifetimes(const HoneRtProgram *p, PlanBuffer *buffers)
     buffers[p->output].end = (int)p->op_count;
 }
 
+/* An addition writes over an operand that nothing reads after it: both get one buffer, that of
+ * tensor place[t], alive as long as either. */
+static void share_with_operands(const HoneRtProgram *p, PlanBuffer *buffers, uint32_t *place)
+{
+    for (uint32_t t = 0; t < p->tensor_count; t++)
+        place[t] = t;
+    for (uint32_t i = 0; i < p->op_count; i++) {
+        const HoneRtOp *op = &p->ops[i];
+        for (int k = 0; op->kind == HONE_RT_OP_ADD && k < 2; k++) {
+            PlanBuffer *operand = &buffers[place[op->inputs[k]]];
+            if (operand->end != (int)i || place[op->output] != op->output)
+                continue;
+            operand->end = buffers[op->output].end;
+            buffers[op->output].bytes = 0;
+            place[op->output] = place[op->inputs[k]];
+        }
+    }
+}
+
 static int plan_activations(Lowering *w)
 {
     HoneRtProgram *p = &w->out->program;
-    PlanBuffer *buffers = calloc(p->tensor_count, sizeof *buffers);
-    if (!buffers)
-        return error_memory(w->e, "the activation plan", p->tensor_count * sizeof *buffers);
-    size_t total;
+    size_t total, count = p->tensor_count;
+    PlanBuffer *buffers = calloc(count, sizeof *buffers);
+    uint32_t *place = calloc(count, sizeof *place);
+    int status = HONE_OK;
+    if (!buffers || !place) {
+        status = error_memory(w->e, "the activation plan", count * sizeof *buffers);
+        goto done;
+    }
     find_lifetimes(p, buffers);
-    int status = plan_solve(buffers, (int)p->tensor_count, HONE_RT_ALIGN, &total, w->e);
-    if (status == HONE_OK && total > HONE_RT_MAX_BYTES)
+    share_with_operands(p, buffers, place);
+    status = plan_solve(buffers, (int)count, HONE_RT_ALIGN, &total, w->e);
+    if (status != HONE_OK)
+        goto done;
+    if (total > HONE_RT_MAX_BYTES) {
         status = error_set(w->e, HONE_ERR_SHAPE, "activations take %zu bytes; at most %d fit",
                            total, HONE_RT_MAX_BYTES);
-    if (status == HONE_OK) {
-        for (uint32_t t = 0; t < p->tensor_count; t++)
-            w->out->tensors[t].offset = (uint32_t)buffers[t].offset;
-        p->activation_bytes = (uint32_t)total;
+        goto done;
     }
+    for (uint32_t t = 0; t < p->tensor_count; t++)
+        w->out->tensors[t].offset = (uint32_t)buffers[place[t]].offset;
+    p->activation_bytes = (uint32_t)total;
+done:
     free(buffers);
+    free(place);
     return status;
 }
 

@@ -92,9 +92,9 @@ static int compile(Prover *p, Error *e)
 
 static int check_shapes(const Prover *p, Error *e)
 {
-    const HoneRtProgram *program = &p->runners[0].model.program;
-    size_t in = hone_rt_elements(&program->tensors[program->input]);
-    size_t out = hone_rt_elements(&program->tensors[program->output]);
+    const HoneRtModel *model = &p->runners[0].model;
+    size_t in = hone_rt_elements(hone_rt_input(model));
+    size_t out = hone_rt_elements(hone_rt_output(model));
     if (in == p->input_count && out == p->output_count)
         return HONE_OK;
     return error_set(e, HONE_ERR_MISMATCH,

@@ -102,11 +102,13 @@ START_TEST(prove_outputs_vary)
     int8_t outputs[TINY_IMAGES * TINY_CLASSES];
     prove(&net, artifact, artifact_bytes, outputs);
     for (int c = 0; c < TINY_CLASSES; c++) {
-        int lo = 127, hi = -128;
+        int8_t lo = INT8_MAX, hi = INT8_MIN;
         for (int i = 0; i < TINY_IMAGES; i++) {
-            int q = outputs[i * TINY_CLASSES + c];
-            lo = q < lo ? q : lo;
-            hi = q > hi ? q : hi;
+            int8_t q = outputs[i * TINY_CLASSES + c];
+            if (q < lo)
+                lo = q;
+            if (q > hi)
+                hi = q;
         }
         ck_assert_int_ge(hi - lo, 20);
     }
