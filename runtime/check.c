@@ -2,25 +2,29 @@
  *
  * Order and plan need no memory: a tensor's life begins at the one op that writes it (the input's
  * before the first) and ends at the last op that reads it (the output's after the last). Two lives
- * overlap exactly when one begins during the other, so it is enough to hold each op's output against
- * every tensor alive at that op: quadratic in the number of ops, which is limited.
+ * overlap exactly when one begins during the other, so it is enough to hold each op's output
+ * against every tensor alive at that op: quadratic in the number of ops, which is limited.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "internal.h"
 
 /* A float32 that is positive and finite, as bits. */
-static int is_positive_float(uint32_t bits) {
+static int is_positive_float(uint32_t bits)
+{
     return bits > 0 && bits < 0x7f800000u;
 }
 
-static int is_string(const HoneRtProgram *p, uint32_t offset) {
+static int is_string(const HoneRtProgram *p, uint32_t offset)
+{
     return offset == HONE_RT_NONE || offset < p->strings_bytes;
 }
 
-static int is_dim(uint32_t n) {
+static int is_dim(uint32_t n)
+{
     return n >= 1 && n <= HONE_RT_MAX_DIM;
 }
 
-static HoneRtStatus check_tensor(const HoneRtProgram *p, const HoneRtTensor *t) {
+static HoneRtStatus check_tensor(const HoneRtProgram *p, const HoneRtTensor *t)
+{
     if (!is_dim(t->h) || !is_dim(t->w) || !is_dim(t->c))
         return HONE_RT_ERR_TENSOR;
     const uint64_t plane = (uint64_t)t->h * t->w; /* at most 2^48 */
@@ -34,7 +38,8 @@ static HoneRtStatus check_tensor(const HoneRtProgram *p, const HoneRtTensor *t) 
     return HONE_RT_OK;
 }
 
-static HoneRtStatus check_header(const HoneRtProgram *p) {
+static HoneRtStatus check_header(const HoneRtProgram *p)
+{
     if (p->profile != HONE_RT_S24 || p->activation_bytes > HONE_RT_MAX_BYTES)
         return HONE_RT_ERR_HEADER;
     if (p->tensor_count < 1 || p->tensor_count > HONE_RT_MAX_COUNT || p->op_count < 1 ||
@@ -47,12 +52,14 @@ static HoneRtStatus check_header(const HoneRtProgram *p) {
     return HONE_RT_OK;
 }
 
-static int reads(const HoneRtOp *op, uint32_t tensor) {
+static int reads(const HoneRtOp *op, uint32_t tensor)
+{
     return op->inputs[0] == tensor || op->inputs[1] == tensor;
 }
 
 /* The op that writes the tensor, among the first n ops; n when none does. */
-static uint32_t writer(const HoneRtProgram *p, uint32_t tensor, uint32_t n) {
+static uint32_t writer(const HoneRtProgram *p, uint32_t tensor, uint32_t n)
+{
     uint32_t i = 0;
     while (i < n && p->ops[i].output != tensor)
         i++;
@@ -60,7 +67,8 @@ static uint32_t writer(const HoneRtProgram *p, uint32_t tensor, uint32_t n) {
 }
 
 /* Every tensor an op reads is the input or was written; none is written twice. */
-static HoneRtStatus check_order(const HoneRtProgram *p) {
+static HoneRtStatus check_order(const HoneRtProgram *p)
+{
     for (uint32_t i = 0; i < p->op_count; i++) {
         const HoneRtOp *op = &p->ops[i];
         for (int k = 0; k < 2; k++) {
@@ -74,19 +82,22 @@ static HoneRtStatus check_order(const HoneRtProgram *p) {
     return writer(p, p->output, p->op_count) == p->op_count ? HONE_RT_ERR_ORDER : HONE_RT_OK;
 }
 
-static int overlap(const HoneRtTensor *a, const HoneRtTensor *b) {
+static int overlap(const HoneRtTensor *a, const HoneRtTensor *b)
+{
     return a->offset < b->offset + hone_rt_elements(b) &&
            b->offset < a->offset + hone_rt_elements(a);
 }
 
 /* An addition may put its result in the place of an operand that it is the last to read. */
-static int in_place(const HoneRtProgram *p, const HoneRtOp *op, uint32_t tensor) {
+static int in_place(const HoneRtProgram *p, const HoneRtOp *op, uint32_t tensor)
+{
     return op->kind == HONE_RT_OP_ADD && reads(op, tensor) &&
            p->tensors[op->output].offset == p->tensors[tensor].offset;
 }
 
 /* No op from `begin` on writes over the tensor while it lives. */
-static HoneRtStatus check_life(const HoneRtProgram *p, uint32_t tensor, uint32_t begin) {
+static HoneRtStatus check_life(const HoneRtProgram *p, uint32_t tensor, uint32_t begin)
+{
     uint32_t end = p->op_count; /* one past the last reader */
     while (tensor != p->output && end > begin && !reads(&p->ops[end - 1], tensor))
         end--;
@@ -100,14 +111,16 @@ static HoneRtStatus check_life(const HoneRtProgram *p, uint32_t tensor, uint32_t
     return HONE_RT_OK;
 }
 
-static HoneRtStatus check_plan(const HoneRtProgram *p) {
+static HoneRtStatus check_plan(const HoneRtProgram *p)
+{
     HoneRtStatus status = check_life(p, p->input, 0);
     for (uint32_t i = 0; i < p->op_count && status == HONE_RT_OK; i++)
         status = check_life(p, p->ops[i].output, i + 1);
     return status;
 }
 
-HoneRtStatus hone_rt_check_program(const HoneRtProgram *p) {
+HoneRtStatus hone_rt_check_program(const HoneRtProgram *p)
+{
     HoneRtStatus status = check_header(p);
     for (uint32_t i = 0; i < p->tensor_count && status == HONE_RT_OK; i++)
         status = check_tensor(p, &p->tensors[i]);

@@ -5,21 +5,24 @@
 
 /* ---- fields ---- */
 
-static int all_zero(const uint16_t *fields, int n) {
+static int all_zero(const uint16_t *fields, int n)
+{
     uint32_t any = 0;
     for (int i = 0; i < n; i++)
         any |= fields[i];
     return any == 0;
 }
 
-static int window_is_absent(const HoneRtOp *op) {
-    const uint16_t fields[] = {op->kernel_h,   op->kernel_w, op->stride_h,   op->stride_w,
-                               op->dilation_h, op->dilation_w, op->pad_top,  op->pad_left,
-                               op->pad_bottom, op->pad_right, op->multiplier};
+static int window_is_absent(const HoneRtOp *op)
+{
+    const uint16_t fields[] = {op->kernel_h,   op->kernel_w,   op->stride_h,  op->stride_w,
+                               op->dilation_h, op->dilation_w, op->pad_top,   op->pad_left,
+                               op->pad_bottom, op->pad_right,  op->multiplier};
     return all_zero(fields, (int)(sizeof fields / sizeof fields[0]));
 }
 
-static HoneRtStatus check_common(const HoneRtProgram *p, const HoneRtOp *op) {
+static HoneRtStatus check_common(const HoneRtProgram *p, const HoneRtOp *op)
+{
     uint32_t reserved = op->reserved0;
     for (size_t i = 0; i < sizeof op->reserved / sizeof op->reserved[0]; i++)
         reserved |= op->reserved[i];
@@ -38,26 +41,26 @@ static HoneRtStatus check_common(const HoneRtProgram *p, const HoneRtOp *op) {
 
 /* ---- shapes ---- */
 
-static int in_window(uint16_t n) {
+static int in_window(uint16_t n)
+{
     return n >= 1 && n <= HONE_RT_MAX_WINDOW;
 }
 
 /* One axis of a window op; *padded is the input with its pads. */
 static HoneRtStatus check_axis(uint32_t in, uint32_t out, uint16_t kernel, uint16_t stride,
-                               uint16_t dilation, uint16_t before, uint16_t after,
-                               uint64_t *padded) {
+                               uint16_t dilation, uint16_t before, uint16_t after, uint64_t *padded)
+{
     if (!in_window(kernel) || !in_window(stride) || !in_window(dilation))
         return HONE_RT_ERR_OP;
     const uint32_t span = (kernel - 1u) * dilation + 1u;
     if (span > HONE_RT_MAX_SPAN || before >= span || after >= span)
         return HONE_RT_ERR_OP;
     *padded = (uint64_t)in + before + after;
-    return *padded >= span && out == (*padded - span) / stride + 1 ? HONE_RT_OK
-                                                                   : HONE_RT_ERR_SHAPE;
+    return *padded >= span && out == (*padded - span) / stride + 1 ? HONE_RT_OK : HONE_RT_ERR_SHAPE;
 }
 
-static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x,
-                                 const HoneRtTensor *y) {
+static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y)
+{
     uint64_t h = 0, w = 0;
     HoneRtStatus status = check_axis(x->h, y->h, op->kernel_h, op->stride_h, op->dilation_h,
                                      op->pad_top, op->pad_bottom, &h);
@@ -72,7 +75,8 @@ static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x,
 
 /* ---- constants ---- */
 
-static HoneRtStatus check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n) {
+static HoneRtStatus check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n)
+{
     if (!hone_rt_has_constant(p, offset, (uint64_t)n * sizeof(uint32_t)))
         return HONE_RT_ERR_CONSTANT;
     const uint32_t *words = hone_rt_constant(p, offset);
@@ -84,7 +88,8 @@ static HoneRtStatus check_words(const HoneRtProgram *p, uint32_t offset, uint32_
 
 /* The weights of one output channel: taps of them, `stride` apart. |bias| + 255 * sum |w| bounds
  * every partial sum of the accumulator. */
-static HoneRtStatus check_channel(const int8_t *w, uint32_t taps, uint32_t stride, int32_t bias) {
+static HoneRtStatus check_channel(const int8_t *w, uint32_t taps, uint32_t stride, int32_t bias)
+{
     uint32_t sum = 0; /* at most 2^24 * 127 */
     for (uint32_t i = 0; i < taps; i++) {
         const int v = w[(size_t)i * stride];
@@ -98,7 +103,8 @@ static HoneRtStatus check_channel(const int8_t *w, uint32_t taps, uint32_t strid
 
 /* Weights [out_c][taps], or [taps][out_c] for depthwise, with bias and multipliers. */
 static HoneRtStatus check_weights(const HoneRtProgram *p, const HoneRtOp *op, uint32_t taps,
-                                  uint32_t out_c) {
+                                  uint32_t out_c)
+{
     const int depthwise = op->kind == HONE_RT_OP_DEPTHWISE;
     const int32_t *bias = NULL;
     if (!hone_rt_has_constant(p, op->weights, (uint64_t)taps * out_c))
@@ -121,7 +127,8 @@ static HoneRtStatus check_weights(const HoneRtProgram *p, const HoneRtOp *op, ui
 
 /* ---- kinds ---- */
 
-static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op) {
+static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op)
+{
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     const uint64_t taps = (uint64_t)op->kernel_h * op->kernel_w * x->c;
     const HoneRtStatus status = check_window(op, x, y);
@@ -133,7 +140,8 @@ static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op) {
                                         : HONE_RT_ERR_SHAPE;
 }
 
-static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op) {
+static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op)
+{
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     const HoneRtStatus status = check_window(op, x, y);
     if (status != HONE_RT_OK)
@@ -145,7 +153,8 @@ static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op) 
     return check_weights(p, op, (uint32_t)op->kernel_h * op->kernel_w, y->c);
 }
 
-static HoneRtStatus check_dense(const HoneRtProgram *p, const HoneRtOp *op) {
+static HoneRtStatus check_dense(const HoneRtProgram *p, const HoneRtOp *op)
+{
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     if (!window_is_absent(op))
         return HONE_RT_ERR_OP;
@@ -154,11 +163,12 @@ static HoneRtStatus check_dense(const HoneRtProgram *p, const HoneRtOp *op) {
     return check_weights(p, op, hone_rt_elements(x), y->c);
 }
 
-static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op) {
+static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op)
+{
     const HoneRtTensor *a = &p->tensors[op->inputs[0]], *b = &p->tensors[op->inputs[1]];
     const HoneRtTensor *y = &p->tensors[op->output];
-    const HoneRtAdd add = {op->m1,        op->m2, op->k,  a->zero_point, b->zero_point,
-                           y->zero_point, op->lo, op->hi};
+    const HoneRtAdd add = {op->m1,        op->m2,        op->k,  a->zero_point,
+                           b->zero_point, y->zero_point, op->lo, op->hi};
     if (!window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE ||
         op->requant != HONE_RT_NONE || !hone_rt_add_valid(&add))
         return HONE_RT_ERR_OP;
@@ -168,7 +178,8 @@ static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op) {
                : HONE_RT_ERR_SHAPE;
 }
 
-static HoneRtStatus check_mean(const HoneRtProgram *p, const HoneRtOp *op) {
+static HoneRtStatus check_mean(const HoneRtProgram *p, const HoneRtOp *op)
+{
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     if (!window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE)
         return HONE_RT_ERR_OP;
@@ -179,16 +190,23 @@ static HoneRtStatus check_mean(const HoneRtProgram *p, const HoneRtOp *op) {
     return check_words(p, op->requant, 1);
 }
 
-HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op) {
+HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op)
+{
     const HoneRtStatus status = check_common(p, op);
     if (status != HONE_RT_OK)
         return status;
     switch (op->kind) {
-    case HONE_RT_OP_CONV: return check_conv(p, op);
-    case HONE_RT_OP_DEPTHWISE: return check_depthwise(p, op);
-    case HONE_RT_OP_DENSE: return check_dense(p, op);
-    case HONE_RT_OP_ADD: return check_add(p, op);
-    case HONE_RT_OP_MEAN: return check_mean(p, op);
-    default: return HONE_RT_ERR_OP;
+    case HONE_RT_OP_CONV:
+        return check_conv(p, op);
+    case HONE_RT_OP_DEPTHWISE:
+        return check_depthwise(p, op);
+    case HONE_RT_OP_DENSE:
+        return check_dense(p, op);
+    case HONE_RT_OP_ADD:
+        return check_add(p, op);
+    case HONE_RT_OP_MEAN:
+        return check_mean(p, op);
+    default:
+        return HONE_RT_ERR_OP;
     }
 }

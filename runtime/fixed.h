@@ -42,24 +42,28 @@ typedef struct HoneRtAdd {
 
 /* floor(v / 2^k), 0 <= k <= 62. C leaves >> of a negative value to the compiler; this does not, and
  * compiles to the one arithmetic shift. */
-static inline int64_t hone_rt_shift_right(int64_t v, int k) {
+static inline int64_t hone_rt_shift_right(int64_t v, int k)
+{
     return v >= 0 ? v >> k : ~(~v >> k);
 }
 
 /* The smallest code of at least lo, the largest of at most hi: min(max(v, lo), hi). */
-static inline int32_t hone_rt_clamp(int64_t v, int32_t lo, int32_t hi) {
+static inline int32_t hone_rt_clamp(int64_t v, int32_t lo, int32_t hi)
+{
     return v < lo ? lo : v > hi ? hi : (int32_t)v;
 }
 
 /* floor(v / 2^shift + 1/2) of a mantissa, for any shift >= 0. */
-static inline uint32_t hone_rt_round_shift(uint32_t v, int shift) {
+static inline uint32_t hone_rt_round_shift(uint32_t v, int shift)
+{
     return shift == 0 ? v : shift > 31 ? 0 : (v >> shift) + ((v >> (shift - 1)) & 1u);
 }
 
-/* r = *m * 2^-*k from the bits of the float32 r >= 0; *m is 0 or has exactly 24 bits, 1 <= *k <= 62.
- * r < 2^-39 gives *m = 0, *k = 1, which loses nothing: |acc| * r < 2^-8 rounds to 0.
+/* r = *m * 2^-*k from the bits of the float32 r >= 0; *m is 0 or has exactly 24 bits, *k is in
+ * [1, 62]. r < 2^-39 gives *m = 0, *k = 1, which loses nothing: |acc| * r < 2^-8 rounds to 0.
  * Returns 0, or -1 (outputs then untouched) when r is negative, infinite, NaN or >= 2^23. */
-static inline int hone_rt_s24_from_float_bits(uint32_t bits, uint32_t *m, int *k) {
+static inline int hone_rt_s24_from_float_bits(uint32_t bits, uint32_t *m, int *k)
+{
     const int exponent = (int)(bits >> 23); /* includes the sign: a negative r has exponent > 255 */
     const int shift = 150 - exponent;       /* r = mantissa * 2^(exponent - 127 - 23) */
     if (shift < HONE_RT_S24_MIN_SHIFT)
@@ -75,26 +79,31 @@ static inline int hone_rt_s24_from_float_bits(uint32_t bits, uint32_t *m, int *k
 }
 
 /* The packed form, one 32-bit word per channel: k in bits 24..31, m in bits 0..23. */
-static inline uint32_t hone_rt_s24_pack(uint32_t m, int k) {
+static inline uint32_t hone_rt_s24_pack(uint32_t m, int k)
+{
     return (uint32_t)k << 24 | m;
 }
 
-static inline int32_t hone_rt_s24_mantissa(uint32_t word) {
+static inline int32_t hone_rt_s24_mantissa(uint32_t word)
+{
     return (int32_t)(word & 0xffffffu);
 }
 
-static inline int hone_rt_s24_shift(uint32_t word) {
+static inline int hone_rt_s24_shift(uint32_t word)
+{
     return (int)(word >> 24);
 }
 
 /* True for a word that hone_rt_s24_pack could have made; the kernels assume it. */
-static inline int hone_rt_s24_valid(uint32_t word) {
+static inline int hone_rt_s24_valid(uint32_t word)
+{
     const int k = hone_rt_s24_shift(word);
     return k >= HONE_RT_S24_MIN_SHIFT && k <= HONE_RT_S24_MAX_SHIFT;
 }
 
 /* hone_rt_s24_from_float_bits, packed. Returns 0, or -1 with *word untouched. */
-static inline int hone_rt_s24_word_from_float_bits(uint32_t bits, uint32_t *word) {
+static inline int hone_rt_s24_word_from_float_bits(uint32_t bits, uint32_t *word)
+{
     uint32_t m;
     int k;
     if (hone_rt_s24_from_float_bits(bits, &m, &k) != 0)
@@ -104,23 +113,26 @@ static inline int hone_rt_s24_word_from_float_bits(uint32_t bits, uint32_t *word
 }
 
 /* (acc * m + 2^(k-1)) >> k, for 0 <= m < 2^24 and 1 <= k <= 62. The result may exceed int32. */
-static inline int64_t hone_rt_s24(int32_t acc, int32_t m, int k) {
+static inline int64_t hone_rt_s24(int32_t acc, int32_t m, int k)
+{
     return hone_rt_shift_right((int64_t)acc * m + ((int64_t)1 << (k - 1)), k);
 }
 
 /* The whole epilogue of one value: rescale, add the output's zero point, clamp (the activation). */
 static inline int8_t hone_rt_s24_code(int32_t acc, uint32_t word, int32_t y_zp, int32_t lo,
-                                      int32_t hi) {
+                                      int32_t hi)
+{
     const int64_t y = hone_rt_s24(acc, hone_rt_s24_mantissa(word), hone_rt_s24_shift(word));
     return (int8_t)hone_rt_clamp(y + y_zp, lo, hi);
 }
 
-/* The multipliers of an addition from the float32 bits of r1 = s1/sy and r2 = s2/sy: the larger one
- * is rounded (halves up) to 21 bits, which fixes k; the smaller one is rounded (halves up) to a
- * multiple of 2^-k. When k would exceed 30 both are 0 and k = 1, which loses nothing: then
- * r1, r2 < 2^-10 and 255 * (r1 + r2) < 1/2. Only m1, m2 and k of *add are written.
- * Returns 0, or -1 (nothing written) when a ratio is negative, infinite, NaN or about 2^20 or more. */
-static inline int hone_rt_add_from_float_bits(uint32_t r1, uint32_t r2, HoneRtAdd *add) {
+/* The multipliers of an addition from the float32 bits of r1 = s1/sy and r2 = s2/sy: the larger
+ * one is rounded (halves up) to 21 bits, which fixes k; the smaller one is rounded (halves up) to
+ * a multiple of 2^-k. When k would exceed 30 both are 0 and k = 1, which loses nothing: then r1,
+ * r2 < 2^-10 and 255 * (r1 + r2) < 1/2. Only m1, m2 and k of *add are written. Returns 0, or -1
+ * (nothing written) when a ratio is negative, infinite, NaN or about 2^20 or more. */
+static inline int hone_rt_add_from_float_bits(uint32_t r1, uint32_t r2, HoneRtAdd *add)
+{
     const uint32_t larger = r1 > r2 ? r1 : r2; /* bits of floats >= 0 are ordered as the floats */
     const int drop = 24 - HONE_RT_ADD_BITS;
     uint32_t m, m1, m2;
@@ -144,7 +156,8 @@ static inline int hone_rt_add_from_float_bits(uint32_t r1, uint32_t r2, HoneRtAd
 }
 
 /* True when every field of p is in its range; the kernels assume it. */
-static inline int hone_rt_add_valid(const HoneRtAdd *p) {
+static inline int hone_rt_add_valid(const HoneRtAdd *p)
+{
     const int32_t end = (int32_t)1 << HONE_RT_ADD_BITS;
     const int scale = p->m1 >= 0 && p->m1 < end && p->m2 >= 0 && p->m2 < end &&
                       p->k >= HONE_RT_ADD_MIN_SHIFT && p->k <= HONE_RT_ADD_MAX_SHIFT;
@@ -154,7 +167,8 @@ static inline int hone_rt_add_valid(const HoneRtAdd *p) {
 }
 
 /* One element of an addition, see HoneRtAdd. */
-static inline int8_t hone_rt_add_code(const HoneRtAdd *p, int8_t a, int8_t b) {
+static inline int8_t hone_rt_add_code(const HoneRtAdd *p, int8_t a, int8_t b)
+{
     const int32_t sum = (a - p->a_zp) * p->m1 + (b - p->b_zp) * p->m2 + ((int32_t)1 << (p->k - 1));
     return (int8_t)hone_rt_clamp(hone_rt_shift_right(sum, p->k) + p->y_zp, p->lo, p->hi);
 }
@@ -162,7 +176,8 @@ static inline int8_t hone_rt_add_code(const HoneRtAdd *p, int8_t a, int8_t b) {
 /* Global mean over n positions: sum is the plain sum of the n codes, the word holds
  * r = s_x / (n * s_y). n * 255 < 2^31 is the caller's duty. */
 static inline int8_t hone_rt_mean_code(int32_t sum, int32_t n, int32_t x_zp, uint32_t word,
-                                       int32_t y_zp, int32_t lo, int32_t hi) {
+                                       int32_t y_zp, int32_t lo, int32_t hi)
+{
     return hone_rt_s24_code(sum - n * x_zp, word, y_zp, lo, hi);
 }
 

@@ -11,20 +11,23 @@ typedef struct Candidate {
 
 #if defined(__x86_64__)
 /* __builtin_cpu_supports also asks whether the operating system saves the registers. */
-static int has_avx512(void) {
+static int has_avx512(void)
+{
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("avx512f") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
 
-static int has_avx2(void) {
+static int has_avx2(void)
+{
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 #endif
 
-static int always(void) {
+static int always(void)
+{
     return 1;
 }
 
@@ -37,7 +40,8 @@ static const Candidate candidates[] = {
     {&hone_rt_kernels_ref, always},
 };
 
-const HoneRtKernels *hone_rt_kernels_for_host(const char *force) {
+const HoneRtKernels *hone_rt_kernels_for_host(const char *force)
+{
     for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
         const Candidate *c = &candidates[i];
         if ((force == NULL || strcmp(force, c->kernels->name) == 0) && c->supported())

@@ -6,21 +6,21 @@
  *     HoneRtRequantize rq = {k, words, y_zero_point, lo, hi, y, g.out_c};
  *     k->conv(&g, x, packed, 0, g.out_h, scratch, hone_rt_requantize_epilogue, &rq);
  *
- * A convolution computes exact int32 sums, tile by tile, and hands each tile to an epilogue while it
- * is in the first-level cache: requantize it (runtime), normalize it or gather its statistics
+ * A convolution computes exact int32 sums, tile by tile, and hands each tile to an epilogue while
+ * it is in the first-level cache: requantize it (runtime), normalize it or gather its statistics
  * (training). Every (pixel, channel) of the asked rows is delivered exactly once, in an order that
  * is the kernel's own. All tables give identical sums, hence identical codes.
  *
  * A dense layer or a pointwise convolution over a whole batch is a convolution with a 1x1 kernel
  * over an image of in_h = rows, in_w = 1 (or in_h = 1, in_w = rows).
  *
- * Memory: everything belongs to the caller. No pointer needs more alignment than its type asks for,
- * and void pointers need none; 64 bytes are best.
- * w and bias must stay valid and unchanged for as long as their packed form is used (the reference's
- * packed form only points at them, so that weights can stay in flash). packed and x are only read by
- * conv and depthwise: threads may share them, each with its own scratch.
+ * Memory: everything belongs to the caller. No pointer needs more alignment than its type asks
+ * for, and void pointers need none; 64 bytes are best. w and bias must stay valid and unchanged
+ * for as long as their packed form is used (the reference's packed form only points at them, so
+ * that weights can stay in flash). packed and x are only read by conv and depthwise: threads may
+ * share them, each with its own scratch.
  *
- * The caller guarantees, and kernels_ref.c asserts: every size >= 1, strides and dilations >= 1,
+ * The caller guarantees (kernels_ref.c asserts the geometry): sizes, strides and dilations >= 1,
  * pads >= 0 and smaller than the dilated kernel, each window of the asked rows touching the padded
  * image at nonnegative coordinates; weights in [-127, 127]; -128 <= x_zero_point <= 127; and
  * |bias| + 255 * (sum of |w| of a channel) < 2^31, so that no sum overflows, in any order.

@@ -1,5 +1,5 @@
-/* The reference integer kernels: the specification that every other table is tested against, and the
- * kernels of small devices. Plain loops, no tricks; sums are exact in int32.
+/* The reference integer kernels: the specification that every other table is tested against, and
+ * the kernels of small devices. Plain loops, no tricks; sums are exact in int32.
  *
  * The packed form of weights holds only pointers to them, so they stay where they are (flash), and
  * the scratch is one pixel's accumulators. The epilogue gets one pixel with all its channels.
@@ -19,12 +19,14 @@ typedef struct PackedRef {
 /* The accumulators are int32 in a scratch that may lie anywhere: room to align them. */
 enum { ACC_ALIGN = 4 };
 
-static int32_t *aligned_accumulators(void *scratch) {
+static int32_t *aligned_accumulators(void *scratch)
+{
     const uintptr_t p = (uintptr_t)scratch;
     return (int32_t *)(void *)((char *)scratch + (ACC_ALIGN - p % ACC_ALIGN) % ACC_ALIGN);
 }
 
-static void assert_geometry(const HoneRtConv *g) {
+static void assert_geometry(const HoneRtConv *g)
+{
     HONE_RT_ASSERT(g->in_h >= 1 && g->in_w >= 1 && g->in_c >= 1);
     HONE_RT_ASSERT(g->out_h >= 1 && g->out_w >= 1 && g->out_c >= 1);
     HONE_RT_ASSERT(g->kernel_h >= 1 && g->kernel_w >= 1);
@@ -35,17 +37,20 @@ static void assert_geometry(const HoneRtConv *g) {
     (void)g;
 }
 
-static size_t pack_bytes(const HoneRtConv *g) {
+static size_t pack_bytes(const HoneRtConv *g)
+{
     (void)g;
     return sizeof(PackedRef);
 }
 
-static size_t scratch_bytes(const HoneRtConv *g) {
+static size_t scratch_bytes(const HoneRtConv *g)
+{
     return (size_t)g->out_c * sizeof(int32_t) + ACC_ALIGN;
 }
 
 static void pack(const HoneRtConv *g, const int8_t *w, const int32_t *bias, int32_t x_zero_point,
-                 void *packed) {
+                 void *packed)
+{
     const PackedRef p = {w, bias, x_zero_point};
     assert_geometry(g);
     HONE_RT_ASSERT(x_zero_point >= -128 && x_zero_point <= 127);
@@ -53,7 +58,8 @@ static void pack(const HoneRtConv *g, const int8_t *w, const int32_t *bias, int3
     memcpy(packed, &p, sizeof p);
 }
 
-static void load_bias(const PackedRef *p, int out_c, int32_t *acc) {
+static void load_bias(const PackedRef *p, int out_c, int32_t *acc)
+{
     if (p->bias != NULL)
         memcpy(acc, p->bias, (size_t)out_c * sizeof *acc);
     else
@@ -61,7 +67,8 @@ static void load_bias(const PackedRef *p, int out_c, int32_t *acc) {
 }
 
 /* sum (x - zx) * w over n channels of one tap. */
-static int32_t dot(const int8_t *x, const int8_t *w, int n, int32_t zx) {
+static int32_t dot(const int8_t *x, const int8_t *w, int n, int32_t zx)
+{
     int32_t sum = 0;
     for (int i = 0; i < n; i++)
         sum += (x[i] - zx) * w[i];
@@ -73,7 +80,8 @@ typedef void (*TapFunction)(const HoneRtConv *g, const PackedRef *p, const int8_
                             int kx, int32_t *acc);
 
 static void conv_tap(const HoneRtConv *g, const PackedRef *p, const int8_t *x_tap, int ky, int kx,
-                     int32_t *acc) {
+                     int32_t *acc)
+{
     const size_t filter = (size_t)g->kernel_h * (size_t)g->kernel_w * (size_t)g->in_c;
     const int8_t *w = p->w + ((size_t)ky * (size_t)g->kernel_w + (size_t)kx) * (size_t)g->in_c;
     for (int o = 0; o < g->out_c; o++)
@@ -81,7 +89,8 @@ static void conv_tap(const HoneRtConv *g, const PackedRef *p, const int8_t *x_ta
 }
 
 static void depthwise_tap(const HoneRtConv *g, const PackedRef *p, const int8_t *x_tap, int ky,
-                          int kx, int32_t *acc) {
+                          int kx, int32_t *acc)
+{
     const int multiplier = g->out_c / g->in_c;
     const int8_t *w = p->w + ((size_t)ky * (size_t)g->kernel_w + (size_t)kx) * (size_t)g->out_c;
     for (int i = 0, o = 0; i < g->in_c; i++)
@@ -91,7 +100,8 @@ static void depthwise_tap(const HoneRtConv *g, const PackedRef *p, const int8_t 
 
 /* The window of one output pixel: the taps inside the image. */
 static void window(const HoneRtConv *g, const PackedRef *p, const int8_t *x, int oy, int ox,
-                   TapFunction tap, int32_t *acc) {
+                   TapFunction tap, int32_t *acc)
+{
     for (int ky = 0; ky < g->kernel_h; ky++) {
         const int iy = oy * g->stride_h - g->pad_top + ky * g->dilation_h;
         if (iy < 0 || iy >= g->in_h)
@@ -108,7 +118,8 @@ static void window(const HoneRtConv *g, const PackedRef *p, const int8_t *x, int
 
 static void each_pixel(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
                        int row_end, void *scratch, TapFunction tap, HoneRtEpilogue epilogue,
-                       void *context) {
+                       void *context)
+{
     int32_t *acc = aligned_accumulators(scratch);
     PackedRef p;
     HONE_RT_ASSERT(0 <= row_begin && row_begin <= row_end && row_end <= g->out_h);
@@ -122,34 +133,38 @@ static void each_pixel(const HoneRtConv *g, const int8_t *x, const void *packed,
 }
 
 static void conv(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
-                 int row_end, void *scratch, HoneRtEpilogue epilogue, void *context) {
+                 int row_end, void *scratch, HoneRtEpilogue epilogue, void *context)
+{
     each_pixel(g, x, packed, row_begin, row_end, scratch, conv_tap, epilogue, context);
 }
 
 static void depthwise(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
-                      int row_end, void *scratch, HoneRtEpilogue epilogue, void *context) {
+                      int row_end, void *scratch, HoneRtEpilogue epilogue, void *context)
+{
     HONE_RT_ASSERT(g->out_c % g->in_c == 0);
     each_pixel(g, x, packed, row_begin, row_end, scratch, depthwise_tap, epilogue, context);
 }
 
 static void requantize_s24(const int32_t *acc, int ld, int rows, int cols, const uint32_t *words,
-                           int32_t y_zp, int32_t lo, int32_t hi, int8_t *y, ptrdiff_t y_ld) {
+                           int32_t y_zp, int32_t lo, int32_t hi, int8_t *y, ptrdiff_t y_ld)
+{
     HONE_RT_ASSERT(-128 <= lo && lo <= hi && hi <= 127 && y_zp >= -128 && y_zp <= 127);
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < cols; c++) {
             HONE_RT_ASSERT(hone_rt_s24_valid(words[c]));
-            y[r * y_ld + c] =
-                hone_rt_s24_code(acc[(ptrdiff_t)r * ld + c], words[c], y_zp, lo, hi);
+            y[r * y_ld + c] = hone_rt_s24_code(acc[(ptrdiff_t)r * ld + c], words[c], y_zp, lo, hi);
         }
 }
 
-static void add_s24(const HoneRtAdd *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y) {
+static void add_s24(const HoneRtAdd *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y)
+{
     HONE_RT_ASSERT(hone_rt_add_valid(p));
     for (size_t i = 0; i < n; i++)
         y[i] = hone_rt_add_code(p, a[i], b[i]);
 }
 
-static void mean_sum(const int8_t *x, int pixels, int channels, int32_t *sum) {
+static void mean_sum(const int8_t *x, int pixels, int channels, int32_t *sum)
+{
     memset(sum, 0, (size_t)channels * sizeof *sum);
     for (int p = 0; p < pixels; p++, x += channels)
         for (int c = 0; c < channels; c++)
@@ -157,7 +172,8 @@ static void mean_sum(const int8_t *x, int pixels, int channels, int32_t *sum) {
 }
 
 void hone_rt_requantize_epilogue(void *context, const int32_t *acc, int ld, int pixel, int rows,
-                                 int channel, int cols) {
+                                 int channel, int cols)
+{
     const HoneRtRequantize *q = context;
     q->kernels->requantize_s24(acc, ld, rows, cols, q->words + channel, q->y_zp, q->lo, q->hi,
                                q->y + pixel * q->y_ld + channel, q->y_ld);

@@ -22,37 +22,43 @@ enum {
 };
 
 typedef struct ConvPlan {
-    HoneRtConv g;        /* pointwise: every pixel a row */
+    HoneRtConv g; /* pointwise: every pixel a row */
     int runs, run_elements, groups;
-    int tile_w;          /* columns of a tile row */
-    size_t row_bytes;    /* of a tile row */
-    int block_rows;      /* output rows of a block */
-    int panel, panels;   /* channels of a full panel, panels */
-    size_t panel_bytes;  /* packed bias and weights of a full panel */
+    int tile_w;         /* columns of a tile row */
+    size_t row_bytes;   /* of a tile row */
+    int block_rows;     /* output rows of a block */
+    int panel, panels;  /* channels of a full panel, panels */
+    size_t panel_bytes; /* packed bias and weights of a full panel */
 } ConvPlan;
 
-static size_t round_up(size_t n, size_t multiple) {
+static size_t round_up(size_t n, size_t multiple)
+{
     return (n + multiple - 1) / multiple * multiple;
 }
 
-static uint8_t *align(void *p, size_t to) {
+static uint8_t *align(void *p, size_t to)
+{
     return (uint8_t *)p + (to - (uintptr_t)p % to) % to;
 }
 
-static int min_int(int a, int b) {
+static int min_int(int a, int b)
+{
     return a < b ? a : b;
 }
 
-static int max_int(int a, int b) {
+static int max_int(int a, int b)
+{
     return a > b ? a : b;
 }
 
 /* Rows of the tile below `rows` output rows. */
-static int tile_rows(const HoneRtConv *g, int rows) {
+static int tile_rows(const HoneRtConv *g, int rows)
+{
     return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
 }
 
-static int plan_block_rows(const ConvPlan *plan) {
+static int plan_block_rows(const ConvPlan *plan)
+{
     const HoneRtConv *g = &plan->g;
     const int fit = (int)((size_t)TILE_BYTES / plan->row_bytes); /* tile rows */
     int rows = (fit - tile_rows(g, 1)) / g->stride_h + 1;
@@ -61,7 +67,8 @@ static int plan_block_rows(const ConvPlan *plan) {
     return rows > TILE_ROWS && rows < g->out_h ? rows - rows % TILE_ROWS : rows;
 }
 
-static ConvPlan plan_conv(const TileLevel *level, const HoneRtConv *g) {
+static ConvPlan plan_conv(const TileLevel *level, const HoneRtConv *g)
+{
     ConvPlan plan = {.g = *g};
     HONE_RT_ASSERT(g->in_c >= 1 && g->out_c >= 1 && g->kernel_h >= 1 && g->kernel_w >= 1);
     if (g->kernel_h == 1 && g->kernel_w == 1 && g->stride_h == 1 && g->stride_w == 1 &&
@@ -78,24 +85,28 @@ static ConvPlan plan_conv(const TileLevel *level, const HoneRtConv *g) {
     plan.block_rows = plan_block_rows(&plan);
     plan.panel = TILE_VECTORS * level->lanes;
     plan.panels = (g->out_c + plan.panel - 1) / plan.panel;
-    plan.panel_bytes = (size_t)plan.panel * (sizeof(int32_t) + (size_t)plan.runs *
-                       (size_t)plan.groups * (size_t)level->group * (size_t)level->element);
+    plan.panel_bytes =
+        (size_t)plan.panel * (sizeof(int32_t) + (size_t)plan.runs * (size_t)plan.groups *
+                                                    (size_t)level->group * (size_t)level->element);
     return plan;
 }
 
 /* Channels of panel p as the inner loop sees them: one vector when that is enough. */
-static int panel_vectors(const TileLevel *level, const ConvPlan *plan, int p) {
+static int panel_vectors(const TileLevel *level, const ConvPlan *plan, int p)
+{
     return plan->g.out_c - p * plan->panel > level->lanes ? TILE_VECTORS : 1;
 }
 
-size_t hone_rt_tile_conv_pack_bytes(const TileLevel *level, const HoneRtConv *g) {
+size_t hone_rt_tile_conv_pack_bytes(const TileLevel *level, const HoneRtConv *g)
+{
     const ConvPlan plan = plan_conv(level, g);
     return HEADER + (size_t)plan.panels * plan.panel_bytes;
 }
 
 /* One output channel of a panel: `to` is its cell in the first group, cells are `step` apart. */
-static void pack_channel(const TileLevel *level, const ConvPlan *plan, const int8_t *w,
-                         uint8_t *to, size_t step) {
+static void pack_channel(const TileLevel *level, const ConvPlan *plan, const int8_t *w, uint8_t *to,
+                         size_t step)
+{
     for (int run = 0; run < plan->runs; run++)
         for (int i = 0; i < plan->run_elements; i += level->group, to += step) {
             const int n = min_int(level->group, plan->run_elements - i);
@@ -114,7 +125,8 @@ static void pack_channel(const TileLevel *level, const ConvPlan *plan, const int
 /* uint8 activations are x + 128, so bias takes -(128 + zx) * sum(w) on itself. Wraps like the sums
  * do; the true accumulator fits, so the wrapped one is right. */
 static uint32_t packed_bias(const TileLevel *level, const int8_t *w, size_t n, size_t stride,
-                            int32_t bias, int32_t x_zero_point) {
+                            int32_t bias, int32_t x_zero_point)
+{
     int32_t sum = 0;
     if (level->element == 2)
         return (uint32_t)bias;
@@ -124,7 +136,8 @@ static uint32_t packed_bias(const TileLevel *level, const int8_t *w, size_t n, s
 }
 
 void hone_rt_tile_conv_pack(const TileLevel *level, const HoneRtConv *g, const int8_t *w,
-                            const int32_t *bias, int32_t x_zero_point, void *packed) {
+                            const int32_t *bias, int32_t x_zero_point, void *packed)
+{
     const ConvPlan plan = plan_conv(level, g);
     const size_t filter = (size_t)g->kernel_h * (size_t)g->kernel_w * (size_t)g->in_c;
     const size_t cell = (size_t)(level->group * level->element);
@@ -137,8 +150,8 @@ void hone_rt_tile_conv_pack(const TileLevel *level, const HoneRtConv *g, const i
         const int first = p * plan.panel, end = min_int(g->out_c, first + width);
         for (int c = first; c < end; c++) {
             const int8_t *wc = w + (size_t)c * filter;
-            const uint32_t b = packed_bias(level, wc, filter, 1, bias != NULL ? bias[c] : 0,
-                                           x_zero_point);
+            const uint32_t b =
+                packed_bias(level, wc, filter, 1, bias != NULL ? bias[c] : 0, x_zero_point);
             memcpy(panel + (size_t)(c - first) * sizeof b, &b, sizeof b);
             pack_channel(level, &plan, wc,
                          panel + (size_t)width * sizeof b + (size_t)(c - first) * cell,
@@ -155,26 +168,31 @@ typedef struct ConvScratch {
     int32_t *run_offsets;
 } ConvScratch;
 
-static size_t block_tile_bytes(const ConvPlan *plan) {
+static size_t block_tile_bytes(const ConvPlan *plan)
+{
     return round_up((size_t)tile_rows(&plan->g, plan->block_rows) * plan->row_bytes + SLACK,
                     CACHE_LINE);
 }
 
-static size_t acc_bytes(const ConvPlan *plan) {
+static size_t acc_bytes(const ConvPlan *plan)
+{
     return (size_t)(STRIP + TILE_ROWS) * (size_t)plan->panel * sizeof(int32_t);
 }
 
-static size_t offsets_bytes(const ConvPlan *plan) {
+static size_t offsets_bytes(const ConvPlan *plan)
+{
     return ((size_t)plan->block_rows * (size_t)plan->g.out_w + TILE_ROWS) * sizeof(int32_t);
 }
 
-size_t hone_rt_tile_conv_scratch_bytes(const TileLevel *level, const HoneRtConv *g) {
+size_t hone_rt_tile_conv_scratch_bytes(const TileLevel *level, const HoneRtConv *g)
+{
     const ConvPlan plan = plan_conv(level, g);
     return CACHE_LINE + block_tile_bytes(&plan) + acc_bytes(&plan) + offsets_bytes(&plan) +
            (size_t)plan.runs * sizeof(int32_t);
 }
 
-static ConvScratch divide_scratch(const ConvPlan *plan, void *scratch) {
+static ConvScratch divide_scratch(const ConvPlan *plan, void *scratch)
+{
     ConvScratch s;
     uint8_t *p = align(scratch, CACHE_LINE);
     s.tile = p;
@@ -187,7 +205,8 @@ static ConvScratch divide_scratch(const ConvPlan *plan, void *scratch) {
     return s;
 }
 
-static void fill_run_offsets(const TileLevel *level, const ConvPlan *plan, int32_t *offsets) {
+static void fill_run_offsets(const TileLevel *level, const ConvPlan *plan, int32_t *offsets)
+{
     const HoneRtConv *g = &plan->g;
     const int columns = plan->runs / g->kernel_h;
     const int32_t column_bytes = g->dilation_w * g->in_c * level->element;
@@ -197,7 +216,8 @@ static void fill_run_offsets(const TileLevel *level, const ConvPlan *plan, int32
 }
 
 static void fill_pixel_offsets(const TileLevel *level, const ConvPlan *plan, int rows,
-                               int32_t *offsets) {
+                               int32_t *offsets)
+{
     const HoneRtConv *g = &plan->g;
     const int32_t column_bytes = g->stride_w * g->in_c * level->element;
     int n = 0;
@@ -208,14 +228,16 @@ static void fill_pixel_offsets(const TileLevel *level, const ConvPlan *plan, int
         offsets[n + i] = offsets[n - 1];
 }
 
-static void fill_pad(const TileLevel *level, uint8_t *to, int elements, int32_t x_zero_point) {
+static void fill_pad(const TileLevel *level, uint8_t *to, int elements, int32_t x_zero_point)
+{
     const int value = level->element == 1 ? x_zero_point + 128 : 0;
     memset(to, value, (size_t)elements * (size_t)level->element);
 }
 
 /* Copies the input below the output rows [row, row + rows) to the tile. */
 static void fill_tile(const TileLevel *level, const ConvPlan *plan, const int8_t *x, int row,
-                      int rows, int32_t x_zero_point, uint8_t *tile) {
+                      int rows, int32_t x_zero_point, uint8_t *tile)
+{
     const HoneRtConv *g = &plan->g;
     const int n = tile_rows(g, rows), top = row * g->stride_h - g->pad_top;
     const int left = min_int(g->pad_left, plan->tile_w);
@@ -244,7 +266,8 @@ static void fill_tile(const TileLevel *level, const ConvPlan *plan, const int8_t
 /* One panel over `pixels` pixels of a block, the first being output pixel `pixel`. */
 static void run_panel(const TileLevel *level, const TileGemm *gemm, int vectors,
                       const ConvScratch *s, int pixels, int pixel, int channel, int cols,
-                      HoneRtEpilogue epilogue, void *context) {
+                      HoneRtEpilogue epilogue, void *context)
+{
     for (int begin = 0; begin < pixels; begin += STRIP) {
         const int strip = min_int(STRIP, pixels - begin);
         for (int r = 0; r < strip; r += TILE_ROWS) {
@@ -259,7 +282,8 @@ static void run_panel(const TileLevel *level, const TileGemm *gemm, int vectors,
 
 void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t *x,
                        const void *packed, int row_begin, int row_end, void *scratch,
-                       HoneRtEpilogue epilogue, void *context) {
+                       HoneRtEpilogue epilogue, void *context)
+{
     const ConvPlan plan = plan_conv(level, g);
     const ConvScratch s = divide_scratch(&plan, scratch);
     const int scale = plan.g.out_h / g->out_h; /* rows of the plan per row of the caller */
@@ -276,12 +300,15 @@ void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t
         for (int p = 0; p < plan.panels; p++) {
             const uint8_t *panel = (const uint8_t *)packed + HEADER + (size_t)p * plan.panel_bytes;
             const int vectors = panel_vectors(level, &plan, p), width = vectors * level->lanes;
-            const TileGemm gemm = {s.tile,      s.run_offsets,
-                                   plan.runs,   plan.groups,
-                                   panel + (size_t)width * sizeof(int32_t), panel, width};
+            const TileGemm gemm = {s.tile,
+                                   s.run_offsets,
+                                   plan.runs,
+                                   plan.groups,
+                                   panel + (size_t)width * sizeof(int32_t),
+                                   panel,
+                                   width};
             run_panel(level, &gemm, vectors, &s, rows * plan.g.out_w, row * plan.g.out_w,
-                      p * plan.panel, min_int(width, g->out_c - p * plan.panel), epilogue,
-                      context);
+                      p * plan.panel, min_int(width, g->out_c - p * plan.panel), epilogue, context);
         }
     }
 }

@@ -10,13 +10,13 @@
  * kernel_w * in_c elements, so there is no im2col: a window is kernel_h runs (with dilation:
  * kernel_h * kernel_w runs of in_c), at offsets that are the same for every pixel. The inner loop
  * multiplies `rows` pixels by a panel of up to 2 vectors of channels along these runs, `group`
- * elements at a time. Groups that reach past a run meet zero weights. A 1x1 kernel of stride 1 makes
- * every pixel a row of its own, so images of any shape are cut well.
+ * elements at a time. Groups that reach past a run meet zero weights. A 1x1 kernel of stride 1
+ * makes every pixel a row of its own, so images of any shape are cut well.
  *
  * Depthwise. One block of 16 channels at a time; the tile is [row][phase][column][16], column x of
  * the padded row being stored at phase x mod stride_w, column x / stride_w: the pixels of an output
- * row that meet one tap then lie side by side, for every stride and dilation. Taps are taken `group`
- * at a time, the last ones filled up with zero weights.
+ * row that meet one tap then lie side by side, for every stride and dilation. Elements are int16
+ * x - x_zero_point; taps are multiplied in pairs, an odd last one with a tap of zero weights.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_RUNTIME_KERNELS_TILE_H
 #define HONE_RUNTIME_KERNELS_TILE_H
@@ -25,6 +25,7 @@
 
 enum {
     TILE_DW_CHANNELS = 16, /* channels of a depthwise block */
+    TILE_DW_CELL = 32,     /* bytes of them in the tile, int16 */
     TILE_ROWS = 8,         /* most pixels of one inner loop */
     TILE_VECTORS = 2       /* vectors of channels of a full panel */
 };
@@ -45,37 +46,40 @@ typedef struct TileGemm {
  * up to a multiple of dw_step, and reads the tile as if it did. */
 typedef struct TileDepthwise {
     const uint8_t *tile;        /* the row's first column */
-    const int32_t *tap_offsets; /* [groups][group], bytes */
-    int groups;
-    const uint8_t *weights; /* [tap group][16 channels][element of the group] */
+    const int32_t *tap_offsets; /* [pairs][2], bytes */
+    int pairs;
+    const uint8_t *weights; /* int16 [pair][16 channels][2 taps], any alignment */
     const uint8_t *bias;    /* int32 [16], any alignment */
 } TileDepthwise;
 
 typedef struct TileLevel {
-    int element;   /* bytes of a stored activation: 1 is uint8 x + 128, 2 is int16 x - x_zero_point */
-    int group;     /* elements per multiply-accumulate and lane */
-    int lanes;     /* int32 lanes of a vector */
-    int dw_group;  /* taps per multiply-accumulate */
-    int dw_step;   /* pixels per inner step of depthwise */
+    int element; /* bytes of a stored activation: 1: uint8 x + 128, 2: int16 x - x_zero_point */
+    int group;   /* elements per multiply-accumulate and lane */
+    int lanes;   /* int32 lanes of a vector */
+    int dw_step; /* pixels per inner step of depthwise */
     /* Converts n elements of x to stored form. */
     void (*store)(uint8_t *tile, const int8_t *x, size_t n, int32_t x_zero_point);
     /* rows is 1, 2, 4 or 8; vectors 1 or 2. */
     void (*gemm)(const TileGemm *t, int rows, int vectors, const int32_t *pixel_offsets,
                  int32_t *acc);
-    /* n pixels of up to 16 channels, x_stride bytes apart, to n cells of 16 stored elements; the
-     * channels from `channels` on get any value. */
+    /* n pixels of up to 16 channels, x_stride bytes apart, to n cells, in the channel order that
+     * dw_row wants; the channels from `channels` on get any value. */
     void (*dw_store)(uint8_t *tile, const int8_t *x, ptrdiff_t x_stride, int n, int channels,
                      int32_t x_zero_point);
     void (*dw_row)(const TileDepthwise *t, int n, int32_t *acc);
 } TileLevel;
 
-/* True when every rescaled accumulator fits int32, so that kernels need only the low half of the
- * 64-bit result: with k >= 24, |acc * m >> k| <= 2^31 * 2^24 / 2^24, and m = 0 gives 0. */
-static inline int hone_rt_s24_fits_int32(const uint32_t *words, int cols) {
-    uint32_t misfits = 0;
-    for (int c = 0; c < cols; c++)
-        misfits |= (uint32_t)(hone_rt_s24_shift(words[c]) < 24) & (uint32_t)(words[c] << 8 != 0);
-    return misfits == 0;
+/* True when requantization may add the zero point inside the 64-bit sum and keep only the low half
+ * of the result: with 25 <= k <= 54, |acc * m + 2^(k-1) + zp * 2^k| < 2^55 + 2^53 + 2^61, and the
+ * quotient is below 2^30 + 2^8. m = 0 gives the zero point with every k up to 54. */
+static inline int hone_rt_s24_is_narrow(const uint32_t *words, int cols)
+{
+    uint32_t wide = 0;
+    for (int c = 0; c < cols; c++) {
+        const uint32_t k = words[c] >> 24, m = words[c] & 0xffffffu;
+        wide |= (uint32_t)(k - 25u > 54u - 25u) & (uint32_t)(m != 0 || k > 54u);
+    }
+    return wide == 0;
 }
 
 size_t hone_rt_tile_conv_pack_bytes(const TileLevel *level, const HoneRtConv *g);

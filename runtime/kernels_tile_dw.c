@@ -18,115 +18,105 @@ enum {
     TILE_BYTES = 16 * 1024, /* wanted size of a tile; one output row may need more */
     BLOCK_PIXELS = 256,     /* most pixels of a block, unless one output row has more */
     HEADER = 64,            /* of packed weights: holds x_zero_point */
-    CACHE_LINE = 64
+    CACHE_LINE = 64,
+    PAIR_BYTES = DW * 2 * 2 /* weights of two taps */
 };
 
 typedef struct DwPlan {
-    int taps, groups;         /* groups of taps */
-    int columns;              /* cells of one phase of a tile row */
-    size_t cell, row_bytes;   /* bytes of a cell, of a tile row (all phases) */
-    int block_rows;           /* output rows of a block */
-    int blocks;               /* of channels */
-    size_t block_bytes;       /* packed bias and weights of a block of channels */
+    int taps, pairs;
+    int columns;        /* cells of one phase of a tile row */
+    size_t row_bytes;   /* of a tile row, all phases */
+    int block_rows;     /* output rows of a block */
+    int blocks;         /* of channels */
+    size_t block_bytes; /* packed bias and weights of a block of channels */
 } DwPlan;
 
-static size_t round_up(size_t n, size_t multiple) {
+static size_t round_up(size_t n, size_t multiple)
+{
     return (n + multiple - 1) / multiple * multiple;
 }
 
-static int min_int(int a, int b) {
+static int min_int(int a, int b)
+{
     return a < b ? a : b;
 }
 
-static int max_int(int a, int b) {
+static int max_int(int a, int b)
+{
     return a > b ? a : b;
 }
 
-static int ceil_div(int a, int b) {
+static int ceil_div(int a, int b)
+{
     return (a + b - 1) / b;
 }
 
 /* Rows of the tile below `rows` output rows. */
-static int tile_rows(const HoneRtConv *g, int rows) {
+static int tile_rows(const HoneRtConv *g, int rows)
+{
     return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
 }
 
-static DwPlan plan_dw(const TileLevel *level, const HoneRtConv *g) {
+static DwPlan plan_dw(const TileLevel *level, const HoneRtConv *g)
+{
     DwPlan plan;
     const int out_w = ceil_div(g->out_w, level->dw_step) * level->dw_step;
     const int tile_w = (out_w - 1) * g->stride_w + (g->kernel_w - 1) * g->dilation_w + 1;
     HONE_RT_ASSERT(g->in_c == g->out_c && g->kernel_h >= 1 && g->kernel_w >= 1);
     plan.taps = g->kernel_h * g->kernel_w;
-    plan.groups = ceil_div(plan.taps, level->dw_group);
+    plan.pairs = ceil_div(plan.taps, 2);
     plan.columns = ceil_div(tile_w, g->stride_w);
-    plan.cell = (size_t)(DW * level->element);
-    plan.row_bytes = (size_t)g->stride_w * (size_t)plan.columns * plan.cell;
+    plan.row_bytes = (size_t)g->stride_w * (size_t)plan.columns * TILE_DW_CELL;
     const int fit = (int)((size_t)TILE_BYTES / plan.row_bytes);
     const int rows = min_int((fit - tile_rows(g, 1)) / g->stride_h + 1, BLOCK_PIXELS / g->out_w);
     plan.block_rows = max_int(1, min_int(rows, g->out_h));
     plan.blocks = ceil_div(g->out_c, DW);
-    plan.block_bytes = DW * (sizeof(int32_t) + (size_t)(plan.groups * level->dw_group) *
-                                                   (size_t)level->element);
+    plan.block_bytes = DW * sizeof(int32_t) + (size_t)plan.pairs * PAIR_BYTES;
     return plan;
 }
 
 /* A multiplier above 1 is rare and left to the reference. */
-static int has_multiplier(const HoneRtConv *g) {
+static int has_multiplier(const HoneRtConv *g)
+{
     return g->out_c != g->in_c;
 }
 
-size_t hone_rt_tile_dw_pack_bytes(const TileLevel *level, const HoneRtConv *g) {
+size_t hone_rt_tile_dw_pack_bytes(const TileLevel *level, const HoneRtConv *g)
+{
     if (has_multiplier(g))
         return hone_rt_kernels_ref.depthwise_pack_bytes(g);
     const DwPlan plan = plan_dw(level, g);
     return HEADER + (size_t)plan.blocks * plan.block_bytes;
 }
 
-/* One channel; `to` is its cell in the first group of taps. */
-static void pack_channel(const TileLevel *level, const DwPlan *plan, const int8_t *w, int channels,
-                         uint8_t *to) {
-    const size_t cell = (size_t)(level->dw_group * level->element);
+/* One channel; `to` is its place in the first pair of taps. */
+static void pack_channel(const DwPlan *plan, const int8_t *w, int channels, uint8_t *to)
+{
     for (int t = 0; t < plan->taps; t++) {
         const int16_t wide = w[(ptrdiff_t)t * channels];
-        const int8_t narrow = (int8_t)wide;
-        uint8_t *at = to + (size_t)(t / level->dw_group) * DW * cell +
-                      (size_t)(t % level->dw_group * level->element);
-        if (level->element == 1)
-            memcpy(at, &narrow, sizeof narrow);
-        else
-            memcpy(at, &wide, sizeof wide);
+        memcpy(to + (size_t)(t / 2) * PAIR_BYTES + (size_t)(t % 2) * sizeof wide, &wide,
+               sizeof wide);
     }
 }
 
-/* uint8 activations are x + 128, so bias takes -(128 + zx) * sum(w) on itself; wraps harmlessly. */
-static uint32_t packed_bias(const TileLevel *level, const DwPlan *plan, const int8_t *w,
-                            int channels, int32_t bias, int32_t x_zero_point) {
-    int32_t sum = 0;
-    if (level->element == 2)
-        return (uint32_t)bias;
-    for (int t = 0; t < plan->taps; t++)
-        sum += w[(ptrdiff_t)t * channels];
-    return (uint32_t)bias - (uint32_t)(128 + x_zero_point) * (uint32_t)sum;
-}
-
 void hone_rt_tile_dw_pack(const TileLevel *level, const HoneRtConv *g, const int8_t *w,
-                          const int32_t *bias, int32_t x_zero_point, void *packed) {
+                          const int32_t *bias, int32_t x_zero_point, void *packed)
+{
     if (has_multiplier(g)) {
         hone_rt_kernels_ref.depthwise_pack(g, w, bias, x_zero_point, packed);
         return;
     }
     const DwPlan plan = plan_dw(level, g);
-    const size_t cell = (size_t)(level->dw_group * level->element);
     uint8_t *out = packed;
     memset(out, 0, hone_rt_tile_dw_pack_bytes(level, g));
     memcpy(out, &x_zero_point, sizeof x_zero_point);
     for (int c = 0; c < g->out_c; c++) {
         uint8_t *block = out + HEADER + (size_t)(c / DW) * plan.block_bytes;
         const size_t lane = (size_t)(c % DW);
-        const uint32_t b =
-            packed_bias(level, &plan, w + c, g->out_c, bias != NULL ? bias[c] : 0, x_zero_point);
-        memcpy(block + lane * sizeof b, &b, sizeof b);
-        pack_channel(level, &plan, w + c, g->out_c, block + DW * sizeof b + lane * cell);
+        if (bias != NULL)
+            memcpy(block + lane * sizeof *bias, &bias[c], sizeof *bias);
+        pack_channel(&plan, w + c, g->out_c,
+                     block + DW * sizeof *bias + lane * 2 * sizeof(int16_t));
     }
 }
 
@@ -134,28 +124,32 @@ void hone_rt_tile_dw_pack(const TileLevel *level, const HoneRtConv *g, const int
 typedef struct DwScratch {
     uint8_t *tile;
     int32_t *acc;         /* [pixels of a block + dw_step][16] */
-    int32_t *tap_offsets; /* [groups][dw_group] */
+    int32_t *tap_offsets; /* [pairs][2] */
 } DwScratch;
 
-static size_t block_tile_bytes(const HoneRtConv *g, const DwPlan *plan) {
+static size_t block_tile_bytes(const HoneRtConv *g, const DwPlan *plan)
+{
     return round_up((size_t)tile_rows(g, plan->block_rows) * plan->row_bytes, CACHE_LINE);
 }
 
-static size_t acc_bytes(const TileLevel *level, const HoneRtConv *g, const DwPlan *plan) {
+static size_t acc_bytes(const TileLevel *level, const HoneRtConv *g, const DwPlan *plan)
+{
     const size_t pixels = (size_t)plan->block_rows * (size_t)g->out_w + (size_t)level->dw_step;
     return pixels * DW * sizeof(int32_t);
 }
 
-size_t hone_rt_tile_dw_scratch_bytes(const TileLevel *level, const HoneRtConv *g) {
+size_t hone_rt_tile_dw_scratch_bytes(const TileLevel *level, const HoneRtConv *g)
+{
     if (has_multiplier(g))
         return hone_rt_kernels_ref.depthwise_scratch_bytes(g);
     const DwPlan plan = plan_dw(level, g);
     return CACHE_LINE + block_tile_bytes(g, &plan) + acc_bytes(level, g, &plan) +
-           (size_t)(plan.groups * level->dw_group) * sizeof(int32_t);
+           (size_t)plan.pairs * 2 * sizeof(int32_t);
 }
 
 static DwScratch divide_scratch(const TileLevel *level, const HoneRtConv *g, const DwPlan *plan,
-                                void *scratch) {
+                                void *scratch)
+{
     DwScratch s;
     const uintptr_t misaligned = (uintptr_t)scratch % CACHE_LINE;
     uint8_t *p = (uint8_t *)scratch + (CACHE_LINE - misaligned) % CACHE_LINE;
@@ -167,54 +161,56 @@ static DwScratch divide_scratch(const TileLevel *level, const HoneRtConv *g, con
     return s;
 }
 
-/* Offsets from the cell of an output pixel's first column. The taps that fill up the last group
- * have zero weights and read the first tap. */
-static void fill_tap_offsets(const TileLevel *level, const HoneRtConv *g, const DwPlan *plan,
-                             int32_t *offsets) {
-    for (int t = 0; t < plan->groups * level->dw_group; t++) {
+/* Offsets from the cell of an output pixel's first column. The partner of an odd last tap has zero
+ * weights and reads the first tap. */
+static void fill_tap_offsets(const HoneRtConv *g, const DwPlan *plan, int32_t *offsets)
+{
+    for (int t = 0; t < plan->pairs * 2; t++) {
         const int tap = t < plan->taps ? t : 0;
         const int row = tap / g->kernel_w * g->dilation_h;
         const int column = tap % g->kernel_w * g->dilation_w;
         const int cell = column % g->stride_w * plan->columns + column / g->stride_w;
-        offsets[t] = row * (int32_t)plan->row_bytes + cell * (int32_t)plan->cell;
+        offsets[t] = row * (int32_t)plan->row_bytes + cell * TILE_DW_CELL;
     }
 }
 
-static void fill_pad(const TileLevel *level, const DwPlan *plan, uint8_t *to, int cells,
-                     int32_t x_zero_point) {
-    memset(to, level->element == 1 ? x_zero_point + 128 : 0, (size_t)cells * plan->cell);
+/* Padding is x = x_zero_point, stored as 0. */
+static void fill_pad(uint8_t *to, int cells)
+{
+    memset(to, 0, (size_t)cells * TILE_DW_CELL);
 }
 
 /* One tile row from one input row (x at its first channel), phase by phase: cell i of a phase holds
  * input column i * stride_w + phase - pad_left. */
 static void fill_row(const TileLevel *level, const HoneRtConv *g, const DwPlan *plan,
-                     const int8_t *x, int channels, int32_t x_zero_point, uint8_t *to) {
-    for (int phase = 0; phase < g->stride_w; phase++, to += (size_t)plan->columns * plan->cell) {
-        const int shift = g->pad_left - phase; /* first column inside: the first i * stride >= shift */
+                     const int8_t *x, int channels, int32_t x_zero_point, uint8_t *to)
+{
+    for (int phase = 0; phase < g->stride_w; phase++, to += (size_t)plan->columns * TILE_DW_CELL) {
+        const int shift = g->pad_left - phase; /* the first inside: the first i * stride >= shift */
         const int begin = shift <= 0 ? 0 : min_int(ceil_div(shift, g->stride_w), plan->columns);
         const int last = g->in_w - 1 + shift; /* the last inside: i * stride <= last */
         const int end = last < 0 ? begin : min_int(last / g->stride_w + 1, plan->columns);
         const int n = max_int(end - begin, 0);
-        fill_pad(level, plan, to, begin, x_zero_point);
+        fill_pad(to, begin);
         if (n > 0)
-            level->dw_store(to + (size_t)begin * plan->cell,
+            level->dw_store(to + (size_t)begin * TILE_DW_CELL,
                             x + ((ptrdiff_t)begin * g->stride_w - shift) * g->in_c,
                             (ptrdiff_t)g->stride_w * g->in_c, n, channels, x_zero_point);
-        fill_pad(level, plan, to + (size_t)(begin + n) * plan->cell, plan->columns - begin - n,
-                 x_zero_point);
+        fill_pad(to + (size_t)(begin + n) * TILE_DW_CELL, plan->columns - begin - n);
     }
 }
 
 /* The tile below the output rows [row, row + rows), for the channels from `channel` on. */
 static void fill_tile(const TileLevel *level, const HoneRtConv *g, const DwPlan *plan,
                       const int8_t *x, int channel, int row, int rows, int32_t x_zero_point,
-                      uint8_t *tile) {
+                      uint8_t *tile)
+{
     const int channels = min_int(DW, g->in_c - channel);
     const int n = tile_rows(g, rows), top = row * g->stride_h - g->pad_top;
     for (int i = 0; i < n; i++, tile += plan->row_bytes) {
         const int iy = top + i;
         if (iy < 0 || iy >= g->in_h)
-            fill_pad(level, plan, tile, g->stride_w * plan->columns, x_zero_point);
+            fill_pad(tile, g->stride_w * plan->columns);
         else
             fill_row(level, g, plan, x + (ptrdiff_t)iy * g->in_w * g->in_c + channel, channels,
                      x_zero_point, tile);
@@ -223,7 +219,8 @@ static void fill_tile(const TileLevel *level, const HoneRtConv *g, const DwPlan 
 
 void hone_rt_tile_dw(const TileLevel *level, const HoneRtConv *g, const int8_t *x,
                      const void *packed, int row_begin, int row_end, void *scratch,
-                     HoneRtEpilogue epilogue, void *context) {
+                     HoneRtEpilogue epilogue, void *context)
+{
     if (has_multiplier(g)) {
         hone_rt_kernels_ref.depthwise(g, x, packed, row_begin, row_end, scratch, epilogue, context);
         return;
@@ -233,10 +230,10 @@ void hone_rt_tile_dw(const TileLevel *level, const HoneRtConv *g, const int8_t *
     int32_t x_zero_point;
     HONE_RT_ASSERT(0 <= row_begin && row_begin <= row_end && row_end <= g->out_h);
     memcpy(&x_zero_point, packed, sizeof x_zero_point);
-    fill_tap_offsets(level, g, &plan, s.tap_offsets);
+    fill_tap_offsets(g, &plan, s.tap_offsets);
     for (int b = 0; b < plan.blocks; b++) {
         const uint8_t *block = (const uint8_t *)packed + HEADER + (size_t)b * plan.block_bytes;
-        TileDepthwise t = {s.tile, s.tap_offsets, plan.groups, block + DW * sizeof(int32_t), block};
+        TileDepthwise t = {s.tile, s.tap_offsets, plan.pairs, block + DW * sizeof(int32_t), block};
         for (int row = row_begin; row < row_end; row += plan.block_rows) {
             const int rows = min_int(plan.block_rows, row_end - row);
             fill_tile(level, g, &plan, x, b * DW, row, rows, x_zero_point, s.tile);

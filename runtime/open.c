@@ -17,7 +17,8 @@ typedef char op_is_96_bytes[sizeof(HoneRtOp) == 96 ? 1 : -1];
 
 enum { BLOB_ALIGN = 4 };
 
-const char *hone_rt_status_text(HoneRtStatus status) {
+const char *hone_rt_status_text(HoneRtStatus status)
+{
     static const char *const texts[] = {
 #define HONE_RT_STATUS_TEXT(name, text) text,
         HONE_RT_STATUSES(HONE_RT_STATUS_TEXT)
@@ -27,7 +28,8 @@ const char *hone_rt_status_text(HoneRtStatus status) {
     return index < sizeof texts / sizeof texts[0] ? texts[index] : "unknown status";
 }
 
-static HoneRtStatus check_header(const void *blob, size_t bytes, HoneRtHeader *h) {
+static HoneRtStatus check_header(const void *blob, size_t bytes, HoneRtHeader *h)
+{
     if (blob == NULL || (uintptr_t)blob % BLOB_ALIGN != 0)
         return HONE_RT_ERR_ALIGNMENT;
     if (bytes < sizeof *h)
@@ -66,7 +68,8 @@ static const SectionKind kinds[KNOWN] = {
 
 /* One section that starts at or after *end, which it moves. */
 static HoneRtStatus check_section(const HoneRtSection *s, uint32_t file_bytes, uint32_t *end,
-                                  const HoneRtSection *found[KNOWN]) {
+                                  const HoneRtSection *found[KNOWN])
+{
     int kind = 0;
     if (s->offset % HONE_RT_ALIGN != 0 || s->offset < *end || s->offset > file_bytes ||
         s->bytes > file_bytes - s->offset || s->flags > HONE_RT_SECTION_REQUIRED)
@@ -83,7 +86,8 @@ static HoneRtStatus check_section(const HoneRtSection *s, uint32_t file_bytes, u
 }
 
 static HoneRtStatus find_sections(const uint8_t *file, const HoneRtHeader *h,
-                                  const HoneRtSection *found[KNOWN]) {
+                                  const HoneRtSection *found[KNOWN])
+{
     const HoneRtSection *table = (const HoneRtSection *)(const void *)(file + sizeof *h);
     uint32_t end = (uint32_t)(sizeof *h + h->section_count * sizeof *table);
     for (uint32_t i = 0; i < h->section_count; i++) {
@@ -99,7 +103,8 @@ static HoneRtStatus find_sections(const uint8_t *file, const HoneRtHeader *h,
 
 /* The program inside a checked file. */
 static HoneRtProgram view(const uint8_t *file, const HoneRtHeader *h,
-                          const HoneRtSection *const found[KNOWN]) {
+                          const HoneRtSection *const found[KNOWN])
+{
     HoneRtProgram p;
     p.profile = h->profile;
     p.input = h->input;
@@ -118,7 +123,8 @@ static HoneRtProgram view(const uint8_t *file, const HoneRtHeader *h,
 }
 
 HoneRtStatus hone_rt_open(HoneRtModel *model, const void *blob, size_t bytes,
-                          const HoneRtKernels *kernels) {
+                          const HoneRtKernels *kernels)
+{
     const HoneRtSection *found[KNOWN] = {NULL, NULL, NULL, NULL};
     HoneRtHeader h;
     HoneRtStatus status;
@@ -134,7 +140,8 @@ HoneRtStatus hone_rt_open(HoneRtModel *model, const void *blob, size_t bytes,
 }
 
 HoneRtStatus hone_rt_open_program(HoneRtModel *model, const HoneRtProgram *program,
-                                  const HoneRtKernels *kernels) {
+                                  const HoneRtKernels *kernels)
+{
     const HoneRtStatus status = hone_rt_check_program(program);
     memset(model, 0, sizeof *model);
     if (status == HONE_RT_OK) {
@@ -144,27 +151,32 @@ HoneRtStatus hone_rt_open_program(HoneRtModel *model, const HoneRtProgram *progr
     return status;
 }
 
-const HoneRtTensor *hone_rt_input(const HoneRtModel *model) {
+const HoneRtTensor *hone_rt_input(const HoneRtModel *model)
+{
     const HoneRtProgram *p = &model->program;
     return p->tensors == NULL ? NULL : &p->tensors[p->input];
 }
 
-const HoneRtTensor *hone_rt_output(const HoneRtModel *model) {
+const HoneRtTensor *hone_rt_output(const HoneRtModel *model)
+{
     const HoneRtProgram *p = &model->program;
     return p->tensors == NULL ? NULL : &p->tensors[p->output];
 }
 
-const char *hone_rt_op_name(const HoneRtModel *model, uint32_t op) {
+const char *hone_rt_op_name(const HoneRtModel *model, uint32_t op)
+{
     const HoneRtProgram *p = &model->program;
     return op < p->op_count ? hone_rt_string(p, p->ops[op].name) : "";
 }
 
-const char *hone_rt_tensor_name(const HoneRtModel *model, uint32_t tensor) {
+const char *hone_rt_tensor_name(const HoneRtModel *model, uint32_t tensor)
+{
     const HoneRtProgram *p = &model->program;
     return tensor < p->tensor_count ? hone_rt_string(p, p->tensors[tensor].name) : "";
 }
 
-uint32_t hone_rt_argmax(const int8_t *codes, uint32_t n) {
+uint32_t hone_rt_argmax(const int8_t *codes, uint32_t n)
+{
     uint32_t best = 0;
     for (uint32_t i = 1; i < n; i++)
         if (codes[i] > codes[best])

@@ -1,26 +1,26 @@
 /* The integer program: a quantized network as data. The exporter builds one, every writer (.hone,
  * C source, ...) consumes it, the runtime executes it.
  *
- * A .hone file is these structs, little-endian, one after the other: docs/FORMAT.md spells out every
- * byte. All fields have a fixed width and there is no padding, so memory and file are the same thing
- * and the runtime runs straight from flash or from a mapped file.
+ * A .hone file is these structs, little-endian, one after the other: docs/FORMAT.md spells out
+ * every byte. All fields have a fixed width and there is no padding, so memory and file are the
+ * same thing and the runtime runs straight from flash or from a mapped file.
  *
  *     +--------+---------------+---------+-----+------------------------+---------+
- *     | header | section table | tensors | ops | constants (weights...) | strings |  each 16-aligned
- *     +--------+---------------+---------+-----+------------------------+---------+
+ *     | header | section table | tensors | ops | constants (weights...) | strings |
+ *     +--------+---------------+---------+-----+------------------------+---------+   16-aligned
  *
- * Conventions: tensors are int8, one image, NHWC; real value = scale * (code - zero_point). Ops are
- * listed in the order of execution; each tensor is written by one op (or is the program's input) and
- * lives at a fixed offset of the activation arena, planned offline. The numbers (rounding, clamp)
- * are those of fixed.h. SPDX-License-Identifier: Apache-2.0 */
+ * Conventions: tensors are int8, one image, NHWC; real value = scale * (code - zero_point). Ops
+ * are listed in the order of execution; each tensor is written by one op (or is the program's
+ * input) and lives at a fixed offset of the activation arena, planned offline. The numbers
+ * (rounding, clamp) are those of fixed.h. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_RUNTIME_PROGRAM_H
 #define HONE_RUNTIME_PROGRAM_H
 
 #include <stdint.h>
 
-#define HONE_RT_MAGIC 0x454e4f48u /* the bytes 'H' 'O' 'N' 'E' */
+#define HONE_RT_MAGIC   0x454e4f48u /* the bytes 'H' 'O' 'N' 'E' */
 #define HONE_RT_VERSION 1u
-#define HONE_RT_NONE 0xffffffffu /* no tensor, no name, no constant */
+#define HONE_RT_NONE    0xffffffffu /* no tensor, no name, no constant */
 
 /* Sections and every constant start at a multiple of this. */
 enum { HONE_RT_ALIGN = 16 };
@@ -33,13 +33,14 @@ enum {
     HONE_RT_MAX_SPAN = 4096,        /* (kernel - 1) * dilation + 1 */
     HONE_RT_MAX_COUNT = 4096,       /* tensors; ops */
     HONE_RT_MAX_SECTIONS = 64,
-    HONE_RT_MAX_BYTES = 1 << 30     /* a file; an activation arena */
+    HONE_RT_MAX_BYTES = 1 << 30 /* a file; an activation arena */
 };
 
 /* What an op computes. acc is an exact int32, rescale and clamp are fixed.h's.
  *     CONV       acc = bias + sum (x - zx) * w over the taps inside the image
  *                w [out_c][kernel_h][kernel_w][in_c]
- *     DEPTHWISE  the same, out channel o reads in channel o / multiplier; w [kernel_h][kernel_w][out_c]
+ *     DEPTHWISE  the same, output channel o reads input channel o / multiplier
+ *                w [kernel_h][kernel_w][out_c]
  *     DENSE      the input flattened to [h * w * c]; w [out_c][h * w * c]; output 1 x 1 x out_c
  *     ADD        y = ((x1 - z1) * m1 + (x2 - z2) * m2 + 2^(k-1)) >> k, + zy; shapes equal
  *     MEAN       acc = sum over h, w of (x - zx), per channel; output 1 x 1 x c */
@@ -77,11 +78,11 @@ typedef struct HoneRtOp { /* 96 bytes */
     uint16_t multiplier; /* DEPTHWISE: out_c / in_c */
     uint16_t reserved0;  /* 0 */
     /* Byte offsets in the constants, multiples of HONE_RT_ALIGN, or HONE_RT_NONE. */
-    uint32_t weights; /* CONV, DEPTHWISE, DENSE: int8 in [-127, 127] */
-    uint32_t bias;    /* CONV, DEPTHWISE, DENSE: int32[out_c], or NONE for zeros */
-    uint32_t requant; /* packed words of fixed.h: uint32[out_c]; MEAN: one word; ADD: NONE */
-    int32_t lo, hi;   /* the activation: clamp of the output codes, -128 <= lo <= hi <= 127 */
-    int32_t m1, m2, k; /* ADD: see HoneRtAdd; 0 in the other ops */
+    uint32_t weights;     /* CONV, DEPTHWISE, DENSE: int8 in [-127, 127] */
+    uint32_t bias;        /* CONV, DEPTHWISE, DENSE: int32[out_c], or NONE for zeros */
+    uint32_t requant;     /* packed words of fixed.h: uint32[out_c]; MEAN: one word; ADD: NONE */
+    int32_t lo, hi;       /* the activation: clamp of the output codes, -128 <= lo <= hi <= 127 */
+    int32_t m1, m2, k;    /* ADD: see HoneRtAdd; 0 in the other ops */
     uint32_t reserved[5]; /* 0 */
 } HoneRtOp;
 
@@ -95,24 +96,24 @@ typedef struct HoneRtSection { /* 16 bytes */
 
 #define HONE_RT_TAG(a, b, c, d)                                                                    \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
-#define HONE_RT_SECTION_TENSORS HONE_RT_TAG('T', 'E', 'N', 'S')
-#define HONE_RT_SECTION_OPS HONE_RT_TAG('O', 'P', 'S', ' ')
+#define HONE_RT_SECTION_TENSORS   HONE_RT_TAG('T', 'E', 'N', 'S')
+#define HONE_RT_SECTION_OPS       HONE_RT_TAG('O', 'P', 'S', ' ')
 #define HONE_RT_SECTION_CONSTANTS HONE_RT_TAG('C', 'O', 'N', 'S')
-#define HONE_RT_SECTION_STRINGS HONE_RT_TAG('S', 'T', 'R', 'S')
-#define HONE_RT_SECTION_REQUIRED 1u
+#define HONE_RT_SECTION_STRINGS   HONE_RT_TAG('S', 'T', 'R', 'S')
+#define HONE_RT_SECTION_REQUIRED  1u
 
 /* The first bytes of a file; the section table follows. */
-typedef struct HoneRtHeader {   /* 48 bytes */
-    uint32_t magic;             /* HONE_RT_MAGIC */
-    uint32_t version;           /* HONE_RT_VERSION */
-    uint32_t bytes;             /* of the whole file */
-    uint32_t crc;               /* CRC-32 of the whole file with this field taken as 0 */
-    uint32_t profile;           /* HONE_RT_S24 or HONE_RT_D31, of fixed.h */
-    uint32_t input, output;     /* tensor ids */
-    uint32_t activation_bytes;  /* every tensor lies below it */
-    uint32_t class_count;       /* elements of the output of a classifier, else 0 */
-    uint32_t section_count;     /* entries of the section table */
-    uint32_t reserved[2];       /* 0 */
+typedef struct HoneRtHeader {  /* 48 bytes */
+    uint32_t magic;            /* HONE_RT_MAGIC */
+    uint32_t version;          /* HONE_RT_VERSION */
+    uint32_t bytes;            /* of the whole file */
+    uint32_t crc;              /* CRC-32 of the whole file with this field taken as 0 */
+    uint32_t profile;          /* HONE_RT_S24 or HONE_RT_D31, of fixed.h */
+    uint32_t input, output;    /* tensor ids */
+    uint32_t activation_bytes; /* every tensor lies below it */
+    uint32_t class_count;      /* elements of the output of a classifier, else 0 */
+    uint32_t section_count;    /* entries of the section table */
+    uint32_t reserved[2];      /* 0 */
 } HoneRtHeader;
 
 /* A program in memory. The arrays are borrowed: the exporter points them at its own, the runtime at
@@ -133,12 +134,14 @@ typedef struct HoneRtProgram {
 } HoneRtProgram;
 
 /* h * w * c. */
-static inline uint32_t hone_rt_elements(const HoneRtTensor *t) {
+static inline uint32_t hone_rt_elements(const HoneRtTensor *t)
+{
     return t->h * t->w * t->c;
 }
 
 /* The zero-terminated name at a string offset; "" for HONE_RT_NONE. */
-static inline const char *hone_rt_string(const HoneRtProgram *p, uint32_t offset) {
+static inline const char *hone_rt_string(const HoneRtProgram *p, uint32_t offset)
+{
     return offset == HONE_RT_NONE ? "" : p->strings + offset;
 }
 

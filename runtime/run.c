@@ -11,13 +11,15 @@ enum { ARENA_ALIGN = 64 };
 
 /* ---- how an op uses the kernels ---- */
 
-static int is_convolution(const HoneRtOp *op) {
+static int is_convolution(const HoneRtOp *op)
+{
     return op->kind == HONE_RT_OP_CONV || op->kind == HONE_RT_OP_DEPTHWISE ||
            op->kind == HONE_RT_OP_DENSE;
 }
 
 /* The geometry of a convolution; a dense layer is a pointwise one over a single pixel. */
-static HoneRtConv geometry(const HoneRtProgram *p, const HoneRtOp *op) {
+static HoneRtConv geometry(const HoneRtProgram *p, const HoneRtOp *op)
+{
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     HoneRtConv g = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
     g.out_c = (int)y->c;
@@ -41,12 +43,14 @@ static HoneRtConv geometry(const HoneRtProgram *p, const HoneRtOp *op) {
     return g;
 }
 
-static size_t round_up(size_t n) {
+static size_t round_up(size_t n)
+{
     return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 }
 
 /* Bytes of an op's packed weights, a multiple of ARENA_ALIGN. */
-static size_t packed_bytes(const HoneRtModel *model, const HoneRtOp *op) {
+static size_t packed_bytes(const HoneRtModel *model, const HoneRtOp *op)
+{
     const HoneRtKernels *k = model->kernels;
     if (!is_convolution(op))
         return 0;
@@ -55,7 +59,8 @@ static size_t packed_bytes(const HoneRtModel *model, const HoneRtOp *op) {
                                                      : k->conv_pack_bytes(&g));
 }
 
-static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op) {
+static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op)
+{
     const HoneRtKernels *k = model->kernels;
     if (op->kind == HONE_RT_OP_MEAN) /* the sums */
         return (size_t)model->program.tensors[op->output].c * sizeof(int32_t);
@@ -73,7 +78,8 @@ typedef struct Layout {
 } Layout;
 
 /* Returns the sum with what aligning the arena may take, or 0 when it exceeds SIZE_MAX. */
-static size_t plan(const HoneRtModel *model, Layout *layout) {
+static size_t plan(const HoneRtModel *model, Layout *layout)
+{
     const HoneRtProgram *p = &model->program;
     size_t total = 0, scratch = 0;
     layout->activations = round_up(p->activation_bytes);
@@ -95,12 +101,14 @@ static size_t plan(const HoneRtModel *model, Layout *layout) {
     return total;
 }
 
-size_t hone_rt_arena_bytes(const HoneRtModel *model) {
+size_t hone_rt_arena_bytes(const HoneRtModel *model)
+{
     Layout layout;
     return model->kernels == NULL ? 0 : plan(model, &layout);
 }
 
-static void pack(const HoneRtModel *model, const HoneRtOp *op, void *packed) {
+static void pack(const HoneRtModel *model, const HoneRtOp *op, void *packed)
+{
     const HoneRtProgram *p = &model->program;
     const HoneRtConv g = geometry(p, op);
     const int8_t *w = hone_rt_constant(p, op->weights);
@@ -112,7 +120,8 @@ static void pack(const HoneRtModel *model, const HoneRtOp *op, void *packed) {
         model->kernels->conv_pack(&g, w, bias, x_zp, packed);
 }
 
-HoneRtStatus hone_rt_prepare(HoneRtModel *model, void *arena, size_t bytes) {
+HoneRtStatus hone_rt_prepare(HoneRtModel *model, void *arena, size_t bytes)
+{
     const HoneRtProgram *p = &model->program;
     Layout layout;
     if (model->kernels == NULL)
@@ -136,33 +145,37 @@ HoneRtStatus hone_rt_prepare(HoneRtModel *model, void *arena, size_t bytes) {
 
 /* ---- the ops ---- */
 
-static int8_t *codes(const HoneRtModel *model, uint32_t tensor) {
+static int8_t *codes(const HoneRtModel *model, uint32_t tensor)
+{
     return (int8_t *)(model->activations + model->program.tensors[tensor].offset);
 }
 
-static void run_convolution(const HoneRtModel *model, const HoneRtOp *op, const void *packed) {
+static void run_convolution(const HoneRtModel *model, const HoneRtOp *op, const void *packed)
+{
     const HoneRtProgram *p = &model->program;
     const HoneRtKernels *k = model->kernels;
     const HoneRtTensor *y = &p->tensors[op->output];
     const HoneRtConv g = geometry(p, op);
-    HoneRtRequantize rq = {k, hone_rt_constant(p, op->requant), y->zero_point, op->lo, op->hi,
-                           codes(model, op->output), (ptrdiff_t)y->c};
-    (op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise : k->conv)(
-        &g, codes(model, op->inputs[0]), packed, 0, g.out_h, model->scratch,
-        hone_rt_requantize_epilogue, &rq);
+    HoneRtRequantize rq = {k,      hone_rt_constant(p, op->requant), y->zero_point,  op->lo,
+                           op->hi, codes(model, op->output),         (ptrdiff_t)y->c};
+    (op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise : k->conv)(&g, codes(model, op->inputs[0]),
+                                                                packed, 0, g.out_h, model->scratch,
+                                                                hone_rt_requantize_epilogue, &rq);
 }
 
-static void run_add(const HoneRtModel *model, const HoneRtOp *op) {
+static void run_add(const HoneRtModel *model, const HoneRtOp *op)
+{
     const HoneRtTensor *t = model->program.tensors;
     const HoneRtTensor *y = &t[op->output];
-    const HoneRtAdd add = {op->m1,        op->m2, op->k, t[op->inputs[0]].zero_point,
-                           t[op->inputs[1]].zero_point,
-                           y->zero_point, op->lo, op->hi};
+    const HoneRtAdd add = {
+        op->m1,        op->m2, op->k, t[op->inputs[0]].zero_point, t[op->inputs[1]].zero_point,
+        y->zero_point, op->lo, op->hi};
     model->kernels->add_s24(&add, codes(model, op->inputs[0]), codes(model, op->inputs[1]),
                             hone_rt_elements(y), codes(model, op->output));
 }
 
-static void run_mean(const HoneRtModel *model, const HoneRtOp *op) {
+static void run_mean(const HoneRtModel *model, const HoneRtOp *op)
+{
     const HoneRtProgram *p = &model->program;
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     const int32_t n = (int32_t)(x->h * x->w);
@@ -174,7 +187,8 @@ static void run_mean(const HoneRtModel *model, const HoneRtOp *op) {
         out[c] = hone_rt_mean_code(sums[c], n, x->zero_point, *word, y->zero_point, op->lo, op->hi);
 }
 
-static void run_op(const HoneRtModel *model, const HoneRtOp *op, const void *packed) {
+static void run_op(const HoneRtModel *model, const HoneRtOp *op, const void *packed)
+{
     if (op->kind == HONE_RT_OP_ADD)
         run_add(model, op);
     else if (op->kind == HONE_RT_OP_MEAN)
@@ -184,7 +198,8 @@ static void run_op(const HoneRtModel *model, const HoneRtOp *op, const void *pac
 }
 
 HoneRtStatus hone_rt_run_traced(HoneRtModel *model, const int8_t *input, int8_t *output,
-                                HoneRtTrace trace, void *context) {
+                                HoneRtTrace trace, void *context)
+{
     const HoneRtProgram *p = &model->program;
     if (model->activations == NULL)
         return HONE_RT_ERR_STATE;
@@ -204,14 +219,17 @@ HoneRtStatus hone_rt_run_traced(HoneRtModel *model, const int8_t *input, int8_t 
     return HONE_RT_OK;
 }
 
-HoneRtStatus hone_rt_run(HoneRtModel *model, const int8_t *input, int8_t *output) {
+HoneRtStatus hone_rt_run(HoneRtModel *model, const int8_t *input, int8_t *output)
+{
     return hone_rt_run_traced(model, input, output, NULL, NULL);
 }
 
-int8_t *hone_rt_input_codes(HoneRtModel *model) {
+int8_t *hone_rt_input_codes(HoneRtModel *model)
+{
     return model->activations == NULL ? NULL : codes(model, model->program.input);
 }
 
-const int8_t *hone_rt_output_codes(const HoneRtModel *model) {
+const int8_t *hone_rt_output_codes(const HoneRtModel *model)
+{
     return model->activations == NULL ? NULL : codes(model, model->program.output);
 }

@@ -12,10 +12,10 @@
  * with -std=c99 -ffreestanding and needs memcpy and memset. To build: this folder's open.c, crc.c,
  * check.c, check_op.c, run.c, kernels_ref.c; hosts add host.c and the other kernels_*.c.
  *
- * The blob (flash, mapped file, array) starts at a multiple of 4 and stays unchanged for as long as
- * the model is used. A model belongs to one thread at a time; several models may share a blob. Input
- * and output are int8 codes, NHWC, one image; real = scale * (code - zero_point) with the scale and
- * zero point of hone_rt_input and hone_rt_output. For images the code is pixel - 128.
+ * The blob (flash, mapped file, array) starts at a multiple of 4 and stays unchanged for as long
+ * as the model is used. A model belongs to one thread at a time; several models may share a blob.
+ * Input and output are int8 codes, NHWC, one image; real = scale * (code - zero_point) with the
+ * scale and zero point of hone_rt_input and hone_rt_output. For images the code is pixel - 128.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_RUNTIME_RUNTIME_H
 #define HONE_RUNTIME_RUNTIME_H
@@ -61,7 +61,7 @@ typedef struct HoneRtModel {
     const HoneRtKernels *kernels;
     uint8_t *activations; /* NULL until prepared */
     uint8_t *scratch;
-    uint8_t *packed;      /* weights in the kernels' form, op after op */
+    uint8_t *packed; /* weights in the kernels' form, op after op */
 } HoneRtModel;
 
 /* One sentence, a constant; "unknown status" for anything else. */

@@ -111,7 +111,8 @@ static HoneRtConv random_geometry(Rng *rng, bool depthwise)
 {
     HoneRtConv g = {0};
     do {
-        g.out_h = random_axis(rng, 14, &g.in_h, &g.kernel_h, &g.stride_h, &g.dilation_h, &g.pad_top);
+        g.out_h =
+            random_axis(rng, 14, &g.in_h, &g.kernel_h, &g.stride_h, &g.dilation_h, &g.pad_top);
         g.out_w =
             random_axis(rng, 20, &g.in_w, &g.kernel_w, &g.stride_w, &g.dilation_w, &g.pad_left);
     } while (g.out_h == 0 || g.out_w == 0);
@@ -222,8 +223,8 @@ static Collected conv_case_run(const ConvCase *c, const HoneRtKernels *k, Rng *r
     const HoneRtConv *g = &c->g;
     const bool dw = c->depthwise;
     Collected out = collected_new(g);
-    Guarded packed = guarded_new(dw ? k->depthwise_pack_bytes(g) : k->conv_pack_bytes(g),
-                                 random_align(rng, 1));
+    Guarded packed =
+        guarded_new(dw ? k->depthwise_pack_bytes(g) : k->conv_pack_bytes(g), random_align(rng, 1));
     Guarded scratch = guarded_new(dw ? k->depthwise_scratch_bytes(g) : k->conv_scratch_bytes(g),
                                   random_align(rng, 1));
     const int32_t *bias = c->has_bias ? (const int32_t *)(const void *)c->bias.data : NULL;
@@ -231,8 +232,8 @@ static Collected conv_case_run(const ConvCase *c, const HoneRtKernels *k, Rng *r
                                             packed.data);
     for (int part = 0; part < 2; part++)
         (dw ? k->depthwise : k->conv)(g, (const int8_t *)c->x.data, packed.data,
-                                      part ? c->split : 0, part ? g->out_h : c->split,
-                                      scratch.data, collect, &out);
+                                      part ? c->split : 0, part ? g->out_h : c->split, scratch.data,
+                                      collect, &out);
     guarded_free(&packed, "packed");
     guarded_free(&scratch, "scratch");
     for (int i = 0; i < out.pixels * out.channels; i++)
@@ -255,18 +256,24 @@ static void check_convolutions(bool depthwise, const char *level)
         for (int j = 0; j < want.pixels * want.channels; j++)
             if (want.acc[j] != got.acc[j])
                 ck_abort_msg("case %d, %s: pixel %d channel %d is %d, ref %d: zp %d, %s", i, level,
-                             j / want.channels, j % want.channels, got.acc[j], want.acc[j],
-                             c.x_zp, describe(&c.g));
+                             j / want.channels, j % want.channels, got.acc[j], want.acc[j], c.x_zp,
+                             describe(&c.g));
         collected_free(&want);
         collected_free(&got);
         conv_case_free(&c);
     }
 }
 
-START_TEST(conv_equals_ref) { check_convolutions(false, levels[_i]); }
+START_TEST(conv_equals_ref)
+{
+    check_convolutions(false, levels[_i]);
+}
 END_TEST
 
-START_TEST(depthwise_equals_ref) { check_convolutions(true, levels[_i]); }
+START_TEST(depthwise_equals_ref)
+{
+    check_convolutions(true, levels[_i]);
+}
 END_TEST
 
 /* ---- requantize, add, mean ------------------------------------------------------------------ */
@@ -284,10 +291,14 @@ static uint32_t random_word(Rng *rng, bool fractions)
 static int32_t random_acc(Rng *rng)
 {
     switch (rng_below(rng, 8)) {
-    case 0: return INT32_MIN;
-    case 1: return INT32_MAX;
-    case 2: return between(rng, -3, 3);
-    default: return (int32_t)(rng_u32(rng) >> 1) >> rng_below(rng, 31) ^ -(int32_t)rng_below(rng, 2);
+    case 0:
+        return INT32_MIN;
+    case 1:
+        return INT32_MAX;
+    case 2:
+        return between(rng, -3, 3);
+    default:
+        return (int32_t)(rng_u32(rng) >> 1) >> rng_below(rng, 31) ^ -(int32_t)rng_below(rng, 2);
     }
 }
 
@@ -352,7 +363,8 @@ START_TEST(add_equals_ref)
         Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)i);
         const HoneRtAdd p = random_add(&rng);
         const size_t n = rng_below(&rng, 100);
-        Guarded a = guarded_new(n, random_align(&rng, 1)), b = guarded_new(n, random_align(&rng, 1));
+        Guarded a = guarded_new(n, random_align(&rng, 1)),
+                b = guarded_new(n, random_align(&rng, 1));
         Guarded want = guarded_new(n, 0), got = guarded_new(n, random_align(&rng, 1));
         fill_codes(&rng, &a, -128, rng_below(&rng, 2));
         fill_codes(&rng, &b, -128, rng_below(&rng, 2));

@@ -154,9 +154,9 @@ START_TEST(mean_kernels_equal_oracle)
     ck_assert_mem_eq(sums, mean_sums, sizeof sums);
     ck_assert_int_eq(hone_rt_s24_word_from_float_bits(mean_r, &word), 0);
     for (int c = 0; c < mean_channels; c++)
-        ck_assert_int_eq(hone_rt_mean_code(sums[c], mean_pixels, mean_x_zp, word, mean_y_zp, -128,
-                                           127),
-                         mean_y[c]);
+        ck_assert_int_eq(
+            hone_rt_mean_code(sums[c], mean_pixels, mean_x_zp, word, mean_y_zp, -128, 127),
+            mean_y[c]);
 }
 END_TEST
 

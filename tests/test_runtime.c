@@ -206,7 +206,8 @@ START_TEST(argmax_and_texts)
     ck_assert_uint_eq(hone_rt_argmax(codes, 1), 0);
     ck_assert_str_eq(hone_rt_status_text(HONE_RT_OK), "no error");
     ck_assert_str_eq(hone_rt_status_text((HoneRtStatus)99), "unknown status");
-    ck_assert_uint_eq(hone_rt_crc32(0, "123456789", 9), 0xcbf43926u); /* the published check value */
+    ck_assert_uint_eq(hone_rt_crc32(0, "123456789", 9),
+                      0xcbf43926u); /* the published check value */
 }
 END_TEST
 
@@ -416,19 +417,19 @@ END_TEST
 
 START_TEST(order_rules)
 {
-    RULE(ERR_ORDER, b.ops[DEPTHWISE].inputs[0] = P);         /* not yet written */
-    RULE(ERR_ORDER, b.ops[DEPTHWISE].output = A);            /* written twice */
-    RULE(ERR_ORDER, b.p.op_count--);                         /* the output is never written */
-    RULE(ERR_ORDER, b.p.output = X; b.p.class_count = 0);    /* an input that nothing computes */
-    RULE(ERR_OVERLAP, b.tensors[D].offset = 239);            /* into its input */
-    RULE(ERR_OVERLAP, b.tensors[D].offset = 0);              /* on a tensor needed later */
-    RULE(ERR_OVERLAP, b.tensors[P].offset = 1);              /* on a tensor needed later */
-    RULE(ERR_OVERLAP, b.tensors[S].offset = 16);             /* in place, but not quite */
-    RULE(OK, b.tensors[S].offset = 480);                     /* in place of the other operand */
-    RULE(OK, b.ops[JOIN].inputs[1] = A);                     /* both operands the same */
-    RULE(ERR_OVERLAP, b.tensors[V].offset = 100);            /* only an addition runs in place */
-    RULE(OK, b.tensors[Y].offset = 0);                       /* where nothing lives any more */
-    RULE(ERR_OVERLAP, b.tensors[X].offset = 200);            /* the input is an interval, too */
+    RULE(ERR_ORDER, b.ops[DEPTHWISE].inputs[0] = P);      /* not yet written */
+    RULE(ERR_ORDER, b.ops[DEPTHWISE].output = A);         /* written twice */
+    RULE(ERR_ORDER, b.p.op_count--);                      /* the output is never written */
+    RULE(ERR_ORDER, b.p.output = X; b.p.class_count = 0); /* an input that nothing computes */
+    RULE(ERR_OVERLAP, b.tensors[D].offset = 239);         /* into its input */
+    RULE(ERR_OVERLAP, b.tensors[D].offset = 0);           /* on a tensor needed later */
+    RULE(ERR_OVERLAP, b.tensors[P].offset = 1);           /* on a tensor needed later */
+    RULE(ERR_OVERLAP, b.tensors[S].offset = 16);          /* in place, but not quite */
+    RULE(OK, b.tensors[S].offset = 480);                  /* in place of the other operand */
+    RULE(OK, b.ops[JOIN].inputs[1] = A);                  /* both operands the same */
+    RULE(ERR_OVERLAP, b.tensors[V].offset = 100);         /* only an addition runs in place */
+    RULE(OK, b.tensors[Y].offset = 0);                    /* where nothing lives any more */
+    RULE(ERR_OVERLAP, b.tensors[X].offset = 200);         /* the input is an interval, too */
 }
 END_TEST
 

@@ -1,4 +1,5 @@
-/* Made by tests/oracle/integer_ops.py; do not edit. SPDX-License-Identifier: Apache-2.0 */
+/* Made by tests/oracle/integer_ops.py; do not edit.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TESTS_ORACLE_FIXTURES_H
 #define HONE_TESTS_ORACLE_FIXTURES_H
 
@@ -2183,18 +2184,31 @@ static const int8_t dw_multiplier_y[96] = {
 
 static const ConvFixture conv_fixtures[12] = {
    
-    {"same3x3", 0, {6, 5, 3, 6, 5, 5, 3, 3, 1, 1, 1, 1, 1, 1}, -126, -6, same3x3_x, same3x3_w, same3x3_bias, same3x3_r, same3x3_acc, same3x3_y},
-    {"stride2", 0, {7, 8, 4, 3, 4, 6, 3, 3, 2, 2, 1, 1, 0, 0}, -49, -18, stride2_x, stride2_w, stride2_bias, stride2_r, stride2_acc, stride2_y},
-    {"dilated", 0, {8, 9, 2, 8, 9, 3, 3, 2, 1, 1, 2, 3, 2, 1}, -128, -5, dilated_x, dilated_w, dilated_bias, dilated_r, dilated_acc, dilated_y},
-    {"pointwise", 0, {3, 4, 17, 3, 4, 19, 1, 1, 1, 1, 1, 1, 0, 0}, -128, -4, pointwise_x, pointwise_w, pointwise_bias, pointwise_r, pointwise_acc, pointwise_y},
-    {"strided_pointwise", 0, {5, 5, 6, 3, 3, 7, 1, 1, 2, 2, 1, 1, 0, 0}, 127, 8, strided_pointwise_x, strided_pointwise_w, strided_pointwise_bias, strided_pointwise_r, strided_pointwise_acc, strided_pointwise_y},
-    {"dense", 0, {1, 1, 70, 1, 1, 11, 1, 1, 1, 1, 1, 1, 0, 0}, 0, -19, dense_x, dense_w, dense_bias, dense_r, dense_acc, dense_y},
-    {"wide", 0, {2, 3, 33, 2, 3, 34, 2, 2, 1, 1, 1, 1, 1, 0}, 65, 5, wide_x, wide_w, wide_bias, wide_r, wide_acc, wide_y},
-    {"dw_same", 1, {6, 6, 18, 6, 6, 18, 3, 3, 1, 1, 1, 1, 1, 1}, 0, -18, dw_same_x, dw_same_w, dw_same_bias, dw_same_r, dw_same_acc, dw_same_y},
-    {"dw_stride2", 1, {7, 9, 5, 4, 5, 5, 3, 3, 2, 2, 1, 1, 1, 1}, -128, 18, dw_stride2_x, dw_stride2_w, dw_stride2_bias, dw_stride2_r, dw_stride2_acc, dw_stride2_y},
-    {"dw_5x5", 1, {5, 7, 3, 5, 4, 3, 5, 5, 1, 2, 1, 1, 2, 2}, -128, 10, dw_5x5_x, dw_5x5_w, dw_5x5_bias, dw_5x5_r, dw_5x5_acc, dw_5x5_y},
-    {"dw_dilated", 1, {8, 7, 4, 8, 4, 4, 2, 3, 1, 3, 3, 2, 0, 4}, 11, 10, dw_dilated_x, dw_dilated_w, dw_dilated_bias, dw_dilated_r, dw_dilated_acc, dw_dilated_y},
-    {"dw_multiplier", 1, {4, 4, 3, 4, 4, 6, 3, 3, 1, 1, 1, 1, 1, 1}, 127, 4, dw_multiplier_x, dw_multiplier_w, dw_multiplier_bias, dw_multiplier_r, dw_multiplier_acc, dw_multiplier_y},
+    {"same3x3", 0, {6, 5, 3, 6, 5, 5, 3, 3, 1, 1, 1, 1, 1, 1}, -126, -6, same3x3_x, same3x3_w,
+        same3x3_bias, same3x3_r, same3x3_acc, same3x3_y},
+    {"stride2", 0, {7, 8, 4, 3, 4, 6, 3, 3, 2, 2, 1, 1, 0, 0}, -49, -18, stride2_x, stride2_w,
+        stride2_bias, stride2_r, stride2_acc, stride2_y},
+    {"dilated", 0, {8, 9, 2, 8, 9, 3, 3, 2, 1, 1, 2, 3, 2, 1}, -128, -5, dilated_x, dilated_w,
+        dilated_bias, dilated_r, dilated_acc, dilated_y},
+    {"pointwise", 0, {3, 4, 17, 3, 4, 19, 1, 1, 1, 1, 1, 1, 0, 0}, -128, -4, pointwise_x,
+        pointwise_w, pointwise_bias, pointwise_r, pointwise_acc, pointwise_y},
+    {"strided_pointwise", 0, {5, 5, 6, 3, 3, 7, 1, 1, 2, 2, 1, 1, 0, 0}, 127, 8,
+        strided_pointwise_x, strided_pointwise_w, strided_pointwise_bias, strided_pointwise_r,
+        strided_pointwise_acc, strided_pointwise_y},
+    {"dense", 0, {1, 1, 70, 1, 1, 11, 1, 1, 1, 1, 1, 1, 0, 0}, 0, -19, dense_x, dense_w, dense_bias,
+        dense_r, dense_acc, dense_y},
+    {"wide", 0, {2, 3, 33, 2, 3, 34, 2, 2, 1, 1, 1, 1, 1, 0}, 65, 5, wide_x, wide_w, wide_bias,
+        wide_r, wide_acc, wide_y},
+    {"dw_same", 1, {6, 6, 18, 6, 6, 18, 3, 3, 1, 1, 1, 1, 1, 1}, 0, -18, dw_same_x, dw_same_w,
+        dw_same_bias, dw_same_r, dw_same_acc, dw_same_y},
+    {"dw_stride2", 1, {7, 9, 5, 4, 5, 5, 3, 3, 2, 2, 1, 1, 1, 1}, -128, 18, dw_stride2_x,
+        dw_stride2_w, dw_stride2_bias, dw_stride2_r, dw_stride2_acc, dw_stride2_y},
+    {"dw_5x5", 1, {5, 7, 3, 5, 4, 3, 5, 5, 1, 2, 1, 1, 2, 2}, -128, 10, dw_5x5_x, dw_5x5_w,
+        dw_5x5_bias, dw_5x5_r, dw_5x5_acc, dw_5x5_y},
+    {"dw_dilated", 1, {8, 7, 4, 8, 4, 4, 2, 3, 1, 3, 3, 2, 0, 4}, 11, 10, dw_dilated_x,
+        dw_dilated_w, dw_dilated_bias, dw_dilated_r, dw_dilated_acc, dw_dilated_y},
+    {"dw_multiplier", 1, {4, 4, 3, 4, 4, 6, 3, 3, 1, 1, 1, 1, 1, 1}, 127, 4, dw_multiplier_x,
+        dw_multiplier_w, dw_multiplier_bias, dw_multiplier_r, dw_multiplier_acc, dw_multiplier_y},
 };
 
 enum { mean_pixels = 12, mean_channels = 21, mean_x_zp = -7, mean_y_zp = 3 };

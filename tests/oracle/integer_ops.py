@@ -3,9 +3,9 @@
 
     python3 tests/oracle/integer_ops.py > tests/oracle/fixtures.h
 
-Every definition here is written from the mathematics, not from the C: a multiplier is the exact
-rational value of a float32, rescaling is floor(acc * r + 1/2), a convolution is a sum over the taps
-inside the image. It also writes a whole .hone file, byte by byte from docs/FORMAT.md, with what each
+Every definition here is written from the mathematics, not from the C: a multiplier is the
+exact rational value of a float32, rescaling is floor(acc * r + 1/2), a convolution is a sum over the
+taps inside the image. It also writes a whole .hone file, byte by byte from docs/FORMAT.md, with what each
 of its layers computes. Deterministic: the same file every time.
 SPDX-License-Identifier: Apache-2.0"""
 import random
@@ -52,7 +52,7 @@ def word_of(bits):
 
 
 def add_multipliers(bits1, bits2):
-    """(m1, m2, k): the largest k for which the larger multiplier stays below 2^21; None: too large."""
+    """(m1, m2, k), k the largest for which the larger multiplier stays below 2^21; None: no k."""
     r1, r2 = value_of(bits1), value_of(bits2)
     if max(r1, r2) == 0 or round_half_up(max(r1, r2) * 2**31) < 2**21:
         return 0, 0, 1
@@ -137,11 +137,15 @@ def struct_array(kind, name, rows):
     print(f"static const {kind} {name}[{len(rows)}] = {{")
     line = "   "
     for row in rows:
-        item = " {" + ", ".join(str(v) for v in row) + "},"
-        if len(line) + len(item) > 100:
+        words = ("{" + ", ".join(str(v) for v in row) + "},").split(" ")
+        if len(line) + len(" ".join(words)) >= 100:
             print(line)
             line = "   "
-        line += item
+        for word in words:
+            if len(line) + 1 + len(word) > 100:
+                print(line)
+                line = "       "
+            line += " " + word
     print(line + "\n};")
 
 
@@ -153,8 +157,8 @@ def lowest(v):
 # ---- fixtures ------------------------------------------------------------------------------------
 
 def requantize_fixtures():
-    ratios = [bits_of(v) for v in (1.0, .5, .25, .75, 2.0, 3.5, 2**-23, 2**-24, 2**-30, 2**-38, 2**-39,
-                                   .0078125, .001, .3, 1 / 3, 255., 65536., 8388607., 1.5 * 2**-39,
+    ratios = [bits_of(v) for v in (1.0, .5, .25, .75, 2.0, 3.5, 2**-23, 2**-24, 2**-30, 2**-38,
+                                   2**-39, .0078125, .001, .3, 1 / 3, 255., 65536., 8388607., 1.5 * 2**-39,
                                    1.999999 * 2**-40, 2**-40, 1e-38, 1e-45, 0.)]
     ratios += [0x3f7fffff, 0x3f800001, 0x3effffff, 0x4affffff, 0x34ffffff, 0x2c000000]
     accs = [0, 1, -1, 2, -2, 3, -3, 2**31 - 1, -2**31, 2**23, -2**23, 2**22 + 1, -2**22 - 1]
@@ -178,8 +182,8 @@ def requantize_fixtures():
 
 
 def add_fixtures():
-    pairs = [(1., 1.), (.5, .25), (1.999999, .1), (2 - 2**-23, 2 - 2**-23), (.3, 1e-6), (1e-9, .7), (0., .9),
-             (0., 0.), (2**-10, 2**-10), (2**-11, 2**-12), (1e-4, 1e-5), (1.5 * 2**-10, 2**-20),
+    pairs = [(1., 1.), (.5, .25), (1.999999, .1), (2 - 2**-23, 2 - 2**-23), (.3, 1e-6),
+             (1e-9, .7), (0., .9), (0., 0.), (2**-10, 2**-10), (2**-11, 2**-12), (1e-4, 1e-5), (1.5 * 2**-10, 2**-20),
              (1000., 3.), (2**19, 1.), (524287.97, 524287.97), (1e-39, .5)]
     pairs += [(2 ** rng.uniform(-6, 3), 2 ** rng.uniform(-6, 3)) for _ in range(60)]
     rows = []
@@ -347,15 +351,17 @@ def model_fixture():
 
 
 def main():
-    print("/* Made by tests/oracle/integer_ops.py; do not edit. SPDX-License-Identifier: Apache-2.0 */")
+    print("/* Made by tests/oracle/integer_ops.py; do not edit.\n"
+          " * SPDX-License-Identifier: Apache-2.0 */")
     print("#ifndef HONE_TESTS_ORACLE_FIXTURES_H\n#define HONE_TESTS_ORACLE_FIXTURES_H\n")
     print('#include <stdint.h>\n\n#include "runtime/kernels.h"\n')
     print("typedef struct RequantizeFixture {\n    int32_t acc;\n    uint32_t bits;\n"
-          "    int32_t zero_point, lo, hi;\n    uint32_t word;\n    int32_t y;\n} RequantizeFixture;\n")
-    print("typedef struct AddFixture {\n    uint32_t r1, r2;\n    int32_t m1, m2, k;\n"
-          "    int32_t a, b, a_zp, b_zp, y_zp, lo, hi, y;\n} AddFixture;\n")
-    print("typedef struct ConvFixture {\n    const char *name;\n    int depthwise;\n    HoneRtConv g;\n"
-          "    int32_t x_zp, y_zp;\n    const int8_t *x, *w;\n    const int32_t *bias;\n"
+          "    int32_t zero_point, lo, hi;\n    uint32_t word;\n    int32_t y;\n"
+          "} RequantizeFixture;\n")
+    print("typedef struct AddFixture {\n    uint32_t r1, r2;\n"
+          "    int32_t m1, m2, k;\n    int32_t a, b, a_zp, b_zp, y_zp, lo, hi, y;\n} AddFixture;\n")
+    print("typedef struct ConvFixture {\n    const char *name;\n    int depthwise;\n"
+          "    HoneRtConv g;\n    int32_t x_zp, y_zp;\n    const int8_t *x, *w;\n    const int32_t *bias;\n"
           "    const uint32_t *r;\n    const int32_t *acc;\n    const int8_t *y;\n} ConvFixture;\n")
     requantize_fixtures()
     add_fixtures()
