@@ -51,9 +51,8 @@ static void copy_pair(int *out, const OptionInts *in)
 
 static Conv2dOptions window_options(const LayerEntry *entry)
 {
-    Conv2dOptions o = {.channels = (int)entry->filters,
-                       .padding = (Padding)entry->padding,
-                       .bias = entry->bias};
+    Conv2dOptions o = {
+        .channels = (int)entry->filters, .padding = (Padding)entry->padding, .bias = entry->bias};
     copy_pair(o.kernel, &entry->kernel);
     copy_pair(o.stride, &entry->stride);
     copy_pair(o.dilation, &entry->dilation);
@@ -124,9 +123,7 @@ static Value *build_mean(const Site *s, const LayerEntry *entry)
         BIAS("add one number per channel; needless in front of batchnorm")
 #define ENTRY_OP(op, help_, ...)                                                                   \
     static const EntryOp entry_##op = {                                                            \
-        .variant = {.choice = #op,                                                                 \
-                    .help = (help_),                                                               \
-                    .options = (const Option[]){__VA_ARGS__}},                                     \
+        .variant = {.choice = #op, .help = (help_), .options = (const Option[]){__VA_ARGS__}},     \
         .build = build_##op,                                                                       \
     }
 
@@ -144,8 +141,7 @@ ENTRY_OP(add, "sum with another layer of the same shape",
          OPTION_TEXT("with", LayerEntry, with, NULL, "name of the earlier layer"), OPTION_END);
 ENTRY_OP(mean, "global average: an image becomes one number per channel", OPTION_END);
 
-#define ENTRY_OPS(X)                                                                               \
-    X(conv2d) X(depthwise) X(dense) X(batchnorm) X(relu) X(relu6) X(add) X(mean)
+#define ENTRY_OPS(X) X(conv2d) X(depthwise) X(dense) X(batchnorm) X(relu) X(relu6) X(add) X(mean)
 
 static const EntryOp *const ops[] = {
 #define ENTRY(op) &entry_##op,
@@ -203,7 +199,7 @@ const OptionTable layer_entry_options = {
 #define ENTRY(op) &entry_##op.variant,
             ENTRY_OPS(ENTRY)
 #undef ENTRY
-            NULL,
+                NULL,
         },
     .check = check_entry,
 };
@@ -217,9 +213,11 @@ static const char *op_name(const LayerEntry *entry)
 
 static Slot *find_slot(const List *l, size_t end, const char *name)
 {
-    for (size_t i = 0; i < end; i++)
+    for (size_t i = 0; i < end; i++) {
+        assert(l->slots[i].name); /* every slot before the current one is filled */
         if (strcmp(l->slots[i].name, name) == 0)
             return &l->slots[i];
+    }
     return NULL;
 }
 
@@ -278,9 +276,9 @@ static void build_entry(List *l, size_t i)
         s.with = resolve(l, i, "with", entry->with, e);
     if (e->code == HONE_OK)
         slot->value = ops[entry->op]->build(&s, entry);
+    const char *called = entry->name ? entry->name : op_name(entry);
     if (e->code != HONE_OK)
-        error_prefix(e, "layers[%zu] '%s'", i,
-                     s.name ? s.name : entry->name ? entry->name : op_name(entry));
+        error_prefix(e, "layers[%zu] '%s'", i, s.name ? s.name : called);
 }
 
 /* All outputs are read and the last one is the logits. */
@@ -332,8 +330,8 @@ const ModelArch model_layers = {
             .help = "a network written down layer by layer",
             .options =
                 (const Option[]){
-                    OPTION_LIST("layers", ModelOptions, layers, &layer_entry_options, 1, 4096,
-                                NULL, "the layers, each reading the one before it"),
+                    OPTION_LIST("layers", ModelOptions, layers, &layer_entry_options, 1, 4096, NULL,
+                                "the layers, each reading the one before it"),
                     OPTION_END,
                 },
         },

@@ -21,7 +21,7 @@ typedef struct Stage {
 } Stage;
 
 static const Stage stages[] = {
-    {1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2},  {6, 64, 4, 2},
+    {1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2},  {6, 64, 4, 2},
     {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
 };
 enum { STAGES = sizeof stages / sizeof stages[0], STAGE_24 = 1, STEM = 32, HEAD = 1280 };

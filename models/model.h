@@ -34,7 +34,7 @@ typedef enum ModelStem {
 /* What the option table fills; `arch` indexes the lines of models.def. */
 typedef struct ModelOptions {
     int arch;
-    OptionInts input;           /* height, width, channels */
+    OptionInts input; /* height, width, channels */
     int64_t classes;
     BatchnormOptions batchnorm; /* of every batch-norm that the architecture makes */
     double width;               /* mobilenet_v2: multiplies channels */

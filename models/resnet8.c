@@ -30,11 +30,10 @@ static Value *residual(const Blocks *b, int number, Value *x, int channels, int 
     x = block_conv(b, block_name(name, "block", number, "conv1"), x, &first, layer_relu);
     x = block_conv(b, block_name(name, "block", number, "conv2"), x, &second, NULL);
     if (stride != 1)
-        shortcut = layer_conv2d(b->g, block_name(name, "block", number, "shortcut"), shortcut,
-                                &(Conv2dOptions){.channels = channels,
-                                                 .kernel = {1, 1},
-                                                 .stride = {stride, stride},
-                                                 .bias = true});
+        shortcut = layer_conv2d(
+            b->g, block_name(name, "block", number, "shortcut"), shortcut,
+            &(Conv2dOptions){
+                .channels = channels, .kernel = {1, 1}, .stride = {stride, stride}, .bias = true});
     x = layer_add(b->g, block_name(name, "block", number, "add"), shortcut, x);
     return layer_relu(b->g, block_name(name, "block", number, "relu"), x);
 }

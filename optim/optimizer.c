@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "optim/rule.h"
 
@@ -76,18 +75,13 @@ const OptionTable optimizer_options = {
     .check = check_options,
 };
 
-static Real *zeros(size_t count)
-{
-    size_t bytes = (count * sizeof(Real) + 127) / 64 * 64;
-    Real *p = aligned_alloc(64, bytes);
-    if (p)
-        memset(p, 0, bytes);
-    return p;
-}
-
 /* Parameters lie in the block in order of creation; a gap belongs to the parameter before it. */
-static void cut_runs(Optimizer *o, const Graph *graph)
+static int cut_runs(Optimizer *o, const Graph *graph, Error *e)
 {
+    size_t bytes = ((size_t)graph->param_count + 1) * sizeof o->runs[0];
+    o->runs = malloc(bytes);
+    if (!o->runs)
+        return error_memory(e, "an optimizer", bytes);
     for (int i = 0; i < graph->param_count; i++) {
         const Param *p = graph->params[i];
         if (p->role == PARAM_STATE)
@@ -100,13 +94,14 @@ static void cut_runs(Optimizer *o, const Graph *graph)
             last->end = p->offset;
         o->runs[o->run_count++] = (DecayRun){.end = o->count, .decay = decay};
     }
+    return HONE_OK;
 }
 
 static int make_states(Optimizer *o, Error *e)
 {
     for (; o->rule->states[o->states]; o->states++) {
         assert(o->states < OPTIMIZER_STATES_MAX);
-        o->state[o->states] = zeros(o->count);
+        o->state[o->states] = calloc(o->count + 1, sizeof(Real));
         if (!o->state[o->states])
             return error_memory(e, "the optimizer's state", o->count * sizeof(Real));
     }
@@ -125,14 +120,13 @@ int optimizer_new(Optimizer **o, const OptimizerOptions *options, const Graph *g
     made->rule = rules[options->kind];
     made->options = *options;
     made->count = graph->trained_count;
-    size_t bytes = ((size_t)graph->param_count + 1) * sizeof made->runs[0];
-    made->runs = malloc(bytes);
-    status = made->runs ? make_states(made, e) : error_memory(e, "an optimizer", bytes);
+    status = make_states(made, e);
+    if (status == HONE_OK)
+        status = cut_runs(made, graph, e);
     if (status != HONE_OK) {
         optimizer_free(made);
         return status;
     }
-    cut_runs(made, graph);
     *o = made;
     return HONE_OK;
 }

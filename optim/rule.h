@@ -10,10 +10,10 @@
 /* A stretch of the flat block whose elements are all treated alike. */
 typedef struct OptimizerSpan {
     size_t count;
-    Real *value;                        /* [count], as all below */
-    Real *grad;                         /* zeroed where the mask is 0 */
-    Real *state[OPTIMIZER_STATES_MAX];  /* as many as the rule has */
-    const uint8_t *mask;                /* or NULL: nothing is pruned */
+    Real *value;                       /* [count], as all below */
+    Real *grad;                        /* zeroed where the mask is 0 */
+    Real *state[OPTIMIZER_STATES_MAX]; /* as many as the rule has */
+    const uint8_t *mask;               /* or NULL: nothing is pruned */
     Real lr;
     bool decay; /* whether weight decay applies */
 } OptimizerSpan;

@@ -53,8 +53,7 @@ const OptionTable prune_options = {
         (const Option[]){
             OPTION_CHOICE("method", PruneOptions, method, methods, "magnitude",
                           "which weights go first: magnitude, the smallest of each layer"),
-            OPTION_SECTION("schedule", PruneOptions, schedule, &schedule_table,
-                           "when and how far"),
+            OPTION_SECTION("schedule", PruneOptions, schedule, &schedule_table, "when and how far"),
             OPTION_TEXTS("exclude", PruneOptions, exclude, 0, 1024, NULL, "[]",
                          "patterns of layers to leave alone, as [stem, 'block*.depthwise']"),
             OPTION_END,

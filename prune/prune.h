@@ -28,7 +28,7 @@
 #include "core/params.h"
 
 typedef struct PruneScheduleOptions {
-    int kind; /* polynomial is the only one */
+    int kind;                      /* polynomial is the only one */
     double begin_epoch, end_epoch; /* boundaries, fractions allowed */
     double initial_sparsity, final_sparsity;
     int64_t every_steps;

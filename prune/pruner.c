@@ -88,10 +88,10 @@ static const char *layer_name(Pruner *p, const Param *param)
 /* Lists every layer with weights. */
 static int list_layers(Pruner *p, const Graph *graph, Error *e)
 {
-    size_t bytes = ((size_t)graph->param_count + 1) * sizeof p->layers[0];
-    p->layers = malloc(bytes);
+    const size_t room = (size_t)graph->param_count + 1;
+    p->layers = calloc(room, sizeof p->layers[0]);
     if (!p->layers)
-        return error_memory(e, "a pruner", bytes);
+        return error_memory(e, "a pruner", room * sizeof p->layers[0]);
     for (int i = 0; i < graph->param_count; i++) {
         const Param *param = graph->params[i];
         if (param->role != PARAM_WEIGHT)
@@ -147,15 +147,15 @@ static int drop_excluded(Pruner *p, const OptionTexts *patterns, Error *e)
 static int make_mask(Pruner *p, const Graph *graph, Error *e)
 {
     p->mask_count = graph->trained_count;
-    p->mask = aligned_alloc(64, (p->mask_count + 127) / 64 * 64);
+    p->mask = malloc(p->mask_count + 1);
     if (!p->mask)
         return error_memory(e, "the pruning masks", p->mask_count);
     memset(p->mask, 1, p->mask_count);
     return HONE_OK;
 }
 
-int pruner_new(Pruner **p, const PruneOptions *options, const Graph *graph,
-               int64_t steps_per_epoch, int64_t total_steps, Error *e)
+int pruner_new(Pruner **p, const PruneOptions *options, const Graph *graph, int64_t steps_per_epoch,
+               int64_t total_steps, Error *e)
 {
     *p = NULL;
     Pruner *made = calloc(1, sizeof *made);

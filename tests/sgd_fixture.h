@@ -7,6 +7,7 @@
 
 enum { SGD_STEPS = 10, SGD_WEIGHTS = 12, SGD_BIASES = 5, SGD_COUNT = 17 };
 
+/* clang-format off */
 static const struct SgdCase {
     const char *name;
     double momentum;
@@ -82,5 +83,6 @@ static const struct SgdCase {
           -0.29932705499231815, 0.04731993284076452, 0.32921455474570394,
           0.1238720715045929, 0.23338806256651878}},
 };
+/* clang-format on */
 
 #endif

@@ -10,6 +10,7 @@
 #include "models/layer_list.h"
 #include "models/model.h"
 #include "optim/optimizer.h"
+#include "tests/allocations.h"
 #include "tests/suites.h"
 
 /* Defaults of the architecture called arch, for a square colour image. */
@@ -117,16 +118,30 @@ static void check_places(const Graph *g, const Place *places, size_t count)
 START_TEST(test_mobilenet_v2_places)
 {
     static const Place imagenet[] = {
-        {"stem", 112, 32},          {"stem.bn", 112, 32},          {"stem.relu", 112, 32},
-        {"block1.depthwise", 112, 32}, {"block1.project.bn", 112, 16}, {"block2.expand", 112, 96},
-        {"block2.depthwise.relu", 56, 96}, {"block3.add", 56, 24}, {"block4.project", 28, 32},
-        {"block7.project", 14, 64}, {"block10.add", 14, 64},       {"block11.project", 14, 96},
-        {"block14.project", 7, 160}, {"block17.project", 7, 320},  {"head.relu", 7, 1280},
+        {"stem", 112, 32},
+        {"stem.bn", 112, 32},
+        {"stem.relu", 112, 32},
+        {"block1.depthwise", 112, 32},
+        {"block1.project.bn", 112, 16},
+        {"block2.expand", 112, 96},
+        {"block2.depthwise.relu", 56, 96},
+        {"block3.add", 56, 24},
+        {"block4.project", 28, 32},
+        {"block7.project", 14, 64},
+        {"block10.add", 14, 64},
+        {"block11.project", 14, 96},
+        {"block14.project", 7, 160},
+        {"block17.project", 7, 320},
+        {"head.relu", 7, 1280},
     };
-    static const Place cifar[] = {{"stem", 32, 32}, {"block2.depthwise", 32, 96},
-                                  {"block4.depthwise", 16, 144}, {"head", 4, 1280}};
-    static const Place small[] = {{"stem", 16, 16}, {"block1.project", 16, 8},
-                                  {"block2.project", 16, 8}, {"block4.project", 8, 16},
+    static const Place cifar[] = {{"stem", 32, 32},
+                                  {"block2.depthwise", 32, 96},
+                                  {"block4.depthwise", 16, 144},
+                                  {"head", 4, 1280}};
+    static const Place small[] = {{"stem", 16, 16},
+                                  {"block1.project", 16, 8},
+                                  {"block2.project", 16, 8},
+                                  {"block4.project", 8, 16},
                                   {"head", 2, 1280}};
     /* 24 * 0.75 = 18 rounds to 16, more than a tenth less: 24; the head grows above width 1. */
     static const Place wide[] = {{"stem", 16, 24}, {"block2.project", 8, 24}, {"head", 1, 1280}};
@@ -165,9 +180,9 @@ END_TEST
 START_TEST(test_resnet8_places)
 {
     static const Place places[] = {
-        {"stem.relu", 32, 16},    {"block1.conv1.relu", 32, 16}, {"block1.conv2.bn", 32, 16},
-        {"block1.relu", 32, 16},  {"block2.conv1", 16, 32},      {"block2.shortcut", 16, 32},
-        {"block2.add", 16, 32},   {"block3.conv2", 8, 64},       {"block3.relu", 8, 64},
+        {"stem.relu", 32, 16},   {"block1.conv1.relu", 32, 16}, {"block1.conv2.bn", 32, 16},
+        {"block1.relu", 32, 16}, {"block2.conv1", 16, 32},      {"block2.shortcut", 16, 32},
+        {"block2.add", 16, 32},  {"block3.conv2", 8, 64},       {"block3.relu", 8, 64},
     };
     Arena arena = {0};
     Graph g;
@@ -235,8 +250,16 @@ static void listed_init(Listed *l)
     LayerEntry valid = conv("valid", 4, a);
     valid.padding = 1;
     const LayerEntry made[] = {
-        stem, entry("batchnorm", NULL, a), entry("relu", "a", a), depthwise, conv(NULL, 6, a), add,
-        entry("relu6", NULL, a), valid, entry("mean", NULL, a), dense(3, a),
+        stem,
+        entry("batchnorm", NULL, a),
+        entry("relu", "a", a),
+        depthwise,
+        conv(NULL, 6, a),
+        add,
+        entry("relu6", NULL, a),
+        valid,
+        entry("mean", NULL, a),
+        dense(3, a),
     };
     memcpy(l->entries, made, sizeof made);
     l->options = options_of("layers", 9, 3, a);
@@ -246,7 +269,7 @@ static void listed_init(Listed *l)
 START_TEST(test_list)
 {
     static const Place places[] = {
-        {"stem", 5, 6},    {"batchnorm1", 5, 6}, {"a", 5, 6},     {"depthwise1", 5, 6},
+        {"stem", 5, 6},    {"batchnorm1", 5, 6}, {"a", 5, 6},      {"depthwise1", 5, 6},
         {"conv2d2", 5, 6}, {"add1", 5, 6},       {"relu61", 5, 6}, {"valid", 3, 4},
     };
     Listed l;
@@ -389,6 +412,29 @@ START_TEST(test_unknown_arch)
 }
 END_TEST
 
+START_TEST(test_out_of_memory)
+{
+    Listed l;
+    bool done = !allocations_available();
+    listed_init(&l);
+    for (int n = 1; !done; n++) {
+        Graph g;
+        Model m;
+        Error e = {0};
+        const long alive = allocations_alive();
+        graph_init(&g);
+        allocations_fail_at(n);
+        int status = model_build(&g, &l.options, 0, &m, &e);
+        done = !allocations_failed();
+        allocations_fail_at(0);
+        ck_assert_msg(status == (done ? HONE_OK : HONE_ERR_MEMORY), "%s", e.text);
+        graph_release(&g);
+        ck_assert_int_eq(allocations_alive(), alive);
+    }
+    arena_release(&l.arena);
+}
+END_TEST
+
 /* ---- learning ------------------------------------------------------------------------------- */
 
 enum { BATCH = 8 };
@@ -489,6 +535,7 @@ Suite *suite_models(void)
     tcase_add_test(c, test_entry_check);
     tcase_add_test(c, test_tables);
     tcase_add_test(c, test_unknown_arch);
+    tcase_add_test(c, test_out_of_memory);
     tcase_add_test(c, test_resnet8_learns);
     tcase_add_test(c, test_mobilenet_v2_learns);
     tcase_add_test(c, test_list_learns);

@@ -7,6 +7,7 @@
 #include "core/rng.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "tests/allocations.h"
 #include "tests/sgd_fixture.h"
 #include "tests/suites.h"
 
@@ -89,9 +90,8 @@ START_TEST(test_sgd_as_pytorch)
     graph_param(&g, "a.mean", SHAPE1(7), PARAM_STATE, normal);
     graph_param(&g, "a.bias", SHAPE1(SGD_BIASES), PARAM_BIAS, normal);
     ck_assert_int_eq(params_new(&p, &g, 1, &e), HONE_OK);
-    OptimizerOptions options = {.momentum = c->momentum,
-                                .nesterov = c->nesterov,
-                                .weight_decay = c->weight_decay};
+    OptimizerOptions options = {
+        .momentum = c->momentum, .nesterov = c->nesterov, .weight_decay = c->weight_decay};
     ck_assert_int_eq(optimizer_new(&o, &options, &g, &e), HONE_OK);
     for (int i = 0; i < SGD_COUNT; i++)
         p.value[place(&g, i)] = (Real)((5 * i + 3) % 13 - 6) / 8;
@@ -163,7 +163,7 @@ static void bench_gradients(Bench *b)
 
 static uint8_t *bench_mask(const Bench *b)
 {
-    uint8_t *mask = malloc(b->g.trained_count);
+    uint8_t *mask = calloc(b->g.trained_count, 1);
     ck_assert_ptr_nonnull(mask);
     for (size_t i = 0; i < b->g.trained_count; i++)
         mask[i] = i % 3 != 1;
@@ -258,6 +258,29 @@ START_TEST(test_mask)
     free(mask);
     bench_release(&held);
     bench_release(&loose);
+}
+END_TEST
+
+START_TEST(test_out_of_memory)
+{
+    Graph g;
+    bool done = !allocations_available();
+    graph_init(&g);
+    graph_param(&g, "a.weight", SHAPE1(7), PARAM_WEIGHT, normal);
+    for (int n = 1; !done; n++) {
+        Error e = {0};
+        Optimizer *o;
+        const long alive = allocations_alive();
+        allocations_fail_at(n);
+        int status = optimizer_new(&o, &(OptimizerOptions){.momentum = 0.5}, &g, &e);
+        done = !allocations_failed();
+        allocations_fail_at(0);
+        ck_assert_int_eq(status, done ? HONE_OK : HONE_ERR_MEMORY);
+        ck_assert(done == (o != NULL));
+        optimizer_free(o);
+        ck_assert_int_eq(allocations_alive(), alive);
+    }
+    graph_release(&g);
 }
 END_TEST
 
@@ -361,6 +384,7 @@ Suite *suite_optim(void)
     tcase_add_loop_test(c, test_threads_same_bits, 1, 4);
     tcase_add_test(c, test_decay_of_weights_only);
     tcase_add_test(c, test_mask);
+    tcase_add_test(c, test_out_of_memory);
     tcase_add_test(c, test_empty_graph);
     tcase_add_test(c, test_schedule);
     tcase_add_test(c, test_schedule_falls);

@@ -7,6 +7,7 @@
 #include "core/rng.h"
 #include "prune/prune.h"
 #include "prune/select.h"
+#include "tests/allocations.h"
 #include "tests/suites.h"
 
 static const Init normal = {.mean = 0, .deviation = 1};
@@ -108,14 +109,17 @@ static void bench_init(Bench *b)
         int count;
         ParamRole role;
     } made[] = {
-        {"stem.weight", 27, PARAM_WEIGHT},          {"stem.bn.gamma", 3, PARAM_GAMMA},
-        {"stem.bn.mean", 3, PARAM_STATE},           {"block1.expand.weight", 1000, PARAM_WEIGHT},
-        {"block1.depthwise.weight", 9, PARAM_WEIGHT}, {"fc.weight", 15, PARAM_WEIGHT},
+        {"stem.weight", 27, PARAM_WEIGHT},
+        {"stem.bn.gamma", 3, PARAM_GAMMA},
+        {"stem.bn.mean", 3, PARAM_STATE},
+        {"block1.expand.weight", 1000, PARAM_WEIGHT},
+        {"block1.depthwise.weight", 9, PARAM_WEIGHT},
+        {"fc.weight", 15, PARAM_WEIGHT},
         {"fc.bias", 5, PARAM_BIAS},
     };
     Error e = {0};
-    *b = (Bench){.options = {.schedule = {.end_epoch = 2, .final_sparsity = 0.9,
-                                          .every_steps = 5}}};
+    *b =
+        (Bench){.options = {.schedule = {.end_epoch = 2, .final_sparsity = 0.9, .every_steps = 5}}};
     graph_init(&b->g);
     for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
         graph_param(&b->g, made[i].name, SHAPE1(made[i].count), made[i].role, normal);
@@ -161,8 +165,10 @@ START_TEST(test_targets)
 {
     Bench b;
     bench_init(&b);
-    b.options.schedule = (PruneScheduleOptions){.begin_epoch = 1, .end_epoch = 3.2,
-                                                .initial_sparsity = 0.1, .final_sparsity = 0.6,
+    b.options.schedule = (PruneScheduleOptions){.begin_epoch = 1,
+                                                .end_epoch = 3.2,
+                                                .initial_sparsity = 0.1,
+                                                .final_sparsity = 0.6,
                                                 .every_steps = 5};
     bench_prune(&b, 10, 40);
     ck_assert_int_eq(pruner_begin(b.pruner), 10);
@@ -299,9 +305,8 @@ START_TEST(test_resume)
     ck_assert_int_eq(pruner_check(resumed.pruner, &e), HONE_OK);
     ck_assert(pruner_update(whole.pruner, &whole.p, 20));
     ck_assert(pruner_update(resumed.pruner, &resumed.p, 20));
-    ck_assert_int_eq(memcmp(pruner_masks(resumed.pruner), pruner_masks(whole.pruner),
-                            whole.g.trained_count),
-                     0);
+    ck_assert_int_eq(
+        memcmp(pruner_masks(resumed.pruner), pruner_masks(whole.pruner), whole.g.trained_count), 0);
     bench_release(&resumed);
     bench_release(&whole);
 }
@@ -358,10 +363,32 @@ START_TEST(test_exclude_errors)
     bench_refused(&b, 10, 20,
                   "prune.exclude: 'steem' matches no layer with weights, did you mean 'stem'?");
     b.options.exclude.v = (const char *const[]){"block1.bias"};
-    bench_refused(&b, 10, 20,
-                  "prune.exclude: 'block1.bias' matches no layer with weights");
+    bench_refused(&b, 10, 20, "prune.exclude: 'block1.bias' matches no layer with weights");
     b.options.exclude.v = (const char *const[]){"*"};
     bench_refused(&b, 10, 20, "prune.exclude: no layer with weights is left");
+    bench_release(&b);
+}
+END_TEST
+
+START_TEST(test_out_of_memory)
+{
+    Bench b;
+    bool done = !allocations_available();
+    bench_init(&b);
+    b.options.exclude = (OptionTexts){1, (const char *const[]){"stem"}};
+    for (int n = 1; !done; n++) {
+        Error e = {0};
+        Pruner *p;
+        const long alive = allocations_alive();
+        allocations_fail_at(n);
+        int status = pruner_new(&p, &b.options, &b.g, 10, 20, &e);
+        done = !allocations_failed();
+        allocations_fail_at(0);
+        ck_assert_int_eq(status, done ? HONE_OK : HONE_ERR_MEMORY);
+        ck_assert(done == (p != NULL));
+        pruner_free(p);
+        ck_assert_int_eq(allocations_alive(), alive);
+    }
     bench_release(&b);
 }
 END_TEST
@@ -411,6 +438,7 @@ Suite *suite_prune(void)
     tcase_add_test(c, test_check);
     tcase_add_test(c, test_exclude);
     tcase_add_test(c, test_exclude_errors);
+    tcase_add_test(c, test_out_of_memory);
     tcase_add_test(c, test_table);
     tcase_add_test(c, test_order_of_epochs);
     suite_add_tcase(s, c);
