@@ -26,9 +26,9 @@
     X(complete)      /* 1: the last boundary was acted on and the final weights stand */           \
     X(metrics_bytes) /* length of metrics.jsonl */
 #define PROGRESS_REALS(X)                                                                          \
-    X(epoch_loss)     /* sum over the steps of the epoch so far */                                 \
-    X(best_accuracy)  /* of what the run is in now: float, pruned, quantized */                    \
-    X(test_accuracy)  /* of the last evaluation */                                                 \
+    X(epoch_loss)    /* sum over the steps of the epoch so far */                                  \
+    X(best_accuracy) /* of what the run is in now: float, pruned, quantized */                     \
+    X(test_accuracy) /* of the last evaluation */                                                  \
     X(test_loss)                                                                                   \
     X(float_accuracy) /* before quantization; ACCURACY_NONE until then, as the next */             \
     X(ptq_accuracy)   /* calibrated and not yet trained quantized */                               \

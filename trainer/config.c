@@ -67,8 +67,7 @@ const OptionTable run_options = {
     .size = sizeof(RunOptions),
     .options =
         (const Option[]){
-            OPTION_TEXT("name", RunOptions, name, NULL,
-                        "of the run: its folder is runs/<name>"),
+            OPTION_TEXT("name", RunOptions, name, NULL, "of the run: its folder is runs/<name>"),
             OPTION_INT("seed", RunOptions, seed, "", 0, INT64_MAX, "1",
                        "of first weights, order of images and augmentation"),
             OPTION_INT("threads", RunOptions, threads, "threads", 0, THREADS_MAX, "0",
@@ -85,8 +84,7 @@ const OptionTable run_options = {
             OPTION_OPTIONAL("qat", RunOptions, qat, &qat_options, "quantization-aware training"),
             OPTION_SECTION("eval", RunOptions, eval, &eval_options,
                            "when and how the test set is evaluated"),
-            OPTION_SECTION("export", RunOptions, export, &export_options,
-                           "the artifacts to write"),
+            OPTION_SECTION("export", RunOptions, export, &export_options, "the artifacts to write"),
             OPTION_SECTION("checkpoint", RunOptions, checkpoint, &checkpoint_options,
                            "when the run is saved"),
             OPTION_END},
@@ -162,8 +160,7 @@ int config_parse(Config *c, const char *text, const char *source, const char *co
                  size_t count, Error *e)
 {
     *c = (Config){0};
-    int status =
-        bind_text(&c->binding, &run_options, text, strlen(text), source, sets, count, e);
+    int status = bind_text(&c->binding, &run_options, text, strlen(text), source, sets, count, e);
     return status == HONE_OK ? check(c, e) : status;
 }
 
@@ -176,4 +173,55 @@ void config_release(Config *c)
 void config_print(const Config *c, Text *out)
 {
     bind_print(&run_options, c->options, out);
+}
+
+/* ---- sameness ---- */
+
+/* What decides the numbers of a run, as YAML. */
+static void print_identity(const Config *c, Text *out)
+{
+    RunOptions o = *c->options;
+    o.name = "";
+    o.threads = 0;
+    o.baseline = NULL;
+    o.checkpoint = (CheckpointOptions){0};
+    bind_print(&run_options, &o, out);
+}
+
+static size_t line_length(const char *line)
+{
+    return strcspn(line, "\n");
+}
+
+/* Skips to the first line that differs. */
+static void skip_equal(const char **a, const char **b)
+{
+    for (;;) {
+        size_t n = line_length(*a);
+        if (n != line_length(*b) || strncmp(*a, *b, n) != 0 || (*a)[n] == '\0')
+            break;
+        *a += n + 1;
+        *b += n + 1;
+    }
+    *a += strspn(*a, " ");
+    *b += strspn(*b, " ");
+}
+
+int config_same(const Config *a, const Config *b, Error *e)
+{
+    Text first = {0}, second = {0};
+    print_identity(a, &first);
+    print_identity(b, &second);
+    const char *x = text_string(&first), *y = text_string(&second);
+    int status = HONE_OK;
+    if (text_failed(&first) || text_failed(&second)) {
+        status = error_memory(e, "a configuration", first.room);
+    } else if (strcmp(x, y) != 0) {
+        skip_equal(&x, &y);
+        status = error_set(e, HONE_ERR_CONFIG, "'%.*s' here, '%.*s' there", (int)line_length(x), x,
+                           (int)line_length(y), y);
+    }
+    text_release(&first);
+    text_release(&second);
+    return status;
 }

@@ -74,5 +74,8 @@ HONE_CHECKED int config_parse(Config *c, const char *text, const char *source,
 void config_release(Config *c);
 /* Appends the resolved configuration as YAML. */
 void config_print(const Config *c, Text *out);
+/* HONE_OK where two configurations train the same numbers: name, threads, baseline and checkpoint may
+ * differ. Else ERR_CONFIG with the first lines that do. */
+HONE_CHECKED int config_same(const Config *a, const Config *b, Error *e);
 
 #endif

@@ -45,8 +45,8 @@ HONE_CHECKED int evaluate_integer(Evaluation *v, const Session *s, const Evaluat
  * ERR_DATA for an artifact that the runtime refuses; ERR_CONFIG where the data set's images or
  * classes are not the artifact's. */
 HONE_CHECKED int evaluate_artifact(Evaluation *v, const Compute *compute, const Dataset *dataset,
-                                   const void *bytes, size_t count,
-                                   const EvaluateOptions *options, Error *e);
+                                   const void *bytes, size_t count, const EvaluateOptions *options,
+                                   Error *e);
 
 /* Adds one image's logits [classes] to v's sums: correct, and in v->loss the sum of losses until
  * evaluation_finish divides it. */

@@ -51,7 +51,7 @@ typedef struct PhaseReport {
 } PhaseReport;
 
 typedef struct TrainEvents {
-    void *context; /* given to each function */
+    void *context;                                    /* given to each function */
     void (*message)(void *context, const char *text); /* one sentence, no newline */
     void (*phase)(void *context, const PhaseReport *report);
     void (*step)(void *context, const StepReport *report);

@@ -29,7 +29,7 @@ typedef struct Session {
     Graph graph;
     Model model;
     const Value *logits; /* what the loss reads: the model's logits, with qat their codes' values */
-    Params params; /* first values drawn from the configuration's seed */
+    Params params;       /* first values drawn from the configuration's seed */
 } Session;
 
 /* Errors: what the parts say; ERR_CONFIG where the data set's images or classes are not the

@@ -1,0 +1,232 @@
+/* Artifacts and their proof: see finish.h. SPDX-License-Identifier: Apache-2.0 */
+#include "trainer/finish.h"
+
+#include "core/file.h"
+#include "export/describe.h"
+#include "export/lower.h"
+#include "export/write_hone.h"
+#include "trainer/split.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The reference kernels, some fifty times slower, prove so many images. Each of their loops is
+ * exercised by the first; the machine's kernels prove all images. */
+#define REFERENCE_IMAGES   500
+#define ARTIFACT_BYTES_MAX ((size_t)HONE_RT_MAX_BYTES)
+
+static const char *const requant_names[] = {[HONE_RT_S24] = "s24"};
+
+/* ---- the proof ---- */
+
+typedef struct ProofJob {
+    Prover *prover;
+    const ProveSource *source;
+    FinishProof *proof;
+    Grid grid;     /* of the artifact's output */
+    size_t pixels; /* of an image */
+    int classes;
+    bool agree;      /* compare the first batch with the fake-quantized graph too */
+    int8_t *codes;   /* [batch][pixels] */
+    int8_t *outputs; /* [batch][classes] */
+    double *row;     /* [classes] */
+} ProofJob;
+
+/* Counts a batch's output codes, taken at their real values. */
+static void add_outputs(ProofJob *job, const Batch *b, const int8_t *codes, Evaluation *v)
+{
+    for (int i = 0; i < b->count; i++, codes += job->classes) {
+        for (int k = 0; k < job->classes; k++)
+            job->row[k] = (double)job->grid.scale * (codes[k] - job->grid.zero_point);
+        evaluation_add(v, job->row, job->classes, b->labels[i]);
+    }
+}
+
+static int prove_batch(void *context, const Batch *b, Error *e)
+{
+    ProofJob *job = context;
+    size_t n = (size_t)b->count * job->pixels;
+    for (size_t i = 0; i < n; i++)
+        job->codes[i] = (int8_t)(b->pixels[i] - 128);
+    int status = prover_batch(job->prover, job->codes, b->count, job->outputs, e);
+    if (status == HONE_OK && job->agree) {
+        status = agree_fake_quant(&job->proof->agree, job->source, job->codes, b->count, e);
+        job->agree = false;
+    }
+    if (status == HONE_OK) {
+        add_outputs(job, b, job->outputs, &job->proof->artifact);
+        add_outputs(job, b, prover_trained(job->prover), &job->proof->trained);
+    }
+    return status;
+}
+
+static int open_proof(ProofJob *job, const void *bytes, size_t count, Error *e)
+{
+    Description d;
+    int status = describe_artifact(&d, bytes, count, e);
+    if (status != HONE_OK)
+        return status;
+    job->grid = (Grid){d.output.scale, d.output.zero_point};
+    describe_release(&d);
+    status = prover_new(&job->prover, job->source, bytes, count, e);
+    if (status != HONE_OK)
+        return status;
+    size_t batch = (size_t)job->source->batch;
+    job->pixels = prover_input_count(job->prover);
+    job->classes = (int)prover_output_count(job->prover);
+    job->codes = malloc(batch * job->pixels);
+    job->outputs = malloc(batch * (size_t)job->classes);
+    job->row = malloc((size_t)job->classes * sizeof *job->row);
+    if (!job->codes || !job->outputs || !job->row)
+        return error_memory(e, "the proof", batch * job->pixels);
+    return HONE_OK;
+}
+
+static int prove(ProofJob *job, const Session *s, const void *bytes, size_t count, int64_t limit,
+                 const TrainEvents *events, Error *e)
+{
+    SplitWalk walk = {s->dataset, DATASET_TEST, job->source->batch, limit, "proof", events};
+    int status = open_proof(job, bytes, count, e);
+    if (status == HONE_OK)
+        status = split_walk(&walk, prove_batch, job, e);
+    if (status == HONE_OK) {
+        job->proof->prove = *prover_result(job->prover);
+        evaluation_finish(&job->proof->artifact);
+        evaluation_finish(&job->proof->trained);
+    }
+    prover_free(job->prover);
+    free(job->codes);
+    free(job->outputs);
+    free(job->row);
+    return status;
+}
+
+int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_t count,
+                  int64_t limit, const TrainEvents *events, Error *e)
+{
+    IntegerPlan plan;
+    *proof = (FinishProof){0};
+    if (!s->config->options->qat.present || !s->dataset)
+        return error_set(e, HONE_ERR_CONFIG, "%s, so there is nothing to compare with",
+                         s->dataset ? "the configuration has no qat section"
+                                    : "the data set is not open");
+    int status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, e);
+    if (status != HONE_OK)
+        return status;
+    ProveSource source = {.graph = &s->graph,
+                          .params = &s->params,
+                          .plan = &plan,
+                          .input = s->model.image,
+                          .output = s->logits,
+                          .compute = &s->compute,
+                          .batch = (int)s->config->options->eval.batch,
+                          .reference_images = REFERENCE_IMAGES};
+    ProofJob job = {.source = &source, .proof = proof, .agree = limit == 0};
+    status = prove(&job, s, bytes, count, limit, events, e);
+    integer_plan_free(&plan);
+    return status;
+}
+
+/* ---- export ---- */
+
+static int make_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e)
+{
+    IntegerPlan plan;
+    Lowered lowered;
+    int status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, e);
+    if (status != HONE_OK)
+        return status;
+    LowerSource source = {.graph = &s->graph,
+                          .plan = &plan,
+                          .input = s->model.image,
+                          .output = s->logits,
+                          .classes = (int)s->config->options->model.classes,
+                          .profile = (uint32_t)s->config->options->export.requant};
+    status = lower_program(&lowered, &source, e);
+    if (status == HONE_OK) {
+        status = write_hone_bytes(&lowered.program, bytes, count, e);
+        lower_release(&lowered);
+    }
+    integer_plan_free(&plan);
+    return status;
+}
+
+static int describe(Finish *f, const Session *s, const void *bytes, size_t count, Error *e)
+{
+    Description d;
+    int status = describe_artifact(&d, bytes, count, e);
+    if (status != HONE_OK)
+        return status;
+    f->artifact.format = "hone";
+    f->artifact.requant = requant_names[s->config->options->export.requant];
+    f->artifact.bytes = d.bytes;
+    f->artifact.ram_bytes = d.ram_bytes;
+    f->sparsity = d.sparsity;
+    describe_release(&d);
+    return HONE_OK;
+}
+
+static int verdict(const Finish *f, Error *e)
+{
+    const ProveResult *r = &f->proof.prove;
+    if (r->compared > 0 && r->mismatches == 0)
+        return HONE_OK;
+    if (r->compared == 0)
+        return error_set(e, HONE_ERR_MISMATCH, "%s: no image was compared", f->artifact.path);
+    return error_set(
+        e, HONE_ERR_MISMATCH,
+        "%s differs from the trained model in %lld of %lld codes, first in layer '%s': "
+        "%s; it was removed",
+        f->artifact.path, (long long)r->mismatches, (long long)(r->compared + r->traced),
+        r->first_layer, r->detail);
+}
+
+/* What was written is read back: the proof is of the file. */
+static int prove_file(Finish *f, const Session *s, const TrainEvents *events, Error *e)
+{
+    unsigned char *bytes = NULL;
+    size_t count = 0;
+    int status = file_read(f->artifact.path, ARTIFACT_BYTES_MAX, &bytes, &count, e);
+    if (status == HONE_OK)
+        status = describe(f, s, bytes, count, e);
+    if (status == HONE_OK)
+        status = finish_verify(&f->proof, s, bytes, count, 0, events, e);
+    if (status == HONE_OK)
+        status = verdict(f, e);
+    free(bytes);
+    return status;
+}
+
+static void report_agreement(const AgreeResult *a, const TrainEvents *events)
+{
+    if (a->max_difference > 1)
+        events_message(events,
+                       "the fake-quantized graph and the artifact differ by up to %d codes, most "
+                       "in layer '%s': its scales are too coarse for its bias",
+                       a->max_difference, a->layer);
+}
+
+int finish_run(Finish *f, const Session *s, const char *folder, const TrainEvents *events, Error *e)
+{
+    unsigned char *bytes = NULL;
+    size_t count = 0;
+    *f = (Finish){0};
+    if (!s->config->options->qat.present)
+        return error_set(e, HONE_ERR_CONFIG, "only a model with a qat section can be exported");
+    int length = snprintf(f->artifact.path, sizeof f->artifact.path, "%s/model.hone", folder);
+    if (length < 0 || length >= (int)sizeof f->artifact.path)
+        return error_set(e, HONE_ERR_CONFIG, "the path '%s' is too long", folder);
+    int status = make_artifact(s, &bytes, &count, e);
+    if (status == HONE_OK)
+        status = file_write_atomic(f->artifact.path, bytes, count, e);
+    free(bytes);
+    if (status != HONE_OK)
+        return status;
+    status = prove_file(f, s, events, e);
+    if (status != HONE_OK)
+        remove(f->artifact.path);
+    else
+        report_agreement(&f->proof.agree, events);
+    return status;
+}

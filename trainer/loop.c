@@ -1,0 +1,240 @@
+/* The loop over steps, epochs and checkpoints: see loop.h. SPDX-License-Identifier: Apache-2.0 */
+#include "trainer/loop.h"
+
+#include "trainer/calibrate.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LOG_STEPS 10 /* steps between lines of metrics.jsonl */
+
+static const TrainEvents no_events = {0};
+
+int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
+{
+    l->s = s;
+    l->o = s->config->options;
+    l->events = request->events ? request->events : &no_events;
+    l->stop = request->stop;
+    l->metrics.file = -1;
+    progress_init(&l->progress);
+    int status = speed_init(&l->speed, e);
+    if (status == HONE_OK)
+        status = training_loader(&l->loader, s, e);
+    if (status != HONE_OK)
+        return status;
+    phases_init(&l->phases, l->o, loader_steps(l->loader));
+    status = optimizer_new(&l->optimizer, &l->o->train.optimizer, &s->graph, e);
+    if (status == HONE_OK && l->o->prune.present)
+        status = pruner_new(&l->pruner, &l->o->prune, &s->graph, l->phases.steps_per_epoch,
+                            l->phases.total, e);
+    return status;
+}
+
+void loop_release(Loop *l)
+{
+    exec_free(l->exec);
+    pruner_free(l->pruner);
+    optimizer_free(l->optimizer);
+    loader_free(l->loader);
+    speed_release(&l->speed);
+    metrics_close(&l->metrics);
+}
+
+int loop_check_stop(const Loop *l, Error *e)
+{
+    if (!l->stop || !*l->stop)
+        return HONE_OK;
+    return error_set(e, HONE_ERR_INTERRUPTED, "stopped after step %lld of %lld, saved in %s",
+                     (long long)l->progress.step, (long long)l->phases.total, l->dir.path);
+}
+
+/* ---- saving ---- */
+
+static double images_per_s(const Loop *l, double seconds)
+{
+    return seconds > 0 ? (double)l->o->train.batch / seconds : 0;
+}
+
+/* Weights that went bad in the very last step must not replace good ones. */
+static int check_weights(const Loop *l, Error *e)
+{
+    Real lo = 0, hi = 0;
+    l->s->compute.real->minmax(l->s->graph.trained_count, l->s->params.value, &lo, &hi);
+    if (isfinite(lo) && isfinite(hi))
+        return HONE_OK;
+    return error_set(e, HONE_ERR_NUMERIC,
+                     "after step %lld the weights are not finite; the last checkpoint is untouched",
+                     (long long)l->progress.step);
+}
+
+static int save(Loop *l, const char *file, Error *e)
+{
+    char path[RUNDIR_FILE_BYTES];
+    Progress *p = &l->progress;
+    p->seconds = speed_now() - l->started;
+    p->metrics_bytes = metrics_bytes(&l->metrics);
+    if (l->speed.count > 0)
+        p->images_per_s = images_per_s(l, speed_median(&l->speed, SPEED_STEPS));
+    l->step_end = 0;
+    int status = check_weights(l, e);
+    return status == HONE_OK ? checkpoint_save(rundir_file(&l->dir, file, path), l->s, l->optimizer,
+                                               l->pruner, p, e)
+                             : status;
+}
+
+/* ---- reports ---- */
+
+static StepReport step_report(const Loop *l)
+{
+    const Progress *p = &l->progress;
+    int64_t per_epoch = l->phases.steps_per_epoch, last = p->step - 1;
+    int64_t done = last % per_epoch + 1;
+    return (StepReport){.step = p->step,
+                        .total = l->phases.total,
+                        .epoch = last / per_epoch,
+                        .epochs = l->phases.epochs,
+                        .epoch_step = done,
+                        .epoch_steps = per_epoch,
+                        .phase = phases_name(&l->phases, last),
+                        .loss = l->loss,
+                        .mean_loss = p->epoch_loss / (double)done,
+                        .accuracy = (double)p->epoch_correct / (double)(done * l->o->train.batch),
+                        .lr = l->lr,
+                        .images_per_s = images_per_s(l, l->speed.recent),
+                        .seconds_left = (double)(l->phases.total - p->step) * l->speed.recent};
+}
+
+static int report_step(Loop *l, Error *e)
+{
+    StepReport r = step_report(l);
+    if (l->events->step)
+        l->events->step(l->events->context, &r);
+    return l->progress.step % LOG_STEPS == 0 ? metrics_step(&l->metrics, &r, e) : HONE_OK;
+}
+
+/* ---- epochs ---- */
+
+/* The end of training is measured after its boundary, all else before. */
+static bool quantized_at(const Loop *l, int64_t step)
+{
+    return step > l->phases.qat || (step == l->phases.qat && step == l->phases.total);
+}
+
+/* Accuracies are compared only within one: dense, pruned, quantized, ... */
+static int regime(const Loop *l, int64_t step)
+{
+    const Phases *p = &l->phases;
+    bool pruned = !l->pruner || step > p->prune_end || step == p->total;
+    return 2 * quantized_at(l, step) + pruned;
+}
+
+static bool phase_ends(const Loop *l, int64_t step)
+{
+    return step == l->phases.total || step == l->phases.prune_end ||
+           strcmp(phases_name(&l->phases, step), phases_name(&l->phases, step - 1)) != 0;
+}
+
+static int evaluate_epoch(Loop *l, EpochReport *r, Error *e)
+{
+    Progress *p = &l->progress;
+    Evaluation v;
+    int64_t epochs_done = p->step / l->phases.steps_per_epoch;
+    if (epochs_done % l->o->eval.every_epochs != 0 && !phase_ends(l, p->step))
+        return HONE_OK;
+    r->integer = quantized_at(l, p->step);
+    int status = loop_evaluate(l, r->integer, &v, e);
+    if (status != HONE_OK)
+        return status;
+    r->evaluated = true;
+    r->test_accuracy = p->test_accuracy = v.accuracy;
+    r->test_loss = p->test_loss = v.loss;
+    p->test_step = p->step;
+    r->best = p->best_step < 0 || v.accuracy > p->best_accuracy ||
+              regime(l, p->step) > regime(l, p->best_step);
+    if (r->best) {
+        p->best_accuracy = v.accuracy;
+        p->best_step = p->step;
+    }
+    return HONE_OK;
+}
+
+static int end_epoch(Loop *l, Error *e)
+{
+    Progress *p = &l->progress;
+    StepReport last = step_report(l);
+    double median = speed_median(&l->speed, l->phases.steps_per_epoch);
+    EpochReport r = {.epoch = last.epoch,
+                     .epochs = last.epochs,
+                     .step = p->step,
+                     .phase = last.phase,
+                     .train_loss = last.mean_loss,
+                     .train_accuracy = last.accuracy,
+                     .lr = schedule_lr(&l->o->train.schedule, l->o->train.optimizer.lr, p->step - 1,
+                                       l->phases.steps_per_epoch, l->phases.epochs),
+                     .sparsity = l->pruner ? pruner_sparsity(l->pruner) : 0,
+                     .images_per_s = images_per_s(l, median)};
+    int status = evaluate_epoch(l, &r, e);
+    if (status != HONE_OK)
+        return status;
+    r.seconds = speed_now() - l->started;
+    status = metrics_epoch(&l->metrics, &r, e);
+    p->epoch_loss = 0;
+    p->epoch_correct = 0;
+    p->complete = p->step == l->phases.total;
+    if (status == HONE_OK && r.best)
+        status = save(l, "best.h5", e);
+    if (status == HONE_OK)
+        status = save(l, "last.h5", e);
+    if (status == HONE_OK && l->events->epoch)
+        l->events->epoch(l->events->context, &r);
+    return status;
+}
+
+/* ---- steps ---- */
+
+/* After a step: what is due before the next one's boundary. */
+static int after_step(Loop *l, Error *e)
+{
+    int64_t step = l->progress.step, every = l->o->checkpoint.every_steps;
+    int status = report_step(l, e);
+    if (status != HONE_OK || step == l->phases.total)
+        return status;
+    if (step % l->phases.steps_per_epoch == 0)
+        return end_epoch(l, e);
+    return every > 0 && step % every == 0 ? save(l, "last.h5", e) : HONE_OK;
+}
+
+/* Saves where the caller wants to stop. */
+static int stop_here(Loop *l, Error *e)
+{
+    Error ignored = {0};
+    if (loop_check_stop(l, &ignored) == HONE_OK)
+        return HONE_OK;
+    int status = save(l, "last.h5", e);
+    return status == HONE_OK ? loop_check_stop(l, e) : status;
+}
+
+static int start(Loop *l, Error *e)
+{
+    int64_t per_epoch = l->phases.steps_per_epoch, step = l->progress.step;
+    return loader_start(l->loader, step / per_epoch, step % per_epoch, e);
+}
+
+int loop_run(Loop *l, Error *e)
+{
+    int status = start(l, e);
+    while (status == HONE_OK && l->progress.step < l->phases.total) {
+        status = stop_here(l, e);
+        if (status == HONE_OK)
+            status = loop_boundary(l, e);
+        if (status == HONE_OK)
+            status = loop_step(l, e);
+        if (status == HONE_OK)
+            status = after_step(l, e);
+    }
+    if (status != HONE_OK || l->progress.complete)
+        return status;
+    status = loop_boundary(l, e);
+    return status == HONE_OK ? end_epoch(l, e) : status;
+}

@@ -1,0 +1,56 @@
+/* The steps of a run, from wherever its progress stands to the end. Used by train.c, which gives the
+ * loop its folder and does what comes before and after.
+ *
+ * A boundary t lies before step t; what happens there, in this order: pruning, and at the boundary
+ * of qat.begin_epoch the evaluation of the float weights (saved as float.h5), calibration, and the
+ * evaluation of the calibrated model. Checkpoints are taken before a boundary acts, so that a
+ * resumed run acts on it once, on the same numbers. The one at `total`, which has no step, is taken
+ * after it acted and marks the run as complete. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_TRAINER_LOOP_H
+#define HONE_TRAINER_LOOP_H
+
+#include "datasets/loader.h"
+#include "trainer/checkpoint.h"
+#include "trainer/metrics.h"
+#include "trainer/phases.h"
+#include "trainer/rundir.h"
+#include "trainer/speed.h"
+#include "trainer/train.h"
+
+typedef struct Loop {
+    Session *s;
+    const RunOptions *o;
+    const TrainEvents *events; /* never NULL */
+    const volatile sig_atomic_t *stop;
+    Phases phases;
+    Progress progress;
+    RunDir dir;
+    Metrics metrics;
+    Loader *loader;
+    Optimizer *optimizer;
+    Pruner *pruner; /* NULL without pruning */
+    Exec *exec;     /* of training, in the arithmetic of the phase; NULL before the first step */
+    bool quantized; /* exec's arithmetic */
+    const Batch *batch;
+    double lr, loss; /* of the last step */
+    Speed speed;
+    double started;  /* clock at the start of this session, less the seconds of earlier ones */
+    double step_end; /* clock at the end of the last step; 0: something else came between */
+} Loop;
+
+/* Makes what steps need from the session; writes nothing. The caller zeroes l before. */
+HONE_CHECKED int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e);
+void loop_release(Loop *l);
+/* From l->progress to the end. l->dir and l->metrics are open. Errors as train_run. */
+HONE_CHECKED int loop_run(Loop *l, Error *e);
+/* ERR_INTERRUPTED when the caller asked for a stop. */
+HONE_CHECKED int loop_check_stop(const Loop *l, Error *e);
+
+/* One step: batch, forward, backward, checks, optimizer, commit. (step.c) */
+HONE_CHECKED int loop_step(Loop *l, Error *e);
+/* Everything about the boundary before step t = l->progress.step. (boundary.c) */
+HONE_CHECKED int loop_boundary(Loop *l, Error *e);
+/* Evaluates the weights as they are, in float or as the artifact will. (boundary.c) */
+HONE_CHECKED int loop_evaluate(Loop *l, bool integer, Evaluation *v, Error *e);
+
+#endif

@@ -1,0 +1,114 @@
+/* Finding or making a run's folder: see rundir.h. SPDX-License-Identifier: Apache-2.0 */
+#include "trainer/rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NUMBER_MAX 100000
+
+const char *rundir_file(const RunDir *d, const char *file, char *buffer)
+{
+    snprintf(buffer, RUNDIR_FILE_BYTES, "%s/%s", d->path, file);
+    return buffer;
+}
+
+bool rundir_has(const RunDir *d, const char *file)
+{
+    char path[RUNDIR_FILE_BYTES];
+    return access(rundir_file(d, file, path), F_OK) == 0;
+}
+
+static bool exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+/* Absent counts as empty; a file, or a folder that cannot be read, does not. */
+static bool is_empty(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (!folder)
+        return errno == ENOENT;
+    bool empty = true;
+    for (const struct dirent *entry; empty && (entry = readdir(folder)) != NULL;)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(folder);
+    return empty;
+}
+
+/* mkdir -p */
+static int make(const char *path, Error *e)
+{
+    char part[RUNDIR_BYTES];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *slash = part + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return error_errno(e, HONE_ERR_IO, "cannot make the folder %s", part);
+        *slash = '/';
+    }
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return error_errno(e, HONE_ERR_IO, "cannot make the folder %s", path);
+    return HONE_OK;
+}
+
+static void number(RunDir *d, const char *name, int n)
+{
+    if (n == 1)
+        snprintf(d->path, sizeof d->path, "runs/%s", name);
+    else
+        snprintf(d->path, sizeof d->path, "runs/%s-%d", name, n);
+}
+
+/* The last of the numbered folders that holds a checkpoint. */
+static bool find_newest(RunDir *d, const char *name)
+{
+    int newest = 0;
+    for (int n = 1; n < NUMBER_MAX; n++) {
+        number(d, name, n);
+        if (!exists(d->path))
+            break;
+        if (rundir_has(d, "last.h5"))
+            newest = n;
+    }
+    number(d, name, newest);
+    return newest > 0;
+}
+
+static int choose(RunDir *d, const char *name, bool resume, Error *e)
+{
+    if (resume && find_newest(d, name))
+        return HONE_OK;
+    for (int n = 1; n < NUMBER_MAX; n++) {
+        number(d, name, n);
+        if (is_empty(d->path))
+            return HONE_OK;
+    }
+    return error_set(e, HONE_ERR_CONFIG, "runs/%s: %d runs of this name are too many", name,
+                     NUMBER_MAX - 1);
+}
+
+int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error *e)
+{
+    int status = HONE_OK;
+    *d = (RunDir){0};
+    if (!out)
+        status = choose(d, name, resume, e);
+    else if (out[0] == '\0' || strlen(out) >= sizeof d->path)
+        status = error_set(e, HONE_ERR_CONFIG, "'%.40s' cannot be the folder of a run", out);
+    else
+        snprintf(d->path, sizeof d->path, "%s", out);
+    if (status == HONE_OK && !resume && !is_empty(d->path))
+        status =
+            error_set(e, HONE_ERR_CONFIG,
+                      "the folder '%s' is not empty; --resume goes on with the run in it", d->path);
+    if (status == HONE_OK)
+        status = make(d->path, e);
+    d->resumed = status == HONE_OK && resume && rundir_has(d, "last.h5");
+    return status;
+}

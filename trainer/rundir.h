@@ -1,0 +1,26 @@
+/* The folder of a run: found or made, never overwritten. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_TRAINER_RUNDIR_H
+#define HONE_TRAINER_RUNDIR_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+
+#define RUNDIR_BYTES 1000
+
+typedef struct RunDir {
+    char path[RUNDIR_BYTES];
+    bool resumed; /* it holds a checkpoint to go on from */
+} RunDir;
+
+/* Chooses the folder and makes it, parents included. out: that folder, which must be empty or absent
+ * unless resume. NULL: runs/<name>, or the first of runs/<name>-2, -3, ... that is empty or absent;
+ * with resume the last of them that holds a checkpoint, if any does. Errors: ERR_CONFIG, ERR_IO. */
+HONE_CHECKED int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error *e);
+
+#define RUNDIR_FILE_BYTES (RUNDIR_BYTES + 24)
+/* "<folder>/<file>" in buffer of RUNDIR_FILE_BYTES, returned; file is a short constant. */
+const char *rundir_file(const RunDir *d, const char *file, char *buffer);
+bool rundir_has(const RunDir *d, const char *file);
+
+#endif

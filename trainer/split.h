@@ -1,0 +1,22 @@
+/* Walks a split of a data set once, in order, batch by batch. SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_TRAINER_SPLIT_H
+#define HONE_TRAINER_SPLIT_H
+
+#include "datasets/loader.h"
+#include "trainer/events.h"
+
+typedef struct SplitWalk {
+    const Dataset *dataset;
+    DatasetSplit split;
+    int batch;                 /* images at once; the last batch may be smaller */
+    int64_t limit;             /* only the first images; 0: all */
+    const char *what;          /* for events->progress */
+    const TrainEvents *events; /* or NULL */
+} SplitWalk;
+
+typedef int (*SplitFn)(void *context, const Batch *b, Error *e);
+
+/* Calls fn for every batch; stops at its first failure. */
+HONE_CHECKED int split_walk(const SplitWalk *walk, SplitFn fn, void *context, Error *e);
+
+#endif

@@ -1,0 +1,118 @@
+/* One training step: see loop.h. Allocates nothing. SPDX-License-Identifier: Apache-2.0 */
+#include "trainer/loop.h"
+
+#include <math.h>
+#include <string.h>
+
+static void load_batch(Loop *l)
+{
+    const Batch *b = l->batch;
+    Tensor *image = exec_tensor(l->exec, l->s->model.image);
+    Tensor *labels = exec_tensor(l->exec, l->s->model.labels);
+    memcpy(image->data, b->x, shape_count(image->shape) * sizeof *b->x);
+    memcpy(labels->data, b->labels, (size_t)b->count * sizeof *b->labels);
+}
+
+static int64_t count_correct(const Loop *l)
+{
+    const Tensor *t = exec_tensor(l->exec, l->s->logits);
+    int classes = shape_channels(t->shape);
+    const Real *row = t->data;
+    int64_t correct = 0;
+    for (int i = 0; i < l->batch->count; i++, row += classes) {
+        int top = 0;
+        for (int k = 1; k < classes; k++)
+            if (row[k] > row[top])
+                top = k;
+        correct += top == l->batch->labels[i];
+    }
+    return correct;
+}
+
+/* ---- numbers that are not finite ---- */
+
+static bool finite_block(const Loop *l, const Real *v, size_t n)
+{
+    Real lo = 0, hi = 0;
+    if (n > 0)
+        l->s->compute.real->minmax(n, v, &lo, &hi);
+    return isfinite(lo) && isfinite(hi);
+}
+
+static const char *bad_gradient(const Loop *l)
+{
+    const Graph *g = &l->s->graph;
+    for (int i = 0; i < g->param_count; i++) {
+        const Param *p = g->params[i];
+        if (p->role != PARAM_STATE && !finite_block(l, l->s->params.grad + p->offset, p->count))
+            return p->name;
+    }
+    return "?";
+}
+
+static int not_finite(Loop *l, Error *e)
+{
+    const Progress *p = &l->progress;
+    long long step = (long long)p->step, epoch = (long long)(p->step / l->phases.steps_per_epoch);
+    const char *hint = "the last checkpoint is untouched; a lower train.optimizer.lr may help";
+    if (isfinite(l->loss) && finite_block(l, l->s->params.value, l->s->graph.trained_count))
+        return error_set(e, HONE_ERR_NUMERIC,
+                         "step %lld (epoch %lld): the gradient of '%s' is not finite; %s", step,
+                         epoch, bad_gradient(l), hint);
+    const Node *n = exec_find_nonfinite(l->exec);
+    return error_set(e, HONE_ERR_NUMERIC,
+                     "step %lld (epoch %lld): the loss is %g; the first layer with a number that "
+                     "is not finite is '%s'; %s",
+                     step, epoch, l->loss, n ? n->name : "?", hint);
+}
+
+static int check_finite(Loop *l, Error *e)
+{
+    if (isfinite(l->loss) && finite_block(l, l->s->params.grad, l->s->graph.trained_count))
+        return HONE_OK;
+    return not_finite(l, e);
+}
+
+/* ---- the step ---- */
+
+static void set_controls(Loop *l)
+{
+    Control *c = exec_control(l->exec);
+    c->freeze_observers = l->progress.step >= l->phases.freeze_observers;
+    c->freeze_batchnorm = l->progress.step >= l->phases.freeze_batchnorm;
+}
+
+static void take_time(Loop *l, double begun)
+{
+    double now = speed_now();
+    speed_add(&l->speed, now - (l->step_end > 0 ? l->step_end : begun));
+    l->step_end = now;
+}
+
+int loop_step(Loop *l, Error *e)
+{
+    Session *s = l->s;
+    Progress *p = &l->progress;
+    double begun = speed_now();
+    int status = loader_next(l->loader, &l->batch, e);
+    if (status != HONE_OK)
+        return status;
+    load_batch(l);
+    set_controls(l);
+    exec_forward(l->exec);
+    exec_backward(l->exec);
+    l->loss = (double)*(const Real *)exec_tensor(l->exec, s->model.loss)->data;
+    status = check_finite(l, e);
+    if (status != HONE_OK)
+        return status;
+    p->epoch_loss += l->loss;
+    p->epoch_correct += count_correct(l);
+    l->lr = schedule_lr(&l->o->train.schedule, l->o->train.optimizer.lr, p->step,
+                        l->phases.steps_per_epoch, l->phases.epochs);
+    optimizer_step(l->optimizer, &s->params, l->pruner ? pruner_masks(l->pruner) : NULL, l->lr,
+                   s->compute.threads);
+    exec_commit(l->exec);
+    p->step++;
+    take_time(l, begun);
+    return HONE_OK;
+}
