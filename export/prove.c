@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLES      2 /* reference kernels, the machine's kernels */
-#define ARENA_ALIGN ((size_t)64)
+#define TABLES 2 /* reference kernels, the machine's kernels */
 
 /* The artifact as one worker runs it with one kernel table. */
 typedef struct Runner {
@@ -48,8 +47,7 @@ static int open_runner(const Prover *p, Runner *r, const HoneRtKernels *kernels,
         return error_set(e, HONE_ERR_DATA, "the runtime refuses the artifact: %s",
                          hone_rt_status_text(status));
     size_t room = hone_rt_arena_bytes(&r->model);
-    room = (room + ARENA_ALIGN) / ARENA_ALIGN * ARENA_ALIGN;
-    r->arena = aligned_alloc(ARENA_ALIGN, room);
+    r->arena = malloc(room + 1);
     r->output = malloc(p->output_count + 1);
     if (!r->arena || !r->output)
         return error_memory(e, "the arena of the artifact", room);
@@ -63,8 +61,9 @@ static int open_runner(const Prover *p, Runner *r, const HoneRtKernels *kernels,
 static int open_runners(Prover *p, const void *bytes, size_t count, Error *e)
 {
     int n = p->workers * p->table_count, status = HONE_OK;
+    size_t images = (size_t)p->source.batch, tables = (size_t)p->table_count;
     p->runners = calloc((size_t)n, sizeof *p->runners);
-    p->differing = calloc((size_t)(p->source.batch * p->table_count), sizeof *p->differing);
+    p->differing = calloc(images * tables, sizeof *p->differing);
     if (!p->runners || !p->differing)
         return error_memory(e, "the proof", (size_t)n * sizeof *p->runners);
     for (int i = 0; i < n && status == HONE_OK; i++)
@@ -302,6 +301,7 @@ size_t prover_output_count(const Prover *p)
 int prover_verdict(const Prover *p, Error *e)
 {
     const ProveResult *r = &p->result;
+    long long all = r->compared + r->traced;
     if (r->mismatches == 0 && r->compared > 0)
         return HONE_OK;
     if (r->compared == 0)
@@ -309,6 +309,6 @@ int prover_verdict(const Prover *p, Error *e)
     return error_set(e, HONE_ERR_MISMATCH,
                      "the artifact differs from the trained model in %lld of %lld codes; first in "
                      "layer '%s'%s%s",
-                     (long long)r->mismatches, (long long)(r->compared + r->traced), r->first_layer,
-                     r->detail[0] ? ": " : "", r->detail);
+                     (long long)r->mismatches, all, r->first_layer, r->detail[0] ? ": " : "",
+                     r->detail);
 }

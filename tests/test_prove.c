@@ -8,6 +8,7 @@
 #include "export/agree.h"
 #include "runtime/crc.h"
 #include "runtime/runtime.h"
+#include "tests/allocations.h"
 #include "tests/suites.h"
 #include "tests/tiny_net.h"
 
@@ -329,6 +330,61 @@ START_TEST(prove_finds_changed_zero_points_and_clamps)
 }
 END_TEST
 
+/* The artifact of other weights is refuted in its first layer. */
+START_TEST(prove_finds_other_weights)
+{
+    TinyNet *other = malloc(sizeof *other);
+    size_t count;
+    ck_assert_ptr_nonnull(other);
+    tiny_net_init(other, SEED + 1, 1, NULL, true);
+    unsigned char *bytes = tiny_net_artifact(other, &count);
+    ProveResult r = prove(&net, bytes, count, NULL);
+    ck_assert_int_gt(r.mismatches, 0);
+    ck_assert_str_eq(r.first_layer, "stem");
+    ck_assert_ptr_nonnull(strstr(r.detail, "image 0, code "));
+    free(bytes);
+    tiny_net_release(other);
+    free(other);
+}
+END_TEST
+
+/* So is one whose layers have names that the trained model does not know. */
+START_TEST(prove_finds_other_names)
+{
+    HoneRtModel model;
+    ck_assert_int_eq(hone_rt_open(&model, artifact, artifact_bytes, &hone_rt_kernels_ref), 0);
+    const char *name = hone_rt_op_name(&model, (uint32_t)op_named("point"));
+    Mutant m = mutant_new();
+    *(char *)part(m.bytes, name) = 'j';
+    ck_assert(mutant_found(&m, "joint", "name"));
+}
+END_TEST
+
+/* Each allocation of a proof fails in turn. */
+START_TEST(prove_survives_lack_of_memory)
+{
+    bool failed = allocations_available();
+    for (long n = 1; failed; n++) {
+        Error e = {0};
+        Prover *p;
+        AgreeResult agree;
+        long alive = allocations_alive();
+        allocations_fail_at(n);
+        int status = prover_new(&p, &net.source, artifact, artifact_bytes, &e);
+        if (status == HONE_OK)
+            status = prover_batch(p, net.codes, 2, NULL, &e);
+        prover_free(p);
+        if (status == HONE_OK)
+            status = agree_fake_quant(&agree, &net.source, net.codes, 2, &e);
+        failed = allocations_failed();
+        allocations_fail_at(0);
+        /* the C library's qsort does without its buffer */
+        ck_assert(status == HONE_OK || (failed && status == HONE_ERR_MEMORY));
+        ck_assert_int_le(allocations_alive(), alive); /* aligned blocks count when freed only */
+    }
+}
+END_TEST
+
 /* ---- the float graph ------------------------------------------------------------------------ */
 
 START_TEST(agree_with_fake_quant)
@@ -418,6 +474,9 @@ Suite *suite_prove(void)
     tcase_add_test(one, prove_finds_changed_mean_and_add);
     tcase_add_test(one, prove_finds_changed_pads);
     tcase_add_test(one, prove_finds_changed_zero_points_and_clamps);
+    tcase_add_test(one, prove_finds_other_weights);
+    tcase_add_test(one, prove_finds_other_names);
+    tcase_add_test(one, prove_survives_lack_of_memory);
     tcase_add_test(one, agree_finds_wrong_integers);
     tcase_add_test(one, prove_python_agrees);
     suite_add_tcase(s, one);
