@@ -17,12 +17,12 @@ typedef uint32_t Key;
 /* Shift of the topmost digit: 22 of 32 bits, 55 of 64. */
 #define TOP ((KEY_BITS - 1) / DIGIT * DIGIT)
 
-/* Orders as |w|, above 0; what is already pruned has 0. */
+/* Orders as |w|, above 0; what is already pruned has 0. Without a branch: masks are unpredictable. */
 static Key key(Real w, uint8_t kept)
 {
     Key bits;
     memcpy(&bits, &w, sizeof bits);
-    return kept ? (bits & ~((Key)1 << (KEY_BITS - 1))) + 1 : 0;
+    return ((bits & ~((Key)1 << (KEY_BITS - 1))) + 1) & ((Key)0 - kept);
 }
 
 static size_t count_kept(const uint8_t *mask, size_t n)
