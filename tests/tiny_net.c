@@ -9,6 +9,7 @@
 #include "runtime/fixed.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 static Value *conv_bn(Graph *g, const char *name, const char *bn, Value *x, int channels,
@@ -63,27 +64,27 @@ static void calibrate(TinyNet *t)
     ExecOptions o = {.mode = {.observe = true}, .batch = TINY_IMAGES, .compute = &t->compute};
     ck_assert_msg(exec_new(&x, &t->graph, &t->params, &o, &e) == HONE_OK, "%s", e.text);
     Real *image = exec_tensor(x, t->source.input)->data;
-    for (int i = 0; i < TINY_IMAGES * TINY_IMAGE; i++)
+    for (size_t i = 0; i < TINY_IMAGES * t->image; i++)
         image[i] = (Real)t->codes[i] / 128;
     exec_forward(x);
     exec_commit(x);
     exec_free(x);
 }
 
-void tiny_net_init(TinyNet *t, uint64_t seed, int threads, const char *level, bool share)
+static void quantize(TinyNet *t, uint64_t seed, int threads, const char *level, bool share)
 {
     Error e = {0};
     Rng rng = rng_at(seed, RNG_TEST, 0, 0);
     QatOptions qat = {.weights = {.bits = 8},
                       .activations = {.bits = 8, .momentum = 0.9, .share_inputs = share}};
-    *t = (TinyNet){0};
-    graph_init(&t->graph);
-    build(t);
     ck_assert_msg(qat_insert(&t->graph, &qat, &e) == HONE_OK, "%s", e.text);
     ck_assert_msg(compute_open(&t->compute, threads, level, &e) == HONE_OK, "%s", e.text);
     ck_assert_msg(params_new(&t->params, &t->graph, seed, &e) == HONE_OK, "%s", e.text);
     draw_params(t, &rng);
-    for (int i = 0; i < TINY_IMAGES * TINY_IMAGE; i++)
+    t->image = shape_count(t->source.input->shape);
+    t->codes = malloc(TINY_IMAGES * t->image);
+    ck_assert_ptr_nonnull(t->codes);
+    for (size_t i = 0; i < TINY_IMAGES * t->image; i++)
         t->codes[i] = (int8_t)((int)rng_below(&rng, 256) - 128);
     calibrate(t);
     ck_assert_msg(integer_plan_new(&t->plan, &t->graph, &t->params, &t->compute, &e) == HONE_OK,
@@ -95,8 +96,29 @@ void tiny_net_init(TinyNet *t, uint64_t seed, int threads, const char *level, bo
     t->source.batch = 16;
 }
 
+void tiny_net_init(TinyNet *t, uint64_t seed, int threads, const char *level, bool share)
+{
+    *t = (TinyNet){0};
+    graph_init(&t->graph);
+    build(t);
+    quantize(t, seed, threads, level, share);
+}
+
+void tiny_net_init_model(TinyNet *t, const ModelOptions *options)
+{
+    Error e = {0};
+    Model m;
+    *t = (TinyNet){0};
+    graph_init(&t->graph);
+    ck_assert_msg(model_build(&t->graph, options, 0, &m, &e) == HONE_OK, "%s", e.text);
+    t->source.input = m.image;
+    t->source.output = m.logits;
+    quantize(t, 1, 2, NULL, true);
+}
+
 void tiny_net_release(TinyNet *t)
 {
+    free(t->codes);
     integer_plan_free(&t->plan);
     params_free(&t->params);
     compute_close(&t->compute);
@@ -112,7 +134,7 @@ unsigned char *tiny_net_artifact(const TinyNet *t, size_t *count)
                      .plan = &t->plan,
                      .input = t->source.input,
                      .output = t->source.output,
-                     .classes = TINY_CLASSES,
+                     .classes = shape_channels(t->source.output->shape),
                      .profile = HONE_RT_S24};
     ck_assert_msg(lower_program(&l, &s, &e) == HONE_OK, "%s", e.text);
     ck_assert_msg(write_hone_bytes(&l.program, &bytes, count, &e) == HONE_OK, "%s", e.text);

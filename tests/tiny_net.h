@@ -12,6 +12,7 @@
 
 #include "core/exec.h"
 #include "export/prove.h"
+#include "models/model.h"
 
 enum { TINY_CLASSES = 5, TINY_IMAGE = 9 * 9 * 3, TINY_IMAGES = 24 };
 
@@ -21,12 +22,15 @@ typedef struct TinyNet {
     Compute compute;
     IntegerPlan plan;
     ProveSource source; /* ready for prove.h */
-    int8_t codes[TINY_IMAGES * TINY_IMAGE];
+    int8_t *codes;      /* TINY_IMAGES random images */
+    size_t image;       /* elements of one */
 } TinyNet;
 
 /* Builds, draws and calibrates it; fails the running test when anything fails. level as compute_open;
  * share: the add's inputs have one grid. */
 void tiny_net_init(TinyNet *t, uint64_t seed, int threads, const char *level, bool share);
+/* The same with an architecture of models/ in place of the network above. */
+void tiny_net_init_model(TinyNet *t, const ModelOptions *options);
 void tiny_net_release(TinyNet *t);
 /* The network as an artifact; the caller frees the bytes. */
 unsigned char *tiny_net_artifact(const TinyNet *t, size_t *count);
