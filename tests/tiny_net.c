@@ -78,6 +78,7 @@ static void quantize(TinyNet *t, uint64_t seed, int threads, const char *level, 
     QatOptions qat = {.weights = {.bits = 8},
                       .activations = {.bits = 8, .momentum = 0.9, .share_inputs = share}};
     ck_assert_msg(qat_insert(&t->graph, &qat, &e) == HONE_OK, "%s", e.text);
+    level = level ? level : getenv("HONE_CPU");
     ck_assert_msg(compute_open(&t->compute, threads, level, &e) == HONE_OK, "%s", e.text);
     ck_assert_msg(params_new(&t->params, &t->graph, seed, &e) == HONE_OK, "%s", e.text);
     draw_params(t, &rng);

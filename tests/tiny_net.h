@@ -26,8 +26,8 @@ typedef struct TinyNet {
     size_t image;       /* elements of one */
 } TinyNet;
 
-/* Builds, draws and calibrates it; fails the running test when anything fails. level as compute_open;
- * share: the add's inputs have one grid. */
+/* Builds, draws and calibrates it; fails the running test when anything fails. level as compute_open,
+ * NULL: HONE_CPU's; share: the add's inputs have one grid. */
 void tiny_net_init(TinyNet *t, uint64_t seed, int threads, const char *level, bool share);
 /* The same with an architecture of models/ in place of the network above. */
 void tiny_net_init_model(TinyNet *t, const ModelOptions *options);
