@@ -23,22 +23,30 @@ enum { LEVELS = sizeof levels / sizeof levels[0] };
 
 typedef struct Guarded {
     unsigned char *block, *data;
-    size_t bytes;
+    size_t bytes, before, after; /* of data, of the margins */
 } Guarded;
 
-/* `bytes` bytes at an address that is `align` bytes past a multiple of 64, all poisoned. */
+static Guarded guarded_make(size_t bytes, size_t before, size_t after)
+{
+    Guarded b = {.bytes = bytes, .before = before, .after = after};
+    b.block = malloc(before + bytes + after);
+    ck_assert_ptr_nonnull(b.block);
+    memset(b.block, POISON, before + bytes + after);
+    b.data = b.block + before;
+    return b;
+}
+
+/* A buffer to write to, `align` bytes past malloc's alignment, all poisoned. */
 static Guarded guarded_new(size_t bytes, size_t align)
 {
-    Guarded b = {.bytes = bytes};
-    b.block = malloc(bytes + 2 * MARGIN + 64);
-    ck_assert_ptr_nonnull(b.block);
-    memset(b.block, POISON, bytes + 2 * MARGIN + 64);
-    b.data = b.block + MARGIN;
-    b.data += (64 - (size_t)((uintptr_t)b.data % 64)) % 64;
-    b.data += align % 64;
-    if (b.data + bytes + MARGIN > b.block + bytes + 2 * MARGIN + 64)
-        b.data -= 64;
-    return b;
+    return guarded_make(bytes, MARGIN + align, MARGIN);
+}
+
+/* A buffer to read from: it ends where its heap block ends, so that the address sanitizer sees the
+ * first byte read too many. */
+static Guarded guarded_input(size_t bytes, size_t align)
+{
+    return guarded_make(bytes, MARGIN + align, 0);
 }
 
 static bool poisoned(const unsigned char *p, size_t n)
@@ -52,10 +60,8 @@ static bool poisoned(const unsigned char *p, size_t n)
 /* Checks the margins, what: for the message. */
 static void guarded_check(const Guarded *b, const char *what)
 {
-    const size_t before = (size_t)(b->data - b->block);
-    const size_t after = b->bytes + 2 * MARGIN + 64 - before - b->bytes;
-    ck_assert_msg(poisoned(b->block, before), "%s: wrote before its buffer", what);
-    ck_assert_msg(poisoned(b->data + b->bytes, after), "%s: wrote behind its buffer", what);
+    ck_assert_msg(poisoned(b->block, b->before), "%s: wrote before its buffer", what);
+    ck_assert_msg(poisoned(b->data + b->bytes, b->after), "%s: wrote behind its buffer", what);
 }
 
 static void guarded_free(Guarded *b, const char *what)
@@ -199,9 +205,9 @@ static ConvCase conv_case_new(Rng *rng, bool depthwise)
     c.x_zp = extremes ? (rng_below(rng, 2) ? -128 : 127) : between(rng, -128, 127);
     c.has_bias = rng_below(rng, 4) != 0;
     c.split = between(rng, 0, g->out_h);
-    c.x = guarded_new((size_t)(g->in_h * g->in_w * g->in_c), random_align(rng, 1));
-    c.w = guarded_new(per_channel * (size_t)g->out_c, random_align(rng, 1));
-    c.bias = guarded_new((size_t)g->out_c * sizeof(int32_t), random_align(rng, sizeof(int32_t)));
+    c.x = guarded_input((size_t)(g->in_h * g->in_w * g->in_c), random_align(rng, 1));
+    c.w = guarded_input(per_channel * (size_t)g->out_c, random_align(rng, 1));
+    c.bias = guarded_input((size_t)g->out_c * sizeof(int32_t), random_align(rng, sizeof(int32_t)));
     fill_codes(rng, &c.x, -128, extremes);
     fill_codes(rng, &c.w, -127, extremes);
     int32_t *bias = (int32_t *)(void *)c.bias.data;
@@ -318,8 +324,8 @@ START_TEST(requantize_equals_ref)
         const int rows = between(&rng, 1, 9), cols = between(&rng, 1, 50);
         const int ld = cols + between(&rng, 0, 5), y_ld = cols + between(&rng, 0, 5);
         const bool fractions = rng_below(&rng, 2);
-        Guarded acc = guarded_new((size_t)(rows * ld) * 4, random_align(&rng, 4));
-        Guarded words = guarded_new((size_t)cols * 4, random_align(&rng, 4));
+        Guarded acc = guarded_input((size_t)(rows * ld) * 4, random_align(&rng, 4));
+        Guarded words = guarded_input((size_t)cols * 4, random_align(&rng, 4));
         Guarded want = guarded_new((size_t)(rows * y_ld), random_align(&rng, 1));
         Guarded got = guarded_new((size_t)(rows * y_ld), random_align(&rng, 1));
         int32_t *a = (int32_t *)(void *)acc.data, lo, hi;
@@ -363,7 +369,7 @@ START_TEST(add_equals_ref)
         Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)i);
         const HoneRtAdd p = random_add(&rng);
         const size_t n = rng_below(&rng, 100);
-        Guarded a = guarded_new(n, random_align(&rng, 1)),
+        Guarded a = guarded_input(n, random_align(&rng, 1)),
                 b = guarded_new(n, random_align(&rng, 1));
         Guarded want = guarded_new(n, 0), got = guarded_new(n, random_align(&rng, 1));
         fill_codes(&rng, &a, -128, rng_below(&rng, 2));
@@ -390,7 +396,7 @@ START_TEST(mean_equals_ref)
     for (int i = 0; i < CASES; i++) {
         Rng rng = rng_at(SEED, RNG_TEST, 4, (uint64_t)i);
         const int pixels = between(&rng, 1, 70), channels = random_channels(&rng);
-        Guarded x = guarded_new((size_t)(pixels * channels), random_align(&rng, 1));
+        Guarded x = guarded_input((size_t)(pixels * channels), random_align(&rng, 1));
         Guarded want = guarded_new((size_t)channels * 4, 0);
         Guarded got = guarded_new((size_t)channels * 4, random_align(&rng, 4));
         fill_codes(&rng, &x, -128, rng_below(&rng, 2));

@@ -396,6 +396,15 @@ static uint32_t *words(Bent *b, uint32_t offset)
     return (uint32_t *)(void *)(b->constants + offset);
 }
 
+/* The largest weights everywhere in one depthwise channel, and the bias that just fits, plus more. */
+static void heavy_channel(Bent *b, int32_t more)
+{
+    const int32_t bias = INT32_MAX - 9 * 127 * 255 + more;
+    for (int tap = 0; tap < 9; tap++)
+        weights(b, DEPTHWISE)[tap * 12] = tap % 2 ? 127 : -127;
+    memcpy(b->constants + b->ops[DEPTHWISE].bias, &bias, sizeof bias);
+}
+
 START_TEST(constant_rules)
 {
     RULE(ERR_CONSTANT, b.ops[STEM].weights = HONE_RT_NONE);
@@ -411,9 +420,21 @@ START_TEST(constant_rules)
     RULE(ERR_CONSTANT, *words(&b, b.ops[POOL].requant) |= 63u << 24);
     RULE(ERR_OVERFLOW, *words(&b, b.ops[STEM].bias) = 0x7fffffffu);
     RULE(ERR_OVERFLOW, *words(&b, b.ops[DEPTHWISE].bias) = 0x80000000u);
+    RULE(OK, heavy_channel(&b, 0));
+    RULE(ERR_OVERFLOW, heavy_channel(&b, 1));
     RULE(OK, *words(&b, b.ops[DEPTHWISE].bias) = 0x7fff0000u - 9 * 127 * 255);
 }
 END_TEST
+
+/* A program of one addition that writes over its input tensor. */
+static void input_in_place(Bent *b)
+{
+    b->ops[0] = b->ops[JOIN];
+    b->ops[0].inputs[0] = b->ops[0].inputs[1] = b->ops[0].output = A;
+    b->p.op_count = 1;
+    b->p.input = b->p.output = A;
+    b->p.class_count = 0;
+}
 
 START_TEST(order_rules)
 {
@@ -429,7 +450,9 @@ START_TEST(order_rules)
     RULE(OK, b.ops[JOIN].inputs[1] = A);                  /* both operands the same */
     RULE(ERR_OVERLAP, b.tensors[V].offset = 100);         /* only an addition runs in place */
     RULE(OK, b.tensors[Y].offset = 0);                    /* where nothing lives any more */
-    RULE(ERR_OVERLAP, b.tensors[X].offset = 200);         /* the input is an interval, too */
+    RULE(ERR_OVERLAP, b.ops[POOL].inputs[0] = A);         /* in place, but needed once more */
+    RULE(ERR_ORDER, input_in_place(&b));
+    RULE(ERR_OVERLAP, b.tensors[X].offset = 200); /* the input is an interval, too */
 }
 END_TEST
 
