@@ -48,27 +48,27 @@ static int in_window(uint16_t n)
 
 /* One axis of a window op; *padded is the input with its pads. */
 static HoneRtStatus check_axis(uint32_t in, uint32_t out, uint16_t kernel, uint16_t stride,
-                               uint16_t dilation, uint16_t before, uint16_t after, uint64_t *padded)
+                               uint16_t dilation, uint16_t before, uint16_t after, uint32_t *padded)
 {
     if (!in_window(kernel) || !in_window(stride) || !in_window(dilation))
         return HONE_RT_ERR_OP;
     const uint32_t span = (kernel - 1u) * dilation + 1u;
     if (span > HONE_RT_MAX_SPAN || before >= span || after >= span)
         return HONE_RT_ERR_OP;
-    *padded = (uint64_t)in + before + after;
+    *padded = in + before + after; /* at most 2^24 + 2^13 */
     return *padded >= span && out == (*padded - span) / stride + 1 ? HONE_RT_OK : HONE_RT_ERR_SHAPE;
 }
 
 static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y)
 {
-    uint64_t h = 0, w = 0;
+    uint32_t h = 0, w = 0;
     HoneRtStatus status = check_axis(x->h, y->h, op->kernel_h, op->stride_h, op->dilation_h,
                                      op->pad_top, op->pad_bottom, &h);
     if (status == HONE_RT_OK)
         status = check_axis(x->w, y->w, op->kernel_w, op->stride_w, op->dilation_w, op->pad_left,
                             op->pad_right, &w);
     if (status == HONE_RT_OK &&
-        (h * w > HONE_RT_MAX_ELEMENTS || h * w * x->c > HONE_RT_MAX_ELEMENTS))
+        ((uint64_t)h * w > HONE_RT_MAX_ELEMENTS || (uint64_t)h * w * x->c > HONE_RT_MAX_ELEMENTS))
         status = HONE_RT_ERR_SHAPE;
     return status;
 }

@@ -5,10 +5,8 @@
  * the scratch is one pixel's accumulators. The epilogue gets one pixel with all its channels.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
-
-#include <string.h>
-
 #include "kernels_assert.h"
+#include "libc.h"
 
 typedef struct PackedRef {
     const int8_t *w;

@@ -7,10 +7,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels_tile.h"
-
-#include <string.h>
-
 #include "kernels_assert.h"
+#include "libc.h"
 
 enum {
     TILE_BYTES = 32 * 1024, /* wanted size of a tile; one output row may need more */

@@ -7,11 +7,9 @@
  *             epilogue
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "kernels_tile.h"
-
-#include <string.h>
-
 #include "kernels_assert.h"
+#include "kernels_tile.h"
+#include "libc.h"
 
 enum {
     DW = TILE_DW_CHANNELS,

@@ -1,9 +1,8 @@
 /* Opening a model: the file's header and section table, and what an open model tells. The program
  * inside is check.c's business. SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "crc.h"
 #include "internal.h"
+#include "libc.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the runtime reads little-endian files in place: it needs a little-endian machine"

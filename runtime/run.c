@@ -3,9 +3,8 @@
  *     arena:  [ align | activations | scratch | packed weights of op 0, 1, ... ]   64-byte aligned
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "internal.h"
+#include "libc.h"
 
 enum { ARENA_ALIGN = 64 };
 
