@@ -12,9 +12,9 @@
  * Depthwise convolutions work on rectangles of pixels that all meet the same rectangle of taps; the
  * border of an image is rectangles of its own, so there is no padding and no copy.
  *
- * All tables agree to rounding. Within a table each output is summed in an order that does not
- * depend on how the caller cuts rows, columns and rectangles. Reading, writing and alignment are
- * exact: nothing outside the named elements is touched. SPDX-License-Identifier: Apache-2.0 */
+ * All tables agree to rounding. Within a table an output of multiply and depthwise does not depend on
+ * how the caller cuts rows and rectangles; a gradient of weights does, each call being one addition
+ * to it. No alignment is needed, and nothing outside the named elements is touched. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_CORE_KERNELS_CONV_H
 #define HONE_CORE_KERNELS_CONV_H
 
