@@ -1,0 +1,210 @@
+/* hone bench infer: how long the runtime takes for one image. SPDX-License-Identifier: Apache-2.0 */
+#include "cli/inputs.h"
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/show.h"
+#include "cli/table.h"
+#include "core/rng.h"
+#include "runtime/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { RUNS = 300, WARMUP = 20 };
+
+typedef struct BenchInferArguments {
+    const char *artifact;
+    int64_t threads, runs;
+    bool profile, json;
+} BenchInferArguments;
+
+typedef struct Latency {
+    HoneRtModel model;
+    const char *kernels;
+    size_t arena_bytes;
+    void *arena;
+    int8_t *image;
+    int runs;
+    double *us;     /* [runs], sorted in the end */
+    double *op_us;  /* [ops], summed over the runs; NULL without profile */
+    double mark_us; /* when the op before ended */
+} Latency;
+
+static double now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* ---- measuring ------------------------------------------------------------------------------ */
+
+static int open_model(Latency *l, const char *path, const void *bytes, size_t count, Error *e)
+{
+    const char *level = input_session(FLAG_UNSET, true).level;
+    const HoneRtKernels *kernels = hone_rt_kernels_for_host(level);
+    if (!kernels)
+        return error_set(e, HONE_ERR_CONFIG,
+                         "HONE_CPU: this machine has no kernels '%s'; ref, avx2 and avx512 exist",
+                         level ? level : "");
+    HoneRtStatus status = hone_rt_open(&l->model, bytes, count, kernels);
+    if (status != HONE_RT_OK)
+        return error_set(e, HONE_ERR_DATA, "'%s': not a valid artifact: %s", path,
+                         hone_rt_status_text(status));
+    size_t pixels = hone_rt_elements(hone_rt_input(&l->model));
+    l->kernels = kernels->name;
+    l->arena_bytes = hone_rt_arena_bytes(&l->model);
+    l->arena = malloc(l->arena_bytes);
+    l->image = malloc(pixels);
+    l->us = malloc((size_t)l->runs * sizeof *l->us);
+    if (!l->arena || !l->image || !l->us)
+        return error_memory(e, "the model's arena", l->arena_bytes + pixels);
+    Rng rng = rng_at(1, RNG_BENCH, 0, 0);
+    for (size_t i = 0; i < pixels; i++)
+        l->image[i] = (int8_t)((int)(rng_u32(&rng) >> 24) - 128);
+    if (hone_rt_prepare(&l->model, l->arena, l->arena_bytes) != HONE_RT_OK)
+        return error_set(e, HONE_ERR_DATA, "'%s': the arena does not fit", path);
+    return HONE_OK;
+}
+
+static void on_op(void *context, uint32_t op, uint32_t tensor, const int8_t *data, size_t n)
+{
+    Latency *l = context;
+    (void)tensor, (void)data, (void)n;
+    double t = now_us();
+    l->op_us[op] += t - l->mark_us;
+    l->mark_us = now_us();
+}
+
+static int measure(Latency *l, bool profile, Error *e)
+{
+    HoneRtStatus status = HONE_RT_OK;
+    for (int i = 0; i < WARMUP; i++)
+        status = hone_rt_run(&l->model, l->image, NULL);
+    for (int i = 0; i < l->runs && status == HONE_RT_OK; i++) {
+        double begin = now_us();
+        status = hone_rt_run(&l->model, l->image, NULL);
+        l->us[i] = now_us() - begin;
+    }
+    qsort(l->us, (size_t)l->runs, sizeof *l->us, compare);
+    if (profile) {
+        l->op_us = calloc(l->model.program.op_count, sizeof *l->op_us);
+        if (!l->op_us)
+            return error_memory(e, "the profile", l->model.program.op_count * sizeof *l->op_us);
+    }
+    for (int i = 0; profile && i < l->runs; i++) {
+        l->mark_us = now_us();
+        status = hone_rt_run_traced(&l->model, l->image, NULL, on_op, l);
+    }
+    return status == HONE_RT_OK
+               ? HONE_OK
+               : error_set(e, HONE_ERR_DATA, "the model does not run: %s",
+                           hone_rt_status_text(status));
+}
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+static double at(const Latency *l, int percent)
+{
+    return l->us[(l->runs - 1) * percent / 100];
+}
+
+static void add_text(const Latency *l, Text *out)
+{
+    static const char *const headings[] = {"layer", "us", "share"};
+    text_printf(out, "%.1f us per image, batch 1 (%.1f..%.1f in 80 %% of %d runs)\n", at(l, 50),
+                at(l, 10), at(l, 90), l->runs);
+    text_printf(out, "1 thread, %s kernels, %s bytes of RAM\n", l->kernels,
+                show_whole((int64_t)l->arena_bytes).text);
+    if (!l->op_us)
+        return;
+    double all = 0;
+    for (uint32_t i = 0; i < l->model.program.op_count; i++)
+        all += l->op_us[i];
+    Table t;
+    table_init(&t, "lrr", headings);
+    for (uint32_t i = 0; i < l->model.program.op_count; i++) {
+        table_cell(&t, "%s", hone_rt_op_name(&l->model, i));
+        table_cell(&t, "%.2f", l->op_us[i] / l->runs);
+        table_cell(&t, "%.1f %%", all > 0 ? 100 * l->op_us[i] / all : 0);
+    }
+    text_add(out, "\n");
+    table_print(&t, out);
+    table_release(&t);
+}
+
+static void add_json(const Latency *l, Text *out)
+{
+    Json j = {.out = out};
+    json_open(&j, NULL, '{');
+    json_real(&j, "latency_us", at(l, 50));
+    json_real(&j, "latency_us_p10", at(l, 10));
+    json_real(&j, "latency_us_p90", at(l, 90));
+    json_whole(&j, "threads", 1);
+    json_text(&j, "kernels", l->kernels);
+    json_whole(&j, "runs", l->runs);
+    json_whole(&j, "arena_bytes", (int64_t)l->arena_bytes);
+    if (l->op_us) {
+        json_open(&j, "layers", '[');
+        for (uint32_t i = 0; i < l->model.program.op_count; i++) {
+            json_open(&j, NULL, '{');
+            json_text(&j, "name", hone_rt_op_name(&l->model, i));
+            json_real(&j, "us", l->op_us[i] / l->runs);
+            json_close(&j);
+        }
+        json_close(&j);
+    }
+    json_close(&j);
+}
+
+static int run(const void *arguments, Error *e)
+{
+    const BenchInferArguments *a = arguments;
+    unsigned char *bytes = NULL;
+    size_t count = 0;
+    Latency l = {.runs = a->runs == FLAG_UNSET ? RUNS : (int)a->runs};
+    Text text = {0};
+    int status = input_artifact(a->artifact, &bytes, &count, e);
+    if (status == HONE_OK)
+        status = open_model(&l, a->artifact, bytes, count, e);
+    if (status == HONE_OK)
+        status = measure(&l, a->profile, e);
+    if (status == HONE_OK) {
+        if (a->json)
+            add_json(&l, &text);
+        else
+            add_text(&l, &text);
+        status = output_text(&text, e);
+    }
+    free(l.op_us);
+    free(l.us);
+    free(l.image);
+    free(l.arena);
+    free(bytes);
+    return status;
+}
+
+const Verb verb_bench_infer = {
+    .group = "bench",
+    .name = "infer",
+    .summary = "latency of an artifact in the runtime, one image at a time",
+    .example = "hone bench infer runs/mobilenet_qat/model.hone --profile",
+    .flags =
+        (const Flag[]){
+            OPERAND("ARTIFACT", BenchInferArguments, artifact, "artifact (.hone)"),
+            FLAG_COUNT("--runs", "N", BenchInferArguments, runs, 1, 10000000,
+                       "runs to time (default: 300)"),
+            FLAG_COUNT("--threads", "N", BenchInferArguments, threads, 1, 1,
+                       "the runtime uses 1 thread"),
+            FLAG_SWITCH("--profile", BenchInferArguments, profile, "what each layer takes"),
+            FLAG_JSON(BenchInferArguments, json), FLAG_END},
+    .size = sizeof(BenchInferArguments),
+    .run = run,
+};

@@ -1,0 +1,164 @@
+/* A run on the screen: see board.h. SPDX-License-Identifier: Apache-2.0 */
+#include "cli/board.h"
+
+#include "cli/bar.h"
+#include "cli/show.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define REDRAW_SECONDS 0.1
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- the line in place ---------------------------------------------------------------------- */
+
+/* One write each: a terminal shows the old line or the new one, nothing between. */
+static void draw(Board *b)
+{
+    if (b->drawn.length > 0)
+        fprintf(stderr, "\r%s\033[K", b->drawn.data);
+}
+
+static void erase(const Board *b)
+{
+    if (b->drawn.length > 0)
+        fputs("\r\033[K", stderr);
+}
+
+/* Whether it is time to draw: not too often. Empties the line to be filled anew. */
+static bool begin(Board *b, bool last)
+{
+    double t = now();
+    if (b->quiet || !b->bar.present || (!last && t - b->drawn_at < REDRAW_SECONDS))
+        return false;
+    b->drawn_at = t;
+    b->drawn.length = 0;
+    text_add(&b->drawn, "");
+    return true;
+}
+
+/* The last column stays free: writing it would move some terminals to the next line. */
+static int columns(void)
+{
+    return terminal_width(stderr) - 1;
+}
+
+/* ---- lines that stay ------------------------------------------------------------------------ */
+
+void board_line(Board *b, const char *format, ...)
+{
+    if (b->quiet)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    erase(b);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+    fflush(stdout);
+    draw(b);
+}
+
+static const char *strong(const Board *b)
+{
+    return b->lines.color ? "\033[1m" : "";
+}
+
+static const char *weak(const Board *b)
+{
+    return b->lines.color ? "\033[2m" : "";
+}
+
+static const char *plain(const Board *b)
+{
+    return b->lines.color ? "\033[0m" : "";
+}
+
+/* ---- reports -------------------------------------------------------------------------------- */
+
+static void on_message(void *context, const char *text)
+{
+    board_line(context, "  %s", text);
+}
+
+static void on_phase(void *context, const PhaseReport *r)
+{
+    Board *b = context;
+    board_line(b, "%s%s%s from step %s: %s", strong(b), r->phase, plain(b),
+               show_whole(r->step).text, r->text);
+}
+
+static void on_step(void *context, const StepReport *r)
+{
+    Board *b = context;
+    if (!begin(b, r->step == r->total))
+        return;
+    bar_step(r, &b->bar, columns(), &b->drawn);
+    draw(b);
+}
+
+static void on_progress(void *context, const char *what, int64_t done, int64_t all)
+{
+    Board *b = context;
+    if (!begin(b, false))
+        return;
+    bar_progress(what, done, all, &b->bar, columns(), &b->drawn);
+    draw(b);
+}
+
+static void heading(Board *b)
+{
+    if (!b->headed)
+        board_line(b, "%s%9s  %-6s  %10s  %8s  %10s  %8s  %4s  %8s  %8s  %9s%s", weak(b), "epoch",
+                   "phase", "train loss", "accuracy", "test loss", "accuracy", "", "lr", "images/s",
+                   "time", plain(b));
+    b->headed = true;
+}
+
+static void on_epoch(void *context, const EpochReport *r)
+{
+    Board *b = context;
+    char epoch[48], loss[24] = "", accuracy[48] = "";
+    heading(b);
+    snprintf(epoch, sizeof epoch, "%" PRId64 "/%" PRId64, r->epoch + 1, r->epochs);
+    if (r->evaluated) {
+        snprintf(loss, sizeof loss, "%.4f", r->test_loss);
+        snprintf(accuracy, sizeof accuracy, "%s", show_percent(r->test_accuracy).text);
+    }
+    board_line(b, "%9s  %-6s  %10.4f  %8s  %10s  %s%8s%s  %4s  %8.3g  %8s  %9s", epoch, r->phase,
+               r->train_loss, show_percent(r->train_accuracy).text, loss, strong(b), accuracy,
+               plain(b), r->best ? "best" : "", r->lr, show_whole((int64_t)r->images_per_s).text,
+               show_clock(r->seconds).text);
+}
+
+/* ---- */
+
+void board_open(Board *b, bool quiet)
+{
+    *b = (Board){.quiet = quiet, .lines = terminal_open(stdout), .bar = terminal_open(stderr)};
+}
+
+void board_close(Board *b)
+{
+    erase(b);
+    text_release(&b->drawn);
+}
+
+TrainEvents board_events(Board *b)
+{
+    return (TrainEvents){.context = b,
+                         .message = on_message,
+                         .phase = on_phase,
+                         .step = on_step,
+                         .epoch = on_epoch,
+                         .progress = on_progress};
+}

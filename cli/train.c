@@ -1,0 +1,190 @@
+/* hone train: the whole recipe of a configuration. SPDX-License-Identifier: Apache-2.0 */
+#include "trainer/train.h"
+
+#include "cli/board.h"
+#include "cli/inputs.h"
+#include "cli/output.h"
+#include "cli/show.h"
+#include "cli/signals.h"
+#include "trainer/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct TrainArguments {
+    const char *config, *out;
+    FlagTexts sets;
+    int64_t threads, seed;
+    bool resume, plan, quiet;
+} TrainArguments;
+
+/* ---- before --------------------------------------------------------------------------------- */
+
+/* --seed is an override like any other, the last one. */
+static int load(Config *c, const TrainArguments *a, Error *e)
+{
+    InputKind kind;
+    char seed[48];
+    size_t count = a->sets.count;
+    int status = input_kind(&kind, a->config, INPUT_CONFIG, e);
+    if (status != HONE_OK)
+        return status;
+    const char **sets = malloc((count + 1) * sizeof *sets);
+    if (!sets)
+        return error_memory(e, "the overrides", (count + 1) * sizeof *sets);
+    for (size_t i = 0; i < count; i++)
+        sets[i] = a->sets.v[i];
+    snprintf(seed, sizeof seed, "seed=%" PRId64, a->seed);
+    if (a->seed != FLAG_UNSET)
+        sets[count++] = seed;
+    status = config_load(c, a->config, sets, count, e);
+    free(sets);
+    return status;
+}
+
+static void introduce(Board *b, const Session *s)
+{
+    const RunOptions *o = s->config->options;
+    const DatasetInfo *d = dataset_info(s->dataset);
+    board_line(b, "%s: %s, %s parameters, %s MACs", o->name, model_arch_name(&o->model),
+               show_whole(graph_trained(&s->graph)).text, show_count(graph_macs(&s->graph)).text);
+    board_line(b, "  data      %s: %s training and %s test images, %s, %d classes", d->kind,
+               show_whole(d->count[DATASET_TRAIN]).text, show_whole(d->count[DATASET_TEST]).text,
+               show_shape(SHAPE4(1, d->height, d->width, d->channels)).text, d->classes);
+    board_line(b, "  training  %" PRId64 " epochs of %s steps of %" PRId64 " images, seed %" PRId64,
+               o->train.epochs, show_whole(d->count[DATASET_TRAIN] / o->train.batch).text,
+               o->train.batch, o->seed);
+    int threads = threads_count(s->compute.threads);
+    board_line(b, "  machine   %d thread%s, %s kernels, %s", threads, threads == 1 ? "" : "s",
+               s->compute.integer->name, s->compute.blas.core);
+}
+
+/* ---- after ---------------------------------------------------------------------------------- */
+
+static void accuracy_line(Board *b, const char *label, double accuracy, const char *note)
+{
+    if (accuracy >= 0)
+        board_line(b, "  %-26s%9s%s%s", label, show_percent(accuracy).text, *note ? "  " : "",
+                   note);
+}
+
+static void conclude(Board *b, const Summary *s)
+{
+    if (s->steps == 0) {
+        board_line(b, "%s is a finished run: nothing to do", s->folder);
+        return;
+    }
+    board_line(b, "\ndone in %s, %s images/s, %s of memory\n", show_seconds(s->seconds).text,
+               show_whole((int64_t)s->images_per_s).text, show_bytes(s->peak_rss_bytes).text);
+    accuracy_line(b, "float", s->float_accuracy, s->float_source);
+    accuracy_line(b, "quantized after training", s->ptq_accuracy, "PTQ, the start of QAT");
+    accuracy_line(b, "trained quantized", s->qat_accuracy, "QAT, integer evaluation");
+    accuracy_line(b, "its weights in float", s->unquantized_accuracy, "");
+    accuracy_line(b, "artifact", s->int8_accuracy, "int8, in the runtime");
+    if (s->exported) {
+        board_line(b, "\n  %-10s%s: %s outputs compared", "proof",
+                   s->bit_exact ? "bit-exact" : "not bit-exact", show_whole(s->compared).text);
+        board_line(b, "  %-10s%s, %s bytes, runs in %s bytes of RAM", "artifact", s->artifact.path,
+                   show_whole(s->artifact.bytes).text, show_whole(s->artifact.ram_bytes).text);
+    }
+    if (s->sparsity > 0)
+        board_line(b, "  %-10s%s of the weights are zero", "sparsity",
+                   show_percent(s->sparsity).text);
+    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json", "folder", s->folder);
+}
+
+/* The run's own resolved configuration needs none of this call's overrides. */
+static int explain_interruption(const Summary *s, Error *e)
+{
+    Error had = *e;
+    *e = (Error){0};
+    return error_set(e, HONE_ERR_INTERRUPTED,
+                     "%s (to go on: hone train %s/config.yaml --out %s --resume)", had.text,
+                     s->folder, s->folder);
+}
+
+/* ---- */
+
+static int train(const TrainArguments *a, Session *s, Error *e)
+{
+    Board board;
+    Summary summary = {0};
+    board_open(&board, a->quiet);
+    introduce(&board, s);
+    TrainEvents events = board_events(&board);
+    TrainRequest request = {.out = a->out,
+                            .resume = a->resume,
+                            .stop = signals_install(),
+                            .events = &events};
+    int status = train_run(s, &request, &summary, e);
+    board_close(&board);
+    if (status == HONE_ERR_INTERRUPTED && summary.folder[0])
+        return explain_interruption(&summary, e);
+    if (status != HONE_OK)
+        return status;
+    conclude(&board, &summary);
+    Text folder = {0};
+    if (a->quiet)
+        text_printf(&folder, "%s\n", summary.folder);
+    return output_text(&folder, e);
+}
+
+static int print_plan(const Session *s, Error *e)
+{
+    Text text = {0};
+    int status = plan_print(s, NULL, &text, e);
+    if (status == HONE_OK)
+        return output_text(&text, e);
+    text_release(&text);
+    return status;
+}
+
+static int run(const void *arguments, Error *e)
+{
+    const TrainArguments *a = arguments;
+    Config config;
+    Session session;
+    SessionOptions options = input_session(a->threads, a->plan);
+    int status = load(&config, a, e);
+    if (status != HONE_OK)
+        return status;
+    status = session_open(&session, &config, &options, e);
+    if (status == HONE_OK) {
+        status = a->plan ? print_plan(&session, e) : train(a, &session, e);
+        session_close(&session);
+    }
+    config_release(&config);
+    return status;
+}
+
+const Verb verb_train = {
+    .name = "train",
+    .summary = "run a recipe: train, prune, quantize, export, prove",
+    .about = "Ctrl-C saves the state and ends with status 130; --resume goes on from there, to the "
+             "same\nbits. Nothing that exists is overwritten.\n",
+    .example = "hone train configs/mobilenet_qat.yaml\n"
+               "hone train configs/mobilenet_qat.yaml --set train.epochs=3 --set "
+               "prune.schedule.end_epoch=2\n"
+               "hone train configs/mobilenet_qat.yaml --resume",
+    .flags =
+        (const Flag[]){
+            OPERAND("CONFIG", TrainArguments, config, "YAML file (hone config lists its options)"),
+            FLAG_SETS(TrainArguments, sets),
+            FLAG_TEXT("--out", "DIR", TrainArguments, out,
+                      "folder of the run, empty or absent (default: runs/NAME, numbered where "
+                      "that is taken)"),
+            FLAG_SWITCH("--resume", TrainArguments, resume,
+                        "go on from the last checkpoint of the folder, if it has one"),
+            FLAG_THREADS(TrainArguments, threads),
+            FLAG_COUNT("--seed", "N", TrainArguments, seed, 0, INT64_MAX,
+                       "as --set seed=N"),
+            FLAG_SWITCH("--plan", TrainArguments, plan,
+                        "print what would be done, and train nothing"),
+            FLAG_SWITCH("--quiet", TrainArguments, quiet,
+                        "print nothing but the folder of the run, at the end"),
+            FLAG_END},
+    .size = sizeof(TrainArguments),
+    .run = run,
+};
