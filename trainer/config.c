@@ -128,6 +128,21 @@ static int check_qat(const Config *c, Error *e)
     return status;
 }
 
+/* Weights that go while ranges or statistics no longer follow would leave them wrong. */
+static int check_prune(const Config *c, Error *e)
+{
+    const QatOptions *q = &c->options->qat;
+    double end = c->options->prune.schedule.end_epoch;
+    double freezes[] = {q->freeze_observers_epoch, q->freeze_batchnorm_epoch};
+    for (int i = 0; q->present && i < 2; i++)
+        if (freezes[i] >= 0 && end > freezes[i])
+            return bind_refuse(
+                &c->binding, "prune.schedule.end_epoch", e,
+                "%g is after %s (%g), when nothing follows the weights any more", end,
+                i == 0 ? "qat.freeze_observers_epoch" : "qat.freeze_batchnorm_epoch", freezes[i]);
+    return HONE_OK;
+}
+
 static int check_schedule(const Config *c, Error *e)
 {
     Error inner = {0};
@@ -144,6 +159,8 @@ static int check(Config *c, Error *e)
         status = check_schedule(c, e);
     if (status == HONE_OK && c->options->qat.present)
         status = check_qat(c, e);
+    if (status == HONE_OK && c->options->prune.present)
+        status = check_prune(c, e);
     if (status != HONE_OK)
         config_release(c);
     return status;
