@@ -45,7 +45,8 @@ typedef struct Kernels {
     void (*channel_moments)(size_t rows, int c, const Real *x, const Real *pivot, Real *sum,
                             Real *square);
     /* y = a[ch] x + b[ch]. y may be x. */
-    void (*channel_affine)(size_t rows, int c, const Real *x, const Real *a, const Real *b, Real *y);
+    void (*channel_affine)(size_t rows, int c, const Real *x, const Real *a, const Real *b,
+                           Real *y);
     /* sum_dy[ch] += sum dy; sum_dyx[ch] += sum dy (x - pivot[ch]), rows in order. */
     void (*channel_grad_sums)(size_t rows, int c, const Real *dy, const Real *x, const Real *pivot,
                               Real *sum_dy, Real *sum_dyx);

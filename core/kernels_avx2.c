@@ -61,14 +61,14 @@ static inline Vec vec_rint(Vec v)
 
 static inline unsigned vec_within(Vec v, Vec lo, Vec hi)
 {
-    return (unsigned)_mm256_movemask_ps(_mm256_and_ps(_mm256_cmp_ps(v, lo, _CMP_GE_OQ),
-                                                      _mm256_cmp_ps(v, hi, _CMP_LE_OQ)));
+    return (unsigned)_mm256_movemask_ps(
+        _mm256_and_ps(_mm256_cmp_ps(v, lo, _CMP_GE_OQ), _mm256_cmp_ps(v, hi, _CMP_LE_OQ)));
 }
 
 static inline unsigned vec_between(Vec v, Vec lo, Vec hi)
 {
-    return (unsigned)_mm256_movemask_ps(_mm256_and_ps(_mm256_cmp_ps(v, lo, _CMP_GT_OQ),
-                                                      _mm256_cmp_ps(v, hi, _CMP_LT_OQ)));
+    return (unsigned)_mm256_movemask_ps(
+        _mm256_and_ps(_mm256_cmp_ps(v, lo, _CMP_GT_OQ), _mm256_cmp_ps(v, hi, _CMP_LT_OQ)));
 }
 
 static inline Vec vec_keep(Vec v, unsigned bits)
@@ -80,8 +80,8 @@ static inline Vec vec_keep(Vec v, unsigned bits)
 static inline void vec_store_codes(int8_t *q, Vec v, int32_t offset, size_t n)
 {
     __m256i codes = _mm256_add_epi32(_mm256_cvtps_epi32(v), _mm256_set1_epi32(offset));
-    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(codes),
-                                    _mm256_extracti128_si256(codes, 1));
+    __m128i words =
+        _mm_packs_epi32(_mm256_castsi256_si128(codes), _mm256_extracti128_si256(codes, 1));
     int64_t bytes = _mm_cvtsi128_si64(_mm_packs_epi16(words, words));
     if (n >= LANES)
         memcpy(q, &bytes, sizeof bytes);

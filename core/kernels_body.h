@@ -24,7 +24,7 @@
         for (; at + LANES <= (n); at += LANES)                                                     \
             STEP(at, (size_t)LANES);                                                               \
         if (at < (n))                                                                              \
-            STEP(at, (n) - at);                                                                    \
+            STEP(at, (n)-at);                                                                      \
     } while (0)
 
 /* ---- elements ---- */
@@ -117,7 +117,7 @@ static void KERNEL(relu)(size_t n, const float *x, float hi, float *y, uint8_t *
 static void KERNEL(mask_grad)(size_t n, const float *dy, const uint8_t *mask, bool accumulate,
                               float *dx)
 {
-#define KEPT(i, count) vec_keep(vec_load(dy + (i), count), bits_load(mask + (i) / 8, count))
+#define KEPT(i, count)     vec_keep(vec_load(dy + (i), count), bits_load(mask + (i) / 8, count))
 #define SET_STEP(i, count) vec_store(dx + (i), KEPT(i, count), count)
 #define ADD_STEP(i, count) vec_store(dx + (i), vec_load(dx + (i), count) + KEPT(i, count), count)
     if (accumulate)
@@ -228,7 +228,8 @@ static void KERNEL(channel_affine)(size_t rows, int c, const float *x, const flo
     size_t n = (size_t)c;
 #define AFFINE_STEP(i, count)                                                                      \
     vec_store(y + (i),                                                                             \
-              vec_load(a + (i), count) * vec_load(x + (i), count) + vec_load(b + (i), count), count)
+              vec_load(a + (i), count) * vec_load(x + (i), count) + vec_load(b + (i), count),      \
+              count)
     for (size_t r = 0; r < rows; r++, x += n, y += n)
         FOR_VECTORS(n, AFFINE_STEP);
 #undef AFFINE_STEP
@@ -293,19 +294,11 @@ static void KERNEL(channel_grad)(size_t rows, int c, const float *dy, const floa
 
 #define KERNEL_TABLE(level)                                                                        \
     {                                                                                              \
-        .name = (level),                                                                           \
-        .minmax = KERNEL(minmax),                                                                  \
-        .add = KERNEL(add),                                                                        \
-        .sum = KERNEL(sum),                                                                        \
-        .relu = KERNEL(relu),                                                                      \
-        .mask_grad = KERNEL(mask_grad),                                                            \
-        .quantize = KERNEL(quantize),                                                              \
-        .quantize_each = KERNEL(quantize_each),                                                    \
-        .dequantize = KERNEL(dequantize),                                                          \
-        .channel_moments = KERNEL(channel_moments),                                                \
-        .channel_affine = KERNEL(channel_affine),                                                  \
-        .channel_grad_sums = KERNEL(channel_grad_sums),                                            \
-        .channel_grad = KERNEL(channel_grad),                                                      \
+        .name = (level), .minmax = KERNEL(minmax), .add = KERNEL(add), .sum = KERNEL(sum),         \
+        .relu = KERNEL(relu), .mask_grad = KERNEL(mask_grad), .quantize = KERNEL(quantize),        \
+        .quantize_each = KERNEL(quantize_each), .dequantize = KERNEL(dequantize),                  \
+        .channel_moments = KERNEL(channel_moments), .channel_affine = KERNEL(channel_affine),      \
+        .channel_grad_sums = KERNEL(channel_grad_sums), .channel_grad = KERNEL(channel_grad),      \
     }
 
 #endif

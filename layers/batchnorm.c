@@ -32,7 +32,7 @@ typedef struct Saved {
 
 /* Scratch of a call. */
 typedef struct Shared {
-    double *first, *second; /* [RUN_CHUNKS][C] partial sums */
+    double *first, *second;  /* [RUN_CHUNKS][C] partial sums */
     Real *a, *b, *k, *pivot; /* [C] */
 } Shared;
 
@@ -320,8 +320,8 @@ const Op op_batchnorm = {
     .affine = affine,
 };
 
-static Value *state_of(Graph *g, const char *name, const char *what, int channels,
-                       ParamRole role, double init)
+static Value *state_of(Graph *g, const char *name, const char *what, int channels, ParamRole role,
+                       double init)
 {
     const char *full = arena_printf(&g->arena, "%s.%s", name, what);
     if (!full) {

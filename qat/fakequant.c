@@ -24,8 +24,8 @@ static Rows rows_of(const Run *r)
 {
     Shape s = r->in[0]->shape;
     size_t n = shape_count(s);
-    size_t count = axis_of(r->node) == QUANT_AXIS_FIRST ? (size_t)s.dim[0]
-                                                        : n / (size_t)shape_channels(s);
+    size_t count =
+        axis_of(r->node) == QUANT_AXIS_FIRST ? (size_t)s.dim[0] : n / (size_t)shape_channels(s);
     return (Rows){count, n / count, elements_mask_bytes(n / count)};
 }
 
@@ -34,12 +34,13 @@ static int infer(Node *n, Error *e)
     const FakequantAttributes *a = n->attributes;
     const Value *x = n->in[0], *scale = n->in[1];
     char text[SHAPE_TEXT_BYTES], other[SHAPE_TEXT_BYTES];
-    int channels = a->axis == QUANT_AXIS_NONE  ? 1
+    int channels = a->axis == QUANT_AXIS_NONE   ? 1
                    : a->axis == QUANT_AXIS_LAST ? shape_channels(x->shape)
                                                 : x->shape.dim[0];
     if (a->qmin < -128 || a->qmin >= a->qmax || a->qmax > 127)
-        return error_set(e, HONE_ERR_CONFIG, "fakequant '%s': codes %d..%d are not within -128..127",
-                         n->name, a->qmin, a->qmax);
+        return error_set(e, HONE_ERR_CONFIG,
+                         "fakequant '%s': codes %d..%d are not within -128..127", n->name, a->qmin,
+                         a->qmax);
     if (x->elem != ELEM_REAL || !shape_equal(scale->shape, SHAPE1(channels)))
         return error_set(e, HONE_ERR_SHAPE,
                          "fakequant '%s': scale %s does not fit the real input %s (%d channels)",
@@ -147,6 +148,6 @@ const Op op_fakequant = {
 Node *qat_fakequant(Graph *g, const char *name, Value *x, Value *scale, Value *zero_point,
                     const FakequantAttributes *attributes)
 {
-    return graph_node(g, &op_fakequant, name, zero_point ? 3 : 2,
-                      (Value *[]){x, scale, zero_point}, attributes, sizeof *attributes);
+    return graph_node(g, &op_fakequant, name, zero_point ? 3 : 2, (Value *[]){x, scale, zero_point},
+                      attributes, sizeof *attributes);
 }

@@ -116,8 +116,8 @@ static int observer_infer(Node *n, Error *e)
         return error_set(e, HONE_ERR_SHAPE,
                          "observer '%s': '%s' %s is not a range state [%d], or nothing is observed",
                          n->name, range->name, shape_text(range->shape, text), RANGE_NUMBERS);
-    if (a->kind != OBSERVER_MINMAX && !(a->kind == OBSERVER_EMA && a->momentum >= 0 &&
-                                        a->momentum < 1))
+    if (a->kind != OBSERVER_MINMAX &&
+        !(a->kind == OBSERVER_EMA && a->momentum >= 0 && a->momentum < 1))
         return error_set(e, HONE_ERR_CONFIG, "observer '%s': kind %d with momentum %g", n->name,
                          a->kind, a->momentum);
     return check_real(n, 1, e);

@@ -22,12 +22,14 @@ static int infer(Node *n, Error *e)
 {
     const WeightGridAttributes *a = attributes_of(n);
     if (a->qmax < 1 || a->qmax > 127 || a->axis == QUANT_AXIS_NONE)
-        return error_set(e, HONE_ERR_CONFIG,
-                         "weight_grid '%s': codes to %d (1..127), channels on axis %d (first or last)",
-                         n->name, a->qmax, (int)a->axis);
+        return error_set(
+            e, HONE_ERR_CONFIG,
+            "weight_grid '%s': codes to %d (1..127), channels on axis %d (first or last)", n->name,
+            a->qmax, (int)a->axis);
     if (n->in[0]->shape.rank < 1 || n->in[0]->batched)
-        return error_set(e, HONE_ERR_SHAPE, "weight_grid '%s': '%s' is not a parameter with channels",
-                         n->name, n->in[0]->name);
+        return error_set(e, HONE_ERR_SHAPE,
+                         "weight_grid '%s': '%s' is not a parameter with channels", n->name,
+                         n->in[0]->name);
     n->out[0]->shape = SHAPE1(channels_of(n));
     return HONE_OK;
 }

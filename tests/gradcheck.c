@@ -255,8 +255,8 @@ static void compare(const Bench *b, const GradCase *c, const Param *p, const cha
         double error = fabs(a - n) / scale;
         if (!(error <= worst->error)) { /* a NaN is the worst */
             worst->error = isnan(error) ? INFINITY : error;
-            snprintf(worst->where, sizeof worst->where, "%s, %s: '%s'[%zu] is %.12g, expected %.12g",
-                     c->name, form, p->name, i, a, n);
+            snprintf(worst->where, sizeof worst->where,
+                     "%s, %s: '%s'[%zu] is %.12g, expected %.12g", c->name, form, p->name, i, a, n);
         }
     }
     free(numeric);

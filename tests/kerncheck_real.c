@@ -272,9 +272,9 @@ static void check_channel_grad(Arena *a, const Kernels *const *t)
 }
 
 typedef void (*KernelCheck)(Arena *a, const Kernels *const *t);
-static const KernelCheck checks[] = {check_minmax,     check_add,     check_relu,
-                                     check_mask_grad,  check_quantize, check_dequantize,
-                                     check_moments,    check_affine,  check_channel_grad};
+static const KernelCheck checks[] = {check_minmax,    check_add,      check_relu,
+                                     check_mask_grad, check_quantize, check_dequantize,
+                                     check_moments,   check_affine,   check_channel_grad};
 
 /* The levels this processor and this build have. */
 static const Kernels *level_at(int i)
@@ -298,9 +298,8 @@ END_TEST
 
 START_TEST(quantize_by_hand)
 {
-    Real x[] = {0,       0.125f,    0.375f,     -0.125f,   -0.375f,         31, 31.125f,
-                31.126f, 1e30f,     -1e30f,     -32.25f,   -32.374f,        0.25f,
-                -32,     INFINITY, -INFINITY, (Real)NAN};
+    Real x[] = {0,      0.125f,  0.375f,   -0.125f, -0.375f, 31,       31.125f,   31.126f,  1e30f,
+                -1e30f, -32.25f, -32.374f, 0.25f,   -32,     INFINITY, -INFINITY, (Real)NAN};
     int want[] = {3, 3, 5, 3, 1, 127, 127, 127, 127, -128, -126, -126, 4, -125, 127, -128, -128};
     int inside[] = {1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0};
     enum { N = sizeof x / sizeof x[0] };
@@ -314,8 +313,8 @@ START_TEST(quantize_by_hand)
         for (int i = 0; i < N; i++) {
             ck_assert_msg(q[i] == want[i], "%s: x[%d] = %g gives code %d, not %d", k->name, i,
                           (double)x[i], q[i], want[i]);
-            ck_assert_msg((mask[i / 8] >> i % 8 & 1) == inside[i], "%s: mask of x[%d] = %g", k->name,
-                          i, (double)x[i]);
+            ck_assert_msg((mask[i / 8] >> i % 8 & 1) == inside[i], "%s: mask of x[%d] = %g",
+                          k->name, i, (double)x[i]);
         }
         ck_assert_int_eq(mask[2] >> 1, 0);
     }

@@ -345,13 +345,15 @@ static void square_slightly_off(const Run *r)
 
 #define SQUARE(text, wrong)                                                                        \
     {                                                                                              \
-        .name = (text), .reads = OP_IN(0), .grads = OP_IN(0), .outputs = 1,                        \
-        .infer = square_infer, .forward = square_forward, .backward = (wrong),                     \
+        .name = (text), .reads = OP_IN(0), .grads = OP_IN(0), .outputs = 1, .infer = square_infer, \
+        .forward = square_forward, .backward = (wrong),                                            \
     }
 
 static const Op squares[] = {
-    SQUARE("right", square_right),           SQUARE("wrong sign", square_wrong_sign),
-    SQUARE("no factor", square_no_factor),   SQUARE("overwrites", square_overwrites),
+    SQUARE("right", square_right),
+    SQUARE("wrong sign", square_wrong_sign),
+    SQUARE("no factor", square_no_factor),
+    SQUARE("overwrites", square_overwrites),
     SQUARE("slightly off", square_slightly_off),
 };
 

@@ -26,9 +26,9 @@ START_TEST(grid_by_hand)
         {1, 2.55f, -128, 127, 2.55f / 255, -128}, /* widened to contain 0 */
         {-2.55f, 0, -128, 127, 2.55f / 255, 127},
         {-2.55f, -1, -128, 127, 2.55f / 255, 127},
-        {-1, 1, -128, 127, 2.0f / 255, -1},       /* float32 2/255 is above 2/255: -0.500001 */
-        {-0.5f, 254.5f, -128, 127, 1, -128},      /* -127.5, half to even */
-        {-1.5f, 253.5f, -128, 127, 1, -126},      /* -126.5, half to even */
+        {-1, 1, -128, 127, 2.0f / 255, -1},  /* float32 2/255 is above 2/255: -0.500001 */
+        {-0.5f, 254.5f, -128, 127, 1, -128}, /* -127.5, half to even */
+        {-1.5f, 253.5f, -128, 127, 1, -126}, /* -126.5, half to even */
         {-3, 12, -8, 7, 1, -5},
         {0, 0, -128, 127, 1, 0},
         {0, 1e-38f, -128, 127, 1, 0},
@@ -70,7 +70,8 @@ START_TEST(grid_properties)
         float min = fminf(a, b), max = fmaxf(a, b);
         Grid g;
         ck_assert(qat_grid_from_range(min, max, -128, 127, &g) == HONE_OK && g.scale > 0);
-        double lo = (double)g.scale * (-128 - g.zero_point), hi = (double)g.scale * (127 - g.zero_point);
+        double lo = (double)g.scale * (-128 - g.zero_point),
+               hi = (double)g.scale * (127 - g.zero_point);
         double step = 0.5001 * (double)g.scale;
         if (fabs(lo - fmin((double)min, 0)) > step || fabs(hi - fmax((double)max, 0)) > step ||
             lo > 0 || hi < 0)
@@ -162,11 +163,13 @@ static void check_weights(Shape shape, QuantAxis axis, bool per_tensor, int bits
     int qmax = (1 << (bits - 1)) - 1;
     Value *w = graph_param(g, "w", shape, PARAM_WEIGHT, (Init){0.1, 1});
     Node *grid = qat_weight_grid(
-        g, "grid", w, &(WeightGridAttributes){.qmax = qmax, .axis = axis, .per_tensor = per_tensor});
+        g, "grid", w,
+        &(WeightGridAttributes){.qmax = qmax, .axis = axis, .per_tensor = per_tensor});
     FakequantAttributes codes = {.qmin = -qmax, .qmax = qmax, .axis = axis};
     Value *q = qat_fakequant(g, "q", w, grid->out[0], NULL, &codes)->out[0];
     net_loss(g, "loss", q);
-    net_compile(&t, &(NetOptions){.mode = {.training = true, .quantize = true}, .threads = threads});
+    net_compile(&t,
+                &(NetOptions){.mode = {.training = true, .quantize = true}, .threads = threads});
     size_t n = shape_count(shape);
     size_t channels = (size_t)(axis == QUANT_AXIS_FIRST ? shape.dim[0] : shape_channels(shape));
     Real *x = net_param(&t, "w");
@@ -211,8 +214,7 @@ START_TEST(fixed_grid_of_images)
     net_init(&t);
     Graph *g = &t.graph;
     Value *x = graph_input(g, "x", SHAPE4(1, 16, 16, 1), ELEM_REAL);
-    GridAttributes fixed = {
-        .qmin = -128, .qmax = 127, .fixed = true, .grid = {IMAGE_SCALE, 0}};
+    GridAttributes fixed = {.qmin = -128, .qmax = 127, .fixed = true, .grid = {IMAGE_SCALE, 0}};
     Node *grid = qat_grid(g, "grid", NULL, &fixed);
     Value *q = qat_fakequant(g, "q", x, grid->out[0], grid->out[1], &int8)->out[0];
     net_compile(&t, &(NetOptions){.mode = {.quantize = true}, .plan = true, .keep = q});
@@ -228,7 +230,7 @@ END_TEST
 /* ---- modes ---- */
 
 /* x > batchnorm > (observer, fakequant, dequantize) > loss */
-static Value *small_net(Net *t, ObserverKind kind, double momentum)
+static Value *small_net(Net *t, int kind, double momentum)
 {
     net_init(t);
     Graph *g = &t->graph;
@@ -257,10 +259,8 @@ START_TEST(which_nodes_act)
         Mode mode;
         bool quantizers, observer;
     } rows[] = {
-        {{.training = true}, false, false},
-        {{.training = true, .quantize = true}, true, true},
-        {{.quantize = true}, true, false},
-        {{.observe = true}, false, true},
+        {{.training = true}, false, false},  {{.training = true, .quantize = true}, true, true},
+        {{.quantize = true}, true, false},   {{.observe = true}, false, true},
         {{.training = false}, false, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -283,7 +283,10 @@ START_TEST(ranges_follow_the_step)
     Value *x = small_net(&t, OBSERVER_EMA, 0.75);
     Value *q = graph_find_node(&t.graph, "q")->out[0];
     net_compile(&t, &(NetOptions){.mode = {.training = true, .quantize = true},
-                                  .batch = 9, .plan = true, .keep = q, .threads = 2});
+                                  .batch = 9,
+                                  .plan = true,
+                                  .keep = q,
+                                  .threads = 2});
     exec_control(t.exec)->freeze_batchnorm = true; /* y = x / sqrt(1 + eps) */
     double lo = 0, hi = 0, unit = 1 / sqrt(1 + 1e-3);
     for (int step = 0; step < 4; step++) {
@@ -360,8 +363,9 @@ START_TEST(shared_ranges)
     ObserverAttributes o = {.kind = OBSERVER_EMA, .momentum = 0.5};
     qat_observer(g, "one", direct, 3, x, &o);
     qat_observer(g, "two", through, 2, extents, &o);
-    net_compile(&t, &(NetOptions){.mode = {.observe = true}, .batch = 2, .threads = 2,
-                                  .plan = true, .keep = x[0]});
+    net_compile(
+        &t, &(NetOptions){
+                .mode = {.observe = true}, .batch = 2, .threads = 2, .plan = true, .keep = x[0]});
     for (int batch = 0; batch < 3; batch++) {
         for (int i = 0; i < 3; i++)
             net_random(&t, x[i], i, 1);
