@@ -5,7 +5,12 @@
 
 #include <string.h>
 
-enum { REDUCE_ROWS = 16 }; /* rows of dW^T that are transposed at a time */
+enum {
+    REDUCE_ROWS = 16, /* rows of dW^T that are transposed at a time */
+    PACK_ROWS = 64,   /* rows of a panel written at a time: they stay in the first-level cache */
+    SUM_ROWS = 512,   /* rows of a flat layer that a partial sum of dW is worth */
+    SLICE_ROWS = 12   /* least rows of dW^T in a slice */
+};
 
 /* Lies at the start of Run.shared during a call. K is kernel_h * kernel_w * in_c, and for the
  * gradient of the input kernel_h * kernel_w * out_c. */
@@ -15,10 +20,13 @@ typedef struct Work {
     Real *packed;      /* weights of the direction that runs, see kernels_conv.h */
     int depth, cols;   /* of packed */
     bool back_weights; /* packed for the gradient of the input */
-    Real *sums;        /* [chunks][K][sum_ld] */
+    Real *sums;        /* [sum_chunks][K][sum_ld] */
     Real *bias_sums;   /* [chunks][out_c] */
     int sum_ld;
-    int chunks;
+    int chunks;        /* of the batch */
+    int sum_chunks;    /* parts of the batch with a partial dW of their own ... */
+    int slices;        /* ... each made in so many slices ... */
+    int slice_step;    /* ... of so many columns (outputs), or 0: of rows (inputs) */
 } Work;
 
 static int taps_of(const ConvShape *s)
@@ -43,6 +51,30 @@ static size_t packed_bytes(const ConvKernels *k, int depth, int cols)
     return width * (size_t)(1 + depth) * sizeof(Real);
 }
 
+/* Few rows and many weights: a partial dW per chunk would cost more than its sum. Such a layer has
+ * fewer parts, cut into slices along the longer side of dW^T instead, as many in all as there would
+ * be chunks. */
+static void cut_sums(const Run *r, Work *w)
+{
+    const int rows = items_of(r, &w->shape), inputs = w->shape.in_c, outputs = w->shape.out_c;
+    const int panel = 2 * r->compute->conv->lanes;
+    w->sum_chunks = w->chunks;
+    w->slices = 1;
+    if (!w->shape.flat || rows >= RUN_CHUNKS * SUM_ROWS)
+        return;
+    const int parts = rows < SUM_ROWS ? 1 : rows / SUM_ROWS, wanted = RUN_CHUNKS / parts;
+    const bool columns = outputs > inputs;
+    const int most = columns ? (outputs + panel - 1) / panel : inputs / SLICE_ROWS;
+    if (most < 2 || wanted < 2)
+        return;
+    w->sum_chunks = parts;
+    w->slices = wanted < most ? wanted : most;
+    if (columns) {
+        w->slice_step = (most + w->slices - 1) / w->slices * panel;
+        w->slices = (outputs + w->slice_step - 1) / w->slice_step;
+    }
+}
+
 /* Lays Work and what it points at out in c; fills it unless c only counts. */
 static void work_layout(const Run *r, const ConvShape *shape, bool backward, Carve *c, Work *w)
 {
@@ -51,6 +83,7 @@ static void work_layout(const Run *r, const ConvShape *shape, bool backward, Car
     const int taps = taps_of(shape);
     const bool want_dx = backward && r->want[0];
     *w = (Work){.shape = *shape, .chunks = run_chunk_count(items_of(r, shape))};
+    cut_sums(r, w);
     w->sum_ld = (shape->out_c + k->lanes - 1) / k->lanes * k->lanes;
     gather_init(&w->forward, shape, false, codes, c);
     if (want_dx)
@@ -62,9 +95,10 @@ static void work_layout(const Run *r, const ConvShape *shape, bool backward, Car
         w->packed = carve(c, packed_bytes(k, w->depth, w->cols));
     if (!backward)
         return;
-    const size_t chunks = (size_t)w->chunks, rows = (size_t)taps * (size_t)shape->in_c;
-    w->sums = carve(c, r->want[1] ? chunks * rows * (size_t)w->sum_ld * sizeof(Real) : 0);
-    w->bias_sums = carve(c, r->want[2] ? chunks * (size_t)shape->out_c * sizeof(Real) : 0);
+    const size_t partial = (size_t)taps * (size_t)shape->in_c * (size_t)w->sum_ld * sizeof(Real);
+    const size_t bias = (size_t)shape->out_c * sizeof(Real);
+    w->sums = carve(c, r->want[1] ? (size_t)w->sum_chunks * partial : 0);
+    w->bias_sums = carve(c, r->want[2] ? (size_t)w->chunks * bias : 0);
 }
 
 void convolve_needs(const Run *r, const ConvShape *shape, Needs *needs)
@@ -123,11 +157,12 @@ static void pack_forward(const Run *r, const Work *w, int first, int cols, int w
     for (int c = 0; c < width; c++)
         panel[c] = bias && c < cols ? bias[first + c] : 0;
     panel += width;
-    for (int c = 0; c < width; c++) {
-        if (c < cols)
-            read_weights(r->in[1], (size_t)w->depth, first + c, 0, w->depth, panel + c, width);
-        else
-            for (int k = 0; k < w->depth; k++)
+    for (int from = 0; from < w->depth; from += PACK_ROWS, panel += PACK_ROWS * width) {
+        const int n = w->depth - from < PACK_ROWS ? w->depth - from : PACK_ROWS;
+        for (int c = 0; c < cols; c++)
+            read_weights(r->in[1], (size_t)w->depth, first + c, (size_t)from, n, panel + c, width);
+        for (int k = 0; k < n; k++)
+            for (int c = cols; c < width; c++)
                 panel[k * width + c] = 0;
     }
 }
@@ -296,7 +331,7 @@ static void backward_chunk(const Run *r, int chunk, int begin, int end, int work
     const size_t depth = (size_t)taps_of(&w->shape) * (size_t)w->shape.in_c;
     const size_t count = depth * (size_t)w->sum_ld, out_c = (size_t)w->shape.out_c;
     Real *tile = run_worker(r, worker), *sums = NULL;
-    if (r->want[1]) {
+    if (r->want[1] && w->slices == 1) {
         sums = w->sums + (size_t)chunk * count;
         memset(sums, 0, count * sizeof *sums);
     }
@@ -314,13 +349,81 @@ static void backward_chunk(const Run *r, int chunk, int begin, int end, int work
     }
 }
 
+/* Columns [from, from + n) of `rows` rows of x, at their places in rows of in_c reals. */
+static const Real *slice_rows(const Run *r, int first, int rows, int from, int n, Real *tile)
+{
+    const Tensor *x = r->in[0];
+    const size_t in_c = (size_t)((const Work *)r->shared)->shape.in_c;
+    const size_t start = (size_t)first * in_c + (size_t)from;
+    if (x->elem != ELEM_CODE)
+        return (const Real *)x->data + start;
+    const int8_t *q = (const int8_t *)x->data + start;
+    Real *to = tile + from;
+    for (int i = 0; i < rows; i++, q += in_c, to += in_c)
+        r->compute->real->dequantize((size_t)n, q, run_scale(x)[0], run_zero_point(x), to);
+    return tile + from;
+}
+
+/* A slice of a partial dW^T: rows [from_k, from_k + inputs), columns [from_o, from_o + outputs). */
+typedef struct Slice {
+    int from_k, inputs, from_o, outputs;
+} Slice;
+
+static Slice slice_of(const Work *w, int i)
+{
+    const int64_t in_c = w->shape.in_c;
+    const int out_c = w->shape.out_c, step = w->slice_step;
+    if (step > 0) {
+        const int left = out_c - i * step;
+        return (Slice){0, (int)in_c, i * step, left < step ? left : step};
+    }
+    const int from = (int)(in_c * i / w->slices), end = (int)(in_c * (i + 1) / w->slices);
+    return (Slice){from, end - from, 0, out_c};
+}
+
+static void sum_slice(const Run *r, const Work *w, int part, Slice s, Real *tile)
+{
+    const Gather *g = &w->forward;
+    const size_t ld = (size_t)w->sum_ld, in_c = (size_t)w->shape.in_c;
+    const int64_t items = items_of(r, &w->shape);
+    const int end = (int)(items * (part + 1) / w->sum_chunks);
+    const int32_t zero = 0;
+    Real *sums = w->sums + ((size_t)part * in_c + (size_t)s.from_k) * ld + (size_t)s.from_o;
+    for (int k = 0; k < s.inputs; k++)
+        memset(sums + (size_t)k * ld, 0, (size_t)s.outputs * sizeof *sums);
+    for (int row = (int)(items * part / w->sum_chunks); row < end; row += g->block_rows) {
+        const int rows = end - row < g->block_rows ? end - row : g->block_rows;
+        r->compute->conv->outer(
+            &(ConvOuter){.x = slice_rows(r, row, rows, s.from_k, s.inputs, tile),
+                         .x_row = g->phases[0].x_row,
+                         .run_x = &zero,
+                         .runs = 1,
+                         .length = s.inputs,
+                         .dy = r->out[0]->grad + (size_t)row * (size_t)g->to_c + (size_t)s.from_o,
+                         .dy_ld = g->to_c,
+                         .rows = rows,
+                         .cols = s.outputs,
+                         .sum = sums,
+                         .sum_ld = w->sum_ld});
+    }
+}
+
+/* Unit u makes slice u % slices of partial u / slices. */
+static void slice_chunk(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk;
+    const Work *w = r->shared;
+    for (int u = begin; u < end; u++)
+        sum_slice(r, w, u / w->slices, slice_of(w, u % w->slices), run_worker(r, worker));
+}
+
 /* Adds the chunks' sums of up to REDUCE_ROWS rows of dW^T and writes them as columns of dW. */
 static void reduce_rows(const Run *r, const Work *w, size_t first, size_t rows, Real *total)
 {
     const size_t ld = (size_t)w->sum_ld, out_c = (size_t)w->shape.out_c;
     const size_t depth = (size_t)taps_of(&w->shape) * (size_t)w->shape.in_c;
     memcpy(total, w->sums + first * ld, rows * ld * sizeof *total);
-    for (int chunk = 1; chunk < w->chunks; chunk++)
+    for (int chunk = 1; chunk < w->sum_chunks; chunk++)
         r->compute->real->add(rows * ld, w->sums + ((size_t)chunk * depth + first) * ld, total);
     for (size_t o = 0; o < out_c; o++) {
         Real *dw = r->in[1]->grad + o * depth + first;
@@ -357,7 +460,10 @@ void convolve_backward(const Run *r, const ConvShape *shape)
     const Work *w = work_start(r, shape, true);
     if (r->want[0])
         run_chunks(r, conv_panel_count(r->compute->conv, w->cols), pack_chunk);
-    run_chunks(r, items_of(r, shape), backward_chunk);
+    if (r->want[1] && w->slices > 1)
+        run_chunks(r, w->sum_chunks * w->slices, slice_chunk);
+    if (r->want[0] || r->want[2] || w->slices == 1)
+        run_chunks(r, items_of(r, shape), backward_chunk);
     if (r->want[1])
         run_chunks(r, (taps_of(shape) * shape->in_c + REDUCE_ROWS - 1) / REDUCE_ROWS,
                    reduce_chunk);

@@ -346,7 +346,7 @@ START_TEST(reals_are_the_sums)
     if (!open_level(&compute, 1, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 2, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0; round < 24; round++) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;
@@ -386,7 +386,7 @@ START_TEST(codes_are_exact)
     if (!open_level(&compute, 1, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 30; round++) {
+    for (int round = 0; round < 16; round++) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;
@@ -427,7 +427,7 @@ START_TEST(codes_differentiate_as_reals)
     Compute compute;
     ck_assert_int_eq(compute_open(&compute, 1, NULL, NULL), HONE_OK);
     Rng rng = rng_at(SEED, RNG_TEST, 4, (uint64_t)_i);
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 12; round++) {
         Case c;
         case_init(&c, (Kind)_i, &rng);
         Bound b;
@@ -517,7 +517,7 @@ START_TEST(integers_are_those_of_fixed)
     if (!open_level(&compute, 2, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 6, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 12; round++) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;
