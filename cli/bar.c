@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define BAR_MIN    10
 #define BAR_MAX    40
@@ -72,29 +73,34 @@ static void add_bar(double share, const Terminal *t, int width, Text *out)
     text_add(out, t->color ? "\033[2m" : "");
     repeat(out, t->utf8 ? "\u2500" : "-", width - full);
     text_add(out, t->color ? "\033[0m" : "");
-    text_add(out, "  ");
 }
 
 static void add_line(Fields *f, double share, const Terminal *t, int width, Text *out)
 {
     int bar = fit(f, width);
     for (int i = 0; i < f->count; i++) {
-        text_printf(out, "%s%s", f->text[i], i + 1 < f->count || i == 0 ? "  " : "");
-        if (i == 0 && bar > 0)
+        text_printf(out, "%s%s", i > 0 ? "  " : "", f->text[i]);
+        if (i == 0 && bar > 0) {
+            text_add(out, "  ");
             add_bar(share, t, bar, out);
+        }
     }
 }
 
 void bar_step(const StepReport *r, const Terminal *t, int width, Text *out)
 {
     Fields f = {.count = 0};
-    field(&f, 0, "epoch %" PRId64 "/%" PRId64, r->epoch + 1, r->epochs);
-    field(&f, 3, "step %" PRId64 "/%" PRId64, r->step, r->total);
+    /* Every field keeps its width, so that nothing moves from one drawing to the next. */
+    char epochs[24], steps[24];
+    snprintf(epochs, sizeof epochs, "%" PRId64, r->epochs);
+    snprintf(steps, sizeof steps, "%" PRId64, r->total);
+    field(&f, 0, "epoch %*" PRId64 "/%s", (int)strlen(epochs), r->epoch + 1, epochs);
+    field(&f, 3, "step %*" PRId64 "/%s", (int)strlen(steps), r->step, steps);
     field(&f, 2, "loss %.4f", r->mean_loss);
-    field(&f, 4, "acc %.1f %%", 100 * r->accuracy);
-    field(&f, 6, "lr %.2g", r->lr);
-    field(&f, 5, "%s images/s", show_whole((int64_t)r->images_per_s).text);
-    field(&f, 1, "%s left", show_clock(r->seconds_left).text);
+    field(&f, 4, "acc %5.1f %%", 100 * r->accuracy);
+    field(&f, 6, "lr %-7.2g", r->lr);
+    field(&f, 5, "%7s images/s", show_whole((int64_t)r->images_per_s).text);
+    field(&f, 1, "%5s left", show_clock(r->seconds_left).text);
     add_line(&f, (double)r->step / (double)r->total, t, width, out);
 }
 

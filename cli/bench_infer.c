@@ -27,7 +27,8 @@ typedef struct Latency {
     int8_t *image;
     int runs;
     double *us;     /* [runs], sorted in the end */
-    double *op_us;  /* [ops], summed over the runs; NULL without profile */
+    double *op_us;  /* [ops][runs], likewise; NULL without profile */
+    int run;        /* the one that is being profiled */
     double mark_us; /* when the op before ended */
 } Latency;
 
@@ -78,12 +79,11 @@ static void on_op(void *context, uint32_t op, uint32_t tensor, const int8_t *dat
 {
     Latency *l = context;
     (void)tensor, (void)data, (void)n;
-    double t = now_us();
-    l->op_us[op] += t - l->mark_us;
+    l->op_us[(size_t)op * (size_t)l->runs + (size_t)l->run] = now_us() - l->mark_us;
     l->mark_us = now_us();
 }
 
-static int measure(Latency *l, bool profile, Error *e)
+static int time_runs(Latency *l, Error *e)
 {
     HoneRtStatus status = HONE_RT_OK;
     for (int i = 0; i < WARMUP; i++)
@@ -94,26 +94,42 @@ static int measure(Latency *l, bool profile, Error *e)
         l->us[i] = now_us() - begin;
     }
     qsort(l->us, (size_t)l->runs, sizeof *l->us, compare);
-    if (profile) {
-        l->op_us = calloc(l->model.program.op_count, sizeof *l->op_us);
-        if (!l->op_us)
-            return error_memory(e, "the profile", l->model.program.op_count * sizeof *l->op_us);
-    }
-    for (int i = 0; profile && i < l->runs; i++) {
+    if (status != HONE_RT_OK)
+        return error_set(e, HONE_ERR_DATA, "the model does not run: %s",
+                         hone_rt_status_text(status));
+    return HONE_OK;
+}
+
+/* Medians per op: one interruption would spoil a mean. */
+static int time_ops(Latency *l, Error *e)
+{
+    size_t ops = l->model.program.op_count, runs = (size_t)l->runs;
+    HoneRtStatus status = HONE_RT_OK;
+    l->op_us = calloc(ops * runs, sizeof *l->op_us);
+    if (!l->op_us)
+        return error_memory(e, "the profile", ops * runs * sizeof *l->op_us);
+    for (l->run = 0; l->run < l->runs && status == HONE_RT_OK; l->run++) {
         l->mark_us = now_us();
         status = hone_rt_run_traced(&l->model, l->image, NULL, on_op, l);
     }
-    return status == HONE_RT_OK
-               ? HONE_OK
-               : error_set(e, HONE_ERR_DATA, "the model does not run: %s",
-                           hone_rt_status_text(status));
+    for (size_t i = 0; i < ops; i++)
+        qsort(l->op_us + i * runs, runs, sizeof *l->op_us, compare);
+    if (status != HONE_RT_OK)
+        return error_set(e, HONE_ERR_DATA, "the model does not run: %s",
+                         hone_rt_status_text(status));
+    return HONE_OK;
 }
 
 /* ---- results -------------------------------------------------------------------------------- */
 
 static double at(const Latency *l, int percent)
 {
-    return l->us[(l->runs - 1) * percent / 100];
+    return l->us[(int64_t)(l->runs - 1) * percent / 100];
+}
+
+static double op_median(const Latency *l, uint32_t op)
+{
+    return l->op_us[(size_t)op * (size_t)l->runs + (size_t)(l->runs - 1) / 2];
 }
 
 static void add_text(const Latency *l, Text *out)
@@ -127,13 +143,13 @@ static void add_text(const Latency *l, Text *out)
         return;
     double all = 0;
     for (uint32_t i = 0; i < l->model.program.op_count; i++)
-        all += l->op_us[i];
+        all += op_median(l, i);
     Table t;
     table_init(&t, "lrr", headings);
     for (uint32_t i = 0; i < l->model.program.op_count; i++) {
         table_cell(&t, "%s", hone_rt_op_name(&l->model, i));
-        table_cell(&t, "%.2f", l->op_us[i] / l->runs);
-        table_cell(&t, "%.1f %%", all > 0 ? 100 * l->op_us[i] / all : 0);
+        table_cell(&t, "%.2f", op_median(l, i));
+        table_cell(&t, "%.1f %%", all > 0 ? 100 * op_median(l, i) / all : 0);
     }
     text_add(out, "\n");
     table_print(&t, out);
@@ -156,7 +172,7 @@ static void add_json(const Latency *l, Text *out)
         for (uint32_t i = 0; i < l->model.program.op_count; i++) {
             json_open(&j, NULL, '{');
             json_text(&j, "name", hone_rt_op_name(&l->model, i));
-            json_real(&j, "us", l->op_us[i] / l->runs);
+            json_real(&j, "us", op_median(l, i));
             json_close(&j);
         }
         json_close(&j);
@@ -175,7 +191,9 @@ static int run(const void *arguments, Error *e)
     if (status == HONE_OK)
         status = open_model(&l, a->artifact, bytes, count, e);
     if (status == HONE_OK)
-        status = measure(&l, a->profile, e);
+        status = time_runs(&l, e);
+    if (status == HONE_OK && a->profile)
+        status = time_ops(&l, e);
     if (status == HONE_OK) {
         if (a->json)
             add_json(&l, &text);
@@ -196,15 +214,14 @@ const Verb verb_bench_infer = {
     .name = "infer",
     .summary = "latency of an artifact in the runtime, one image at a time",
     .example = "hone bench infer runs/mobilenet_qat/model.hone --profile",
-    .flags =
-        (const Flag[]){
-            OPERAND("ARTIFACT", BenchInferArguments, artifact, "artifact (.hone)"),
-            FLAG_COUNT("--runs", "N", BenchInferArguments, runs, 1, 10000000,
-                       "runs to time (default: 300)"),
-            FLAG_COUNT("--threads", "N", BenchInferArguments, threads, 1, 1,
-                       "the runtime uses 1 thread"),
-            FLAG_SWITCH("--profile", BenchInferArguments, profile, "what each layer takes"),
-            FLAG_JSON(BenchInferArguments, json), FLAG_END},
+    .flags = (const Flag[]){OPERAND("ARTIFACT", BenchInferArguments, artifact, "artifact (.hone)"),
+                            FLAG_COUNT("--runs", "N", BenchInferArguments, runs, 1, 1000000,
+                                       "runs to time (default: 300)"),
+                            FLAG_COUNT("--threads", "N", BenchInferArguments, threads, 1, 1,
+                                       "the runtime uses 1 thread"),
+                            FLAG_SWITCH("--profile", BenchInferArguments, profile,
+                                        "what each layer takes"),
+                            FLAG_JSON(BenchInferArguments, json), FLAG_END},
     .size = sizeof(BenchInferArguments),
     .run = run,
 };

@@ -134,7 +134,8 @@ static int add_kinds(const BenchResult *r, Text *out, Error *e)
 
 static int add_text(const BenchResult *r, const char *name, Text *out, Error *e)
 {
-    text_printf(out, "%s, %s: %s images/s, %.2f ms per step of %d (%.2f..%.2f in 80 %% of %d steps)\n",
+    text_printf(out,
+                "%s, %s: %s images/s, %.2f ms per step of %d (%.2f..%.2f in 80 %% of %d steps)\n",
                 name, r->mode, show_whole((int64_t)r->images_per_s).text, r->ms_per_step, r->batch,
                 r->ms_p10, r->ms_p90, r->steps);
     text_printf(out, "%d thread%s, %s kernels, %s; arena %s, resident %s at most\n", r->threads,
@@ -232,20 +233,19 @@ const Verb verb_bench_step = {
     .summary = "training speed on random images held in memory",
     .example = "hone bench step configs/bench/resnet8.yaml --mode qat --batch 128 --threads 2\n"
                "hone bench step configs/mobilenet_qat.yaml --profile",
-    .flags =
-        (const Flag[]){
-            OPERAND("CONFIG", BenchStepArguments, config, "YAML file; its data set is not needed"),
-            FLAG_SETS(BenchStepArguments, sets),
-            FLAG_CHOICE("--mode", "float|qat", BenchStepArguments, mode, modes,
-                        "what to train (default: qat where it is configured)"),
-            FLAG_COUNT("--batch", "N", BenchStepArguments, batch, 1, 65536,
-                       "images per step (default: as configured)"),
-            FLAG_COUNT("--steps", "N", BenchStepArguments, steps, 1, 1000000,
-                       "steps to time (default: 30)"),
-            FLAG_SWITCH("--profile", BenchStepArguments, profile,
-                        "what each node and each kind of op costs"),
-            FLAG_THREADS(BenchStepArguments, threads), FLAG_JSON(BenchStepArguments, json),
-            FLAG_END},
+    .flags = (const Flag[]){OPERAND("CONFIG", BenchStepArguments, config,
+                                    "YAML file; its data set is not needed"),
+                            FLAG_SETS(BenchStepArguments, sets),
+                            FLAG_CHOICE("--mode", "float|qat", BenchStepArguments, mode, modes,
+                                        "what to train (default: qat where it is configured)"),
+                            FLAG_COUNT("--batch", "N", BenchStepArguments, batch, 1, 65536,
+                                       "images per step (default: as configured)"),
+                            FLAG_COUNT("--steps", "N", BenchStepArguments, steps, 1, 1000000,
+                                       "steps to time (default: 30)"),
+                            FLAG_SWITCH("--profile", BenchStepArguments, profile,
+                                        "what each node and each kind of op costs"),
+                            FLAG_THREADS(BenchStepArguments, threads),
+                            FLAG_JSON(BenchStepArguments, json), FLAG_END},
     .size = sizeof(BenchStepArguments),
     .run = run,
 };

@@ -76,17 +76,16 @@ const Verb verb_config = {
                "hone config configs/mobilenet_qat.yaml --set qat.weights.bits=4\n"
                "hone config --schema > hone.schema.json",
     .flags =
-        (const Flag[]){
-            OPERAND_MAYBE("CONFIG", ConfigArguments, config,
-                          "YAML file or checkpoint: print what it amounts to, as YAML"),
-            FLAG_SETS(ConfigArguments, sets),
-            FLAG_TEXT("--key", "KEY", ConfigArguments, key,
-                      "only the options at or below this key"),
-            FLAG_SWITCH("--schema", ConfigArguments, schema,
-                        "JSON Schema, for editors that complete and check YAML"),
-            FLAG_SWITCH("--markdown", ConfigArguments, markdown,
-                        "the options as Markdown: how configs/SCHEMA.md is made"),
-            FLAG_END},
+        (const Flag[]){OPERAND_MAYBE("CONFIG", ConfigArguments, config,
+                                     "YAML file or checkpoint: print what it amounts to, as YAML"),
+                       FLAG_SETS(ConfigArguments, sets),
+                       FLAG_TEXT("--key", "KEY", ConfigArguments, key,
+                                 "only the options at or below this key"),
+                       FLAG_SWITCH("--schema", ConfigArguments, schema,
+                                   "JSON Schema, for editors that complete and check YAML"),
+                       FLAG_SWITCH("--markdown", ConfigArguments, markdown,
+                                   "the options as Markdown: how configs/SCHEMA.md is made"),
+                       FLAG_END},
     .size = sizeof(ConfigArguments),
     .run = run,
 };

@@ -38,9 +38,8 @@ static DatasetSplit split_of(const EvalArguments *a)
 
 static EvaluateOptions how(const EvalArguments *a, const TrainEvents *events)
 {
-    return (EvaluateOptions){.split = split_of(a),
-                             .limit = a->limit == FLAG_UNSET ? 0 : a->limit,
-                             .events = events};
+    return (EvaluateOptions){
+        .split = split_of(a), .limit = a->limit == FLAG_UNSET ? 0 : a->limit, .events = events};
 }
 
 /* ---- a checkpoint --------------------------------------------------------------------------- */
@@ -58,8 +57,9 @@ static int eval_checkpoint(const EvalArguments *a, const TrainEvents *events, Re
     Session s;
     SessionOptions options = input_session(a->threads, false);
     if (a->config)
-        return error_set(e, HONE_ERR_USAGE, "eval: a checkpoint knows its configuration; --config "
-                                            "is for artifacts, --set changes single options");
+        return error_set(e, HONE_ERR_USAGE,
+                         "eval: a checkpoint knows its configuration; --config "
+                         "is for artifacts, --set changes single options");
     int status = input_checkpoint(&c, &s, a->file, &a->sets, &options, e);
     if (status != HONE_OK)
         return status;
@@ -67,8 +67,10 @@ static int eval_checkpoint(const EvalArguments *a, const TrainEvents *events, Re
     int arithmetic = a->arithmetic == FLAG_UNSET ? natural_arithmetic(&c) : a->arithmetic;
     r->arithmetic = arithmetics[arithmetic];
     if (arithmetic != ARITHMETIC_FLOAT && !c.config.options->qat.present) {
-        status = error_set(e, HONE_ERR_CONFIG, "'%s' is a float model: its configuration has no "
-                                               "qat section", a->file);
+        status = error_set(e, HONE_ERR_CONFIG,
+                           "'%s' is a float model: its configuration has no "
+                           "qat section",
+                           a->file);
     } else if (arithmetic == ARITHMETIC_INTEGER) {
         status = evaluate_integer(&r->v, &s, &o, e);
     } else {

@@ -37,16 +37,17 @@ void help_program(Text *out)
     const Verb *v;
     for (size_t i = 0; (v = verb_at(i)); i++)
         text_printf(out, "  %-12s  %s\n", verb_title(v, title), v->summary);
-    text_add(out,
-             "\n`hone COMMAND --help` says more; `./train CONFIG` is `hone train CONFIG`.\n\n"
-             "environment:\n"
-             "  HONE_CPU      kernels to use: ref, avx2 or avx512 (default: the best there are)\n"
-             "  HONE_DATA     folder of downloaded data sets (default: ./data)\n"
-             "  NO_COLOR      set: no colors on a terminal\n\n"
-             "exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with the state saved\n\n"
-             "example:\n"
-             "  hone train configs/mobilenet_qat.yaml\n"
-             "  hone inspect runs/mobilenet_qat/model.hone\n");
+    text_add(
+        out,
+        "\n`hone COMMAND --help` says more; `./train CONFIG` is `hone train CONFIG`.\n\n"
+        "environment:\n"
+        "  HONE_CPU      kernels to use: ref, avx2 or avx512 (default: the best there are)\n"
+        "  HONE_DATA     folder of downloaded data sets (default: ./data)\n"
+        "  NO_COLOR      set: no colors on a terminal\n\n"
+        "exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with the state saved\n\n"
+        "example:\n"
+        "  hone train configs/mobilenet_qat.yaml\n"
+        "  hone inspect runs/mobilenet_qat/model.hone\n");
 }
 
 /* ---- a verb --------------------------------------------------------------------------------- */

@@ -8,8 +8,7 @@ static int run(const void *arguments, Error *e)
 {
     const InspectArguments *a = arguments;
     InputKind kind;
-    int status =
-        input_kind(&kind, a->file, INPUT_CONFIG | INPUT_CHECKPOINT | INPUT_ARTIFACT, e);
+    int status = input_kind(&kind, a->file, INPUT_CONFIG | INPUT_CHECKPOINT | INPUT_ARTIFACT, e);
     if (status != HONE_OK)
         return status;
     if (kind == INPUT_ARTIFACT)
@@ -22,14 +21,12 @@ const Verb verb_inspect = {
     .summary = "layers, sizes and costs of a configuration, checkpoint or artifact",
     .example = "hone inspect configs/mobilenet_qat.yaml --set model.width=0.5\n"
                "hone inspect runs/mobilenet_qat/model.hone --quant",
-    .flags =
-        (const Flag[]){
-            OPERAND("FILE", InspectArguments, file,
-                    "configuration (YAML), checkpoint (.h5) or artifact (.hone)"),
-            FLAG_SETS(InspectArguments, sets),
-            FLAG_SWITCH("--quant", InspectArguments, quant,
-                        "scales, zero points and clamps of each layer too"),
-            FLAG_JSON(InspectArguments, json), FLAG_END},
+    .flags = (const Flag[]){OPERAND("FILE", InspectArguments, file,
+                                    "configuration (YAML), checkpoint (.h5) or artifact (.hone)"),
+                            FLAG_SETS(InspectArguments, sets),
+                            FLAG_SWITCH("--quant", InspectArguments, quant,
+                                        "scales, zero points and clamps of each layer too"),
+                            FLAG_JSON(InspectArguments, json), FLAG_END},
     .size = sizeof(InspectArguments),
     .run = run,
 };

@@ -44,8 +44,8 @@ static void add_row(const DescribedLayer *l, bool quant, Table *t)
     char kind[64];
     int used = snprintf(kind, sizeof kind, "%s", l->kind);
     if (l->kernel_h > 0)
-        used += snprintf(kind + used, sizeof kind - (size_t)used, " %dx%d", l->kernel_h,
-                         l->kernel_w);
+        used +=
+            snprintf(kind + used, sizeof kind - (size_t)used, " %dx%d", l->kernel_h, l->kernel_w);
     if (l->stride_h > 1 || l->stride_w > 1)
         snprintf(kind + used, sizeof kind - (size_t)used,
                  l->stride_h == l->stride_w ? " /%d" : " /%dx%d", l->stride_h, l->stride_w);

@@ -122,9 +122,9 @@ static void add_row(const Subject *s, const LayerRow *row, Table *t)
 
 static void add_table(const Subject *s, Text *out)
 {
-    static const char *const headings[] = {"layer", "operations",   "output",       "params",
-                                           "MACs",  "zeros",        "bits",         "weight scales",
-                                           "scale", "zero point",   "codes"};
+    static const char *const headings[] = {"layer", "operations", "output", "params",
+                                           "MACs",  "zeros",      "bits",   "weight scales",
+                                           "scale", "zero point", "codes"};
     Table t;
     table_init(&t, "llrrrrlrrrr", headings);
     for (int i = 0; i < s->layers.count; i++)
@@ -151,9 +151,8 @@ static void json_progress(const Subject *s, Json *j)
     json_accuracy(j, "test_accuracy", p->test_accuracy);
     json_accuracy(j, "float_accuracy", p->float_accuracy);
     json_accuracy(j, "ptq_accuracy", p->ptq_accuracy);
-    json_real(j, "sparsity", s->layers.weights
-                                 ? (double)s->layers.zero_weights / (double)s->layers.weights
-                                 : 0);
+    json_real(j, "sparsity",
+              s->layers.weights ? (double)s->layers.zero_weights / (double)s->layers.weights : 0);
 }
 
 static void json_grid(const Subject *s, const LayerRow *row, Json *j)
@@ -226,8 +225,7 @@ static int show(Subject *s, const InspectArguments *a, Error *e)
     Text text = {0};
     int status = layer_rows_new(&s->layers, s->session, e);
     /* Grids exist from calibration on. */
-    if (status == HONE_OK && a->quant && s->checkpoint &&
-        s->checkpoint->progress.ptq_accuracy >= 0)
+    if (status == HONE_OK && a->quant && s->checkpoint && s->checkpoint->progress.ptq_accuracy >= 0)
         status = integer_plan_new(&s->plan, &s->session->graph, &s->session->params,
                                   &s->session->compute, e);
     if (status == HONE_OK && a->json) {

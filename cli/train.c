@@ -57,7 +57,7 @@ static void introduce(Board *b, const Session *s)
                o->train.epochs, show_whole(d->count[DATASET_TRAIN] / o->train.batch).text,
                o->train.batch, o->seed);
     int threads = threads_count(s->compute.threads);
-    board_line(b, "  machine   %d thread%s, %s kernels, %s", threads, threads == 1 ? "" : "s",
+    board_line(b, "  machine   %d thread%s, %s kernels, %s\n", threads, threads == 1 ? "" : "s",
                s->compute.integer->name, s->compute.blas.core);
 }
 
@@ -114,10 +114,8 @@ static int train(const TrainArguments *a, Session *s, Error *e)
     board_open(&board, a->quiet);
     introduce(&board, s);
     TrainEvents events = board_events(&board);
-    TrainRequest request = {.out = a->out,
-                            .resume = a->resume,
-                            .stop = signals_install(),
-                            .events = &events};
+    TrainRequest request = {
+        .out = a->out, .resume = a->resume, .stop = signals_install(), .events = &events};
     int status = train_run(s, &request, &summary, e);
     board_close(&board);
     if (status == HONE_ERR_INTERRUPTED && summary.folder[0])
@@ -178,8 +176,7 @@ const Verb verb_train = {
             FLAG_SWITCH("--resume", TrainArguments, resume,
                         "go on from the last checkpoint of the folder, if it has one"),
             FLAG_THREADS(TrainArguments, threads),
-            FLAG_COUNT("--seed", "N", TrainArguments, seed, 0, INT64_MAX,
-                       "as --set seed=N"),
+            FLAG_COUNT("--seed", "N", TrainArguments, seed, 0, INT64_MAX, "as --set seed=N"),
             FLAG_SWITCH("--plan", TrainArguments, plan,
                         "print what would be done, and train nothing"),
             FLAG_SWITCH("--quiet", TrainArguments, quiet,

@@ -89,10 +89,10 @@ typedef struct Parser {
     const Verb *verb;
     int count, next; /* words, and the first not read yet */
     char *const *words;
-    char *arguments;     /* the verb's struct */
-    const char **sets;   /* room for every word: what FLAG_TYPE_SETS collect */
-    size_t operands;     /* read so far */
-    bool operands_only;  /* "--" was read */
+    char *arguments;    /* the verb's struct */
+    const char **sets;  /* room for every word: what FLAG_TYPE_SETS collect */
+    size_t operands;    /* read so far */
+    bool operands_only; /* "--" was read */
     Error *e;
 } Parser;
 

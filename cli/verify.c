@@ -73,8 +73,8 @@ static int compare(const VerifyArguments *a, const Session *s, const void *bytes
     board_open(&board, false);
     TrainEvents events = board_events(&board);
     events.message = NULL; /* results only on standard output */
-    int status = finish_verify(&proof, s, bytes, count, a->limit == FLAG_UNSET ? 0 : a->limit,
-                               &events, e);
+    int status =
+        finish_verify(&proof, s, bytes, count, a->limit == FLAG_UNSET ? 0 : a->limit, &events, e);
     board_close(&board);
     if (status != HONE_OK)
         return status;

@@ -1,0 +1,645 @@
+/* Tests of the program as its users meet it: exit status, every word on standard error, files.
+ *
+ * One tiny model (tests/cli/tiny.yaml) is trained once; the tests read its folder and write into
+ * others. SPDX-License-Identifier: Apache-2.0 */
+#include "core/file.h"
+#include "runtime/crc.h"
+#include "runtime/runtime.h"
+#include "tests/suites.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[256], root[512];
+static char out[1 << 18], err[1 << 14]; /* of the last command */
+static Error e;
+
+static void slurp(const char *name, char *text, size_t size)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "rb");
+    ck_assert_ptr_nonnull(f);
+    text[fread(text, 1, size - 1, f)] = '\0';
+    fclose(f);
+}
+
+/* Runs a shell command in the folder; returns its exit status and fills out and err. */
+static int sh(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int sh(const char *format, ...)
+{
+    char command[2048], line[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(command, sizeof command, format, arguments);
+    va_end(arguments);
+    snprintf(line, sizeof line, "cd %s && { %s ; } >out 2>err </dev/null", folder, command);
+    int status = system(line);
+    slurp("out", out, sizeof out);
+    slurp("err", err, sizeof err);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#define RUNS(status, ...)                                                                          \
+    do {                                                                                           \
+        int got_ = sh(__VA_ARGS__);                                                                \
+        ck_assert_msg(got_ == (status), "status %d, stdout '%s', stderr '%s'", got_, out, err);    \
+    } while (0)
+#define HAS(text, part)   ck_assert_msg(strstr(text, part), "no '%s' in '%s'", part, text)
+#define LACKS(text, part) ck_assert_msg(!strstr(text, part), "'%s' in '%s'", part, text)
+
+/* Whether out, which stays as it is, is JSON to Python. */
+static bool is_json(void)
+{
+    char line[512];
+    snprintf(line, sizeof line, "cd %s && python3 -m json.tool out >/dev/null", folder);
+    return system(line) == 0;
+}
+
+/* The command's standard output is one JSON object. */
+#define JSON_OF(status, command)                                                                   \
+    do {                                                                                           \
+        RUNS(status, "%s", command);                                                               \
+        ck_assert_int_eq(out[0], '{');                                                             \
+        ck_assert_msg(is_json(), "no JSON: %s", out);                                              \
+    } while (0)
+
+static void write_file(const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    ck_assert_int_eq(file_write_atomic(path, text, strlen(text), &e), HONE_OK);
+}
+
+/* Before all tests, in their parent: the program, a folder, a trained model in run/. */
+static void prepare(void)
+{
+    const char *top = getenv("TMPDIR"), *program = getenv("HONE_PROGRAM");
+    char path[1024];
+    program = program ? program : "hone";
+    snprintf(folder, sizeof folder, "%s/hone-cli-XXXXXX", top ? top : "/tmp");
+    ck_assert_ptr_nonnull(getcwd(root, sizeof root));
+    snprintf(path, sizeof path, "%s/%s", *program == '/' ? "" : root, program);
+    ck_assert_msg(access(path, X_OK) == 0, "no program %s: make it, or set HONE_PROGRAM", path);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    setenv("HONE", path, 1);
+    setenv("ROOT", root, 1);
+    unsetenv("HONE_DATA");
+    RUNS(0, "ln -s \"$HONE\" train && cp \"$ROOT/tests/cli/tiny.yaml\" . && mkdir lone");
+    RUNS(0, "\"$HONE\" train tiny.yaml --out run");
+    RUNS(0, "cp run/model.hone lone/");
+}
+
+static void clean(void)
+{
+    char line[512];
+    snprintf(line, sizeof line, "rm -rf '%s'", folder);
+    ck_assert_int_eq(system(line), 0);
+}
+
+static void reset(void)
+{
+    e = (Error){0};
+}
+
+/* ---- wrong usage ---------------------------------------------------------------------------- */
+
+static const struct {
+    const char *arguments, *sentence; /* on standard error, behind "hone: " */
+} misuses[] = {
+    {"trian tiny.yaml", "unknown command 'trian', did you mean 'train'?"},
+    {"zzz", "unknown command 'zzz' (hone --help lists them)"},
+    {"tiny.yaml", "unknown command 'tiny.yaml', did you mean 'hone train tiny.yaml'?"},
+    {"bench", "bench: which one, 'bench step' or 'bench infer'?"},
+    {"bench stpe", "unknown command 'bench stpe', did you mean 'bench step'?"},
+    {"benhc step", "unknown command 'benhc', did you mean 'bench'?"},
+    {"train", "train: CONFIG is missing (hone train --help shows how)"},
+    {"verify run/model.hone", "verify: CHECKPOINT is missing (hone verify --help shows how)"},
+    {"train tiny.yaml --resmue", "train: unknown flag '--resmue', did you mean '--resume'?"},
+    {"train tiny.yaml --threds=2", "train: unknown flag '--threds', did you mean '--threads'?"},
+    {"train tiny.yaml --xyzzy",
+     "train: unknown flag '--xyzzy' (hone train --help lists what there is)"},
+    {"bench step tiny.yaml -x",
+     "bench step: unknown flag '-x' (hone bench step --help lists what there is)"},
+    {"train tiny.yaml more",
+     "train: one argument too many, 'more' (hone train --help lists what there is)"},
+    {"train -- tiny.yaml --plan",
+     "train: one argument too many, '--plan' (hone train --help lists what there is)"},
+    {"train tiny.yaml --out", "train: --out needs a value, DIR"},
+    {"train tiny.yaml --threads two", "train: --threads: 'two' is not a whole number"},
+    {"train tiny.yaml --threads=", "train: --threads: '' is not a whole number"},
+    {"train tiny.yaml --threads 0", "train: --threads: 0 is outside 1..256"},
+    {"train tiny.yaml --seed 99999999999999999999",
+     "train: --seed: 99999999999999999999 is outside 0..9223372036854775807"},
+    {"train tiny.yaml --quiet=yes", "train: --quiet takes no value"},
+    {"bench step tiny.yaml --mode qta",
+     "bench step: --mode: 'qta' is not float|qat, did you mean 'qat'?"},
+    {"eval run/last.h5 --split validation", "eval: --split: 'validation' is not train|test"},
+    {"config tiny.yaml --schema",
+     "config: CONFIG, --key, --schema and --markdown exclude each other"},
+    {"config --set seed=1", "config: --set needs a CONFIG"},
+    {"config --key train.nothing",
+     "config: no option 'train.nothing' (hone config lists them all)"},
+    {"train run/last.h5", "'run/last.h5' is a checkpoint (.h5), not a configuration (YAML)"},
+    {"verify run/last.h5 run/model.hone",
+     "'run/last.h5' is a checkpoint (.h5), not an artifact (.hone)"},
+    {"verify run/model.hone tiny.yaml",
+     "'tiny.yaml' is a configuration (YAML), not a checkpoint (.h5)"},
+    {"export run/model.hone", "'run/model.hone' is an artifact (.hone), not a checkpoint (.h5)"},
+    {"eval tiny.yaml",
+     "'tiny.yaml' is a configuration (YAML), not a checkpoint (.h5) or an artifact (.hone)"},
+    {"eval lone/model.hone",
+     "eval: an artifact needs --config CONFIG, for the data: there is no 'lone/config.yaml'"},
+    {"eval run/model.hone --arithmetic float", "eval: an artifact has integer arithmetic only"},
+    {"eval run/last.h5 --config tiny.yaml",
+     "eval: a checkpoint knows its configuration; --config is for artifacts, --set changes single "
+     "options"},
+    {"inspect run/model.hone --set seed=2", "inspect: --set is for configurations and checkpoints"},
+};
+enum { MISUSES = sizeof misuses / sizeof misuses[0] };
+
+static void check_failure(int status, const char *arguments, const char *sentence)
+{
+    char wanted[1024];
+    snprintf(wanted, sizeof wanted, "hone: %s\n", sentence);
+    RUNS(status, "\"$HONE\" %s", arguments);
+    ck_assert_str_eq(err, wanted);
+    ck_assert_str_eq(out, "");
+}
+
+START_TEST(usage)
+{
+    check_failure(2, misuses[_i].arguments, misuses[_i].sentence);
+}
+END_TEST
+
+START_TEST(no_command)
+{
+    RUNS(2, "\"$HONE\"");
+    HAS(err, "usage: hone COMMAND");
+    ck_assert_str_eq(out, "");
+    RUNS(2, "./train");
+    ck_assert_str_eq(err, "hone: train: CONFIG is missing (hone train --help shows how)\n");
+}
+END_TEST
+
+/* ---- help ----------------------------------------------------------------------------------- */
+
+static const char *const commands[] = {"train",   "eval",   "export",     "verify",
+                                       "inspect", "config", "bench step", "bench infer"};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+START_TEST(help)
+{
+    char usage_of[64];
+    snprintf(usage_of, sizeof usage_of, "usage: hone %s ", commands[_i]);
+    RUNS(0, "\"$HONE\" %s --help", commands[_i]);
+    ck_assert_int_eq(strncmp(out, usage_of, strlen(usage_of)), 0);
+    HAS(out, "\nexample:\n  hone ");
+    for (const char *line = out; *line; line += strcspn(line, "\n") + 1)
+        ck_assert_int_le((int)strcspn(line, "\n"), 100);
+    /* Wherever it stands, whatever else is wrong. */
+    RUNS(0, "\"$HONE\" %s --wrong -h", commands[_i]);
+    RUNS(0, "\"$HONE\" help %s", commands[_i]);
+    ck_assert_int_eq(strncmp(out, usage_of, strlen(usage_of)), 0);
+    RUNS(0, "\"$HONE\" --help");
+    snprintf(usage_of, sizeof usage_of, "\n  %s ", commands[_i]);
+    HAS(out, usage_of);
+}
+END_TEST
+
+START_TEST(help_of_train_and_group)
+{
+    RUNS(0, "./train --help");
+    ck_assert_int_eq(strncmp(out, "usage: ./train CONFIG", 21), 0);
+    RUNS(0, "\"$HONE\" bench --help");
+    HAS(out, "usage: hone bench step");
+    HAS(out, "usage: hone bench infer");
+}
+END_TEST
+
+/* ---- configurations ------------------------------------------------------------------------- */
+
+static const struct {
+    const char *yaml, *arguments, *sentence;
+} configs[] = {
+    {"", "inspect none.yaml", "cannot read 'none.yaml': No such file or directory"},
+    {"", "inspect .", "'.' is a folder"},
+    {"name: [a\n", "inspect bad.yaml", "bad.yaml:2:1: "},
+    {"name: a\ntrian: {epochs: 1}\n", "train bad.yaml",
+     "bad.yaml:2:1: unknown key 'trian', did you mean 'train'?"},
+    {"name: a\ntrain: {epochs: 1, optimizer: {learing_rate: 1}}\n", "config bad.yaml",
+     "bad.yaml:2:32: unknown key 'learing_rate'"},
+    {"", "config tiny.yaml --set train.epohcs=3", "--set train.epohcs=3: unknown key 'epohcs'"},
+    {"", "config tiny.yaml --set train.epochs=0",
+     "--set train.epochs=0: train.epochs: 0 is outside 1..100000 epochs"},
+    {"", "train tiny.yaml --plan --set qat.begin_epoch=9", "qat.begin_epoch: 9 is after the end"},
+    {"", "inspect tiny.yaml --set 'qat.overrides=[{layers: nothing, weights: 4}]'", "nothing"},
+    {"", "train tiny.yaml --set 'dataset={kind: cifar10}'", "data/cifar-10-batches-bin"},
+    {"", "train tiny.yaml --set model.classes=9", "model"},
+};
+enum { CONFIGS = sizeof configs / sizeof configs[0] };
+
+START_TEST(bad_config)
+{
+    if (*configs[_i].yaml)
+        write_file("bad.yaml", configs[_i].yaml);
+    RUNS(1, "\"$HONE\" %s", configs[_i].arguments);
+    ck_assert_int_eq(strncmp(err, "hone: ", 6), 0);
+    ck_assert_ptr_eq(strchr(err, '\n'), err + strlen(err) - 1); /* one sentence on one line */
+    HAS(err, configs[_i].sentence);
+    ck_assert_str_eq(out, "");
+    ck_assert_int_ne(access("runs", F_OK), 0);
+}
+END_TEST
+
+START_TEST(config_resolved)
+{
+    RUNS(0, "\"$HONE\" config tiny.yaml --set train.epochs=7 > full.yaml");
+    RUNS(0, "\"$HONE\" config full.yaml | cmp - full.yaml && grep -q 'epochs: 7' full.yaml");
+    RUNS(0, "\"$HONE\" config run/last.h5 | cmp - run/config.yaml");
+    RUNS(0, "\"$HONE\" config --key train.optimizer");
+    HAS(out, "train.optimizer.lr = ");
+    LACKS(out, "train.epochs");
+    RUNS(0, "\"$HONE\" config");
+    HAS(out, "train.epochs = required");
+}
+END_TEST
+
+START_TEST(config_schema)
+{
+    JSON_OF(0, "\"$HONE\" config --schema");
+    int status = sh("\"$HONE\" config --markdown | cmp - \"$ROOT/configs/SCHEMA.md\"");
+    ck_assert_msg(status == 0, "configs/SCHEMA.md is stale: ./hone config --markdown "
+                               ">configs/SCHEMA.md");
+}
+END_TEST
+
+START_TEST(cpu_unknown)
+{
+    RUNS(1, "HONE_CPU=z80 \"$HONE\" inspect tiny.yaml");
+    HAS(err, "z80");
+    RUNS(1, "HONE_CPU=z80 \"$HONE\" bench infer run/model.hone");
+    HAS(err, "z80");
+}
+END_TEST
+
+/* ---- training ------------------------------------------------------------------------------- */
+
+START_TEST(train_files)
+{
+    RUNS(0, "ls run");
+    static const char *const files[] = {"config.yaml", "last.h5",  "best.h5",     "metrics.jsonl",
+                                        "model.hone",  "float.h5", "summary.json"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        HAS(out, files[i]);
+    JSON_OF(0, "cat run/summary.json");
+    RUNS(0, "grep -q '\"bit_exact\": true' run/summary.json");
+}
+END_TEST
+
+/* A pipe or a file gets lines: no escape sequences, nothing redrawn, nothing on standard error. */
+START_TEST(train_plain)
+{
+    RUNS(0, "./train tiny.yaml --out plain --threads 1");
+    ck_assert_str_eq(err, "");
+    ck_assert_ptr_null(strpbrk(out, "\r\033"));
+    HAS(out, "tiny: layers, ");
+    HAS(out, "\n  4/4 ");
+    HAS(out, "\nqat from step 16: ");
+    HAS(out, "bit-exact");
+    HAS(out, "plain/model.hone");
+    RUNS(0, "cmp plain/model.hone run/model.hone");
+}
+END_TEST
+
+START_TEST(train_quiet_numbered)
+{
+    RUNS(0, "mkdir numbers && cd numbers && \"$HONE\" train ../tiny.yaml --quiet");
+    ck_assert_str_eq(out, "runs/tiny\n");
+    ck_assert_str_eq(err, "");
+    RUNS(0, "cd numbers && \"$HONE\" train ../tiny.yaml --quiet --seed 2");
+    ck_assert_str_eq(out, "runs/tiny-2\n");
+    RUNS(0, "cd numbers && grep -qx 'seed: 2' runs/tiny-2/config.yaml");
+    RUNS(1, "cd numbers && cmp -s runs/tiny/model.hone runs/tiny-2/model.hone");
+}
+END_TEST
+
+START_TEST(train_refuses_folder)
+{
+    RUNS(1, "cp -r run taken && \"$HONE\" train tiny.yaml --out taken");
+    ck_assert_str_eq(err, "hone: the folder 'taken' is not empty; --resume goes on with the run in "
+                          "it\n");
+    RUNS(0, "diff -r run taken");
+    RUNS(1, "\"$HONE\" train tiny.yaml --out tiny.yaml/x");
+    HAS(err, "tiny.yaml");
+}
+END_TEST
+
+START_TEST(train_finished)
+{
+    RUNS(0, "cp -r run finished && \"$HONE\" train tiny.yaml --out finished --resume");
+    HAS(out, "finished is a finished run: nothing to do");
+    RUNS(0, "diff -r run finished");
+    RUNS(1, "\"$HONE\" train tiny.yaml --out finished --resume --set train.batch=8");
+    HAS(err, "batch");
+    RUNS(0, "diff -r run finished");
+}
+END_TEST
+
+START_TEST(train_plan)
+{
+    RUNS(0, "\"$HONE\" train tiny.yaml --plan --out planned");
+    HAS(out, "stem");
+    RUNS(1, "test -e planned || test -e runs");
+    RUNS(0, "\"$HONE\" train tiny.yaml --plan --set 'dataset={kind: cifar10}'");
+    HAS(out, "cifar");
+}
+END_TEST
+
+/* Starts a run that would take hours, waits until `ready` holds, sends a signal; the program's status
+ * and its standard error are those of the command. */
+static void interrupt(const char *arguments, const char *ready, const char *signal)
+{
+    RUNS(130,
+         "\"$HONE\" train %s > log & child=$!; n=0; "
+         "until { %s ; } || [ $n -gt 500 ]; do sleep 0.02; n=$((n+1)); done; "
+         "kill -%s $child; wait $child",
+         arguments, ready, signal);
+    ck_assert_int_eq(strncmp(err, "hone: ", 6), 0);
+    HAS(err, "(to go on: hone train long/config.yaml --out long --resume)\n");
+    RUNS(0, "! grep -q done log");
+}
+
+/* With each of the signals; then the command that the sentence gives goes on from there. */
+START_TEST(train_interrupted)
+{
+    static const char *const signals[] = {"INT", "TERM"};
+    RUNS(0, "rm -rf long");
+    interrupt("tiny.yaml --set train.epochs=100000 --set qat.begin_epoch=9 --out long",
+              "[ -s long/last.h5 ]", signals[_i]);
+    JSON_OF(0, "\"$HONE\" inspect long/last.h5 --json");
+    int64_t steps = atoll(strstr(out, "\"step\": ") + 8);
+    interrupt("long/config.yaml --out long --resume", "grep -q 'from step' log", signals[_i]);
+    RUNS(0, "\"$HONE\" inspect long/last.h5 --json");
+    ck_assert_int_ge(atoll(strstr(out, "\"step\": ") + 8), steps);
+}
+END_TEST
+
+/* On a terminal a line is redrawn in place, and gone in the end. */
+START_TEST(train_terminal)
+{
+    RUNS(0, "TERM=xterm LC_ALL=C.UTF-8 python3 -c 'import os, pty, sys\n"
+            "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "
+            "\"$HONE\" train tiny.yaml --out shown --set eval.every_epochs=2");
+    HAS(out, "\r\033[K");
+    HAS(out, "left");
+    HAS(out, "\033[1m");
+    const char *last = strrchr(out, '\033');
+    ck_assert_ptr_nonnull(last);
+    LACKS(last, "left");
+    RUNS(0, "NO_COLOR=1 TERM=xterm python3 -c 'import os, pty, sys\n"
+            "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "
+            "\"$HONE\" train tiny.yaml --out grey");
+    LACKS(out, "\033[1m");
+}
+END_TEST
+
+/* ---- checkpoints and artifacts -------------------------------------------------------------- */
+
+static const char *const json_commands[] = {
+    "\"$HONE\" eval run/last.h5 --json",
+    "\"$HONE\" eval run/float.h5 --split train --limit 10 --json",
+    "\"$HONE\" eval run/model.hone --json",
+    "\"$HONE\" verify run/model.hone run/last.h5 --json",
+    "\"$HONE\" inspect tiny.yaml --json",
+    "\"$HONE\" inspect run/last.h5 --quant --json",
+    "\"$HONE\" inspect run/model.hone --json",
+    "\"$HONE\" bench step tiny.yaml --steps 3 --profile --json",
+    "\"$HONE\" bench infer run/model.hone --runs 5 --profile --json",
+};
+static const char *const json_keys[][9] = {
+    {"accuracy", "loss", "n"},
+    {"accuracy", "loss", "n"},
+    {"accuracy", "loss", "n"},
+    {"bit_exact", "compared", "mismatches", "first_layer"},
+    {"params", "macs", "layers"},
+    {"params", "macs", "layers"},
+    {"params", "macs", "layers", "bytes", "ram_bytes", "requant", "certificate"},
+    {"images_per_s", "ms_per_step", "peak_rss_bytes", "arena_bytes", "batch", "threads", "mode",
+     "cpu", "blas_core"},
+    {"latency_us", "latency_us_p10", "latency_us_p90", "threads", "kernels"},
+};
+enum { JSONS = sizeof json_commands / sizeof json_commands[0] };
+
+START_TEST(json)
+{
+    JSON_OF(0, json_commands[_i]);
+    ck_assert_str_eq(err, "");
+    for (int k = 0; k < 9 && json_keys[_i][k]; k++) {
+        char key[64];
+        snprintf(key, sizeof key, "\n  \"%s\": ", json_keys[_i][k]);
+        HAS(out, key);
+    }
+}
+END_TEST
+
+START_TEST(eval_arithmetic)
+{
+    RUNS(0, "\"$HONE\" eval run/last.h5");
+    HAS(out, " of 40 test images, loss ");
+    HAS(out, "(integer)\n");
+    RUNS(0, "\"$HONE\" eval run/float.h5");
+    HAS(out, "(float)\n");
+    RUNS(0, "\"$HONE\" eval run/last.h5 --arithmetic fakequant --split train --limit 7");
+    HAS(out, " of 7 train images, ");
+    /* An artifact and the checkpoint that it was made of say the same. */
+    RUNS(0, "\"$HONE\" eval run/last.h5 | sed 's/ (.*//' > a; "
+            "\"$HONE\" eval lone/model.hone --config tiny.yaml | sed 's/ (.*//' | cmp - a");
+}
+END_TEST
+
+START_TEST(other_architecture)
+{
+    RUNS(1, "\"$HONE\" eval run/last.h5 --set model.layers.0.filters=12");
+    HAS(err, "stem.weight");
+    HAS(err, "[8,3,3,3]");
+    HAS(err, "[12,3,3,3]");
+}
+END_TEST
+
+START_TEST(inspect_text)
+{
+    RUNS(0, "\"$HONE\" inspect tiny.yaml");
+    HAS(out, "conv2d 3x3 /4 + batchnorm + relu");
+    HAS(out, "w8 a8");
+    RUNS(0, "\"$HONE\" inspect tiny.yaml --set qat=null --quant");
+    LACKS(out, "w8 a8");
+    RUNS(0, "\"$HONE\" inspect run/float.h5 --quant");
+    HAS(out, "scales are known");
+    RUNS(0, "\"$HONE\" inspect run/last.h5 --quant");
+    HAS(out, "weight scales");
+    RUNS(0, "\"$HONE\" inspect run/model.hone --quant");
+    HAS(out, "zero point");
+    HAS(out, "50.00 %");
+}
+END_TEST
+
+START_TEST(bench_text)
+{
+    RUNS(0, "\"$HONE\" bench step tiny.yaml --steps 2 --mode float --batch 8 --threads 1");
+    HAS(out, "tiny, float: ");
+    HAS(out, "per step of 8 ");
+    HAS(out, "1 thread, ");
+    RUNS(0, "\"$HONE\" bench step tiny.yaml --steps 2 --profile");
+    HAS(out, "softmax_xent");
+    HAS(out, "optimizer");
+    RUNS(1, "\"$HONE\" bench step tiny.yaml --set qat=null --mode qat");
+    HAS(err, "no qat section");
+    RUNS(0, "\"$HONE\" bench infer run/model.hone --runs 5 --profile");
+    HAS(out, "us per image");
+    HAS(out, "classifier");
+}
+END_TEST
+
+START_TEST(export_again)
+{
+    RUNS(0, "cp -r run again && \"$HONE\" export again/last.h5");
+    HAS(out, "again/export/model.hone");
+    RUNS(0, "cmp run/model.hone again/export/model.hone && \"$HONE\" export again/last.h5");
+    HAS(out, "again/export-2/model.hone");
+    RUNS(1, "\"$HONE\" export again/last.h5 --out again");
+    ck_assert_str_eq(err, "hone: the folder 'again' is not empty; export into a new one\n");
+    RUNS(1, "\"$HONE\" export again/last.h5 --format pdf --out pdf");
+    HAS(err, "export.formats");
+    /* A float model has nothing to export, and leaves no folder behind. */
+    RUNS(1, "\"$HONE\" export again/float.h5 --out nothing");
+    RUNS(1, "test -e nothing");
+    RUNS(0, "cmp run/model.hone again/model.hone");
+}
+END_TEST
+
+/* ---- damage --------------------------------------------------------------------------------- */
+
+static const char *const readers[] = {"inspect %s", "eval %s --config tiny.yaml",
+                                      "verify %s run/last.h5", "bench infer %s"};
+
+static void check_refused(const char *name, const char *sentence)
+{
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
+        char arguments[128];
+        snprintf(arguments, sizeof arguments, readers[i], name);
+        RUNS(1, "\"$HONE\" %s", arguments);
+        ck_assert_int_eq(strncmp(err, "hone: ", 6), 0);
+        HAS(err, sentence);
+        ck_assert_str_eq(out, "");
+    }
+}
+
+START_TEST(artifact_damaged)
+{
+    RUNS(0, "head -c 700 run/model.hone > cut.hone; : > empty.hone; "
+            "(head -c 900 run/model.hone; printf X; tail -c +902 run/model.hone) > flip.hone; "
+            "cmp -s run/model.hone flip.hone && exit 1; exit 0");
+    check_refused("cut.hone", "the file is shorter than it says");
+    check_refused("flip.hone", "the checksum is wrong");
+    check_refused("empty.hone", "the file is shorter than it says");
+}
+END_TEST
+
+START_TEST(checkpoint_damaged)
+{
+    RUNS(0, "head -c 3000 run/last.h5 > cut.h5; echo nonsense > text.h5");
+    RUNS(1, "\"$HONE\" eval cut.h5");
+    HAS(err, "cut.h5");
+    RUNS(1, "\"$HONE\" inspect text.h5");
+    HAS(err, "text.h5");
+    RUNS(1, "\"$HONE\" inspect absent.h5");
+    ck_assert_str_eq(err, "hone: cannot read 'absent.h5': No such file or directory\n");
+}
+END_TEST
+
+/* One weight of layer 'body' changed by one, the checksum made right again. */
+START_TEST(verify_finds_mutation)
+{
+    char path[512];
+    unsigned char *bytes;
+    size_t count;
+    HoneRtModel model;
+    snprintf(path, sizeof path, "%s/run/model.hone", folder);
+    ck_assert_int_eq(file_read(path, 1 << 20, &bytes, &count, &e), HONE_OK);
+    ck_assert_int_eq(hone_rt_open(&model, bytes, count, &hone_rt_kernels_ref), HONE_RT_OK);
+    ck_assert_str_eq(hone_rt_op_name(&model, 1), "body");
+    size_t constants = (size_t)(model.program.constants - bytes);
+    for (size_t i = 0; i < 8 * 3 * 3 * 8; i++) { /* whichever matter, some do */
+        unsigned char *w = &bytes[constants + model.program.ops[1].weights + i];
+        *w = *w == 127 ? 126 : (unsigned char)(*w + (*w != 0));
+    }
+    uint32_t crc = hone_rt_file_crc(bytes, count);
+    memcpy(bytes + offsetof(HoneRtHeader, crc), &crc, sizeof crc);
+    snprintf(path, sizeof path, "%s/mutant.hone", folder);
+    ck_assert_int_eq(file_write_atomic(path, bytes, count, &e), HONE_OK);
+    free(bytes);
+    RUNS(0, "\"$HONE\" verify run/model.hone run/last.h5 --limit 5");
+    HAS(out, "bit-exact: ");
+    RUNS(1, "\"$HONE\" verify mutant.hone run/last.h5");
+    HAS(err, "hone: 'mutant.hone' and 'run/last.h5' differ in ");
+    HAS(err, "first in layer 'body': ");
+    ck_assert_str_eq(out, "");
+    RUNS(1, "\"$HONE\" verify mutant.hone run/last.h5 --json");
+    HAS(out, "\"bit_exact\": false");
+    HAS(out, "\"first_layer\": \"body\"");
+    ck_assert(is_json());
+}
+END_TEST
+
+START_TEST(output_refused)
+{
+    RUNS(1, "\"$HONE\" inspect tiny.yaml > /dev/full");
+    HAS(err, "cannot write to standard output");
+}
+END_TEST
+
+Suite *suite_cli(void)
+{
+    Suite *s = suite_create("cli");
+    TCase *t = tcase_create("commands");
+    tcase_add_unchecked_fixture(t, prepare, clean);
+    tcase_add_checked_fixture(t, reset, NULL);
+    tcase_add_loop_test(t, usage, 0, MISUSES);
+    tcase_add_test(t, no_command);
+    tcase_add_loop_test(t, help, 0, COMMANDS);
+    tcase_add_test(t, help_of_train_and_group);
+    tcase_add_loop_test(t, bad_config, 0, CONFIGS);
+    tcase_add_test(t, config_resolved);
+    tcase_add_test(t, config_schema);
+    tcase_add_test(t, cpu_unknown);
+    tcase_add_test(t, train_files);
+    tcase_add_test(t, train_plain);
+    tcase_add_test(t, train_quiet_numbered);
+    tcase_add_test(t, train_refuses_folder);
+    tcase_add_test(t, train_finished);
+    tcase_add_test(t, train_plan);
+    tcase_add_loop_test(t, train_interrupted, 0, 2);
+    tcase_add_test(t, train_terminal);
+    tcase_add_loop_test(t, json, 0, JSONS);
+    tcase_add_test(t, eval_arithmetic);
+    tcase_add_test(t, other_architecture);
+    tcase_add_test(t, inspect_text);
+    tcase_add_test(t, bench_text);
+    tcase_add_test(t, export_again);
+    tcase_add_test(t, artifact_damaged);
+    tcase_add_test(t, checkpoint_damaged);
+    tcase_add_test(t, verify_finds_mutation);
+    tcase_add_test(t, output_refused);
+    suite_add_tcase(s, t);
+    return s;
+}
