@@ -24,8 +24,11 @@ folders   := core layers models optim qat prune share distill datasets store tra
 library   := $(filter-out cli/main.c,$(wildcard $(folders:%=%/*.c) cli/*.c))
 program   := $(wildcard cli/main.c)
 tests     := $(wildcard tests/*.c)
-sources   := $(library) $(program) $(tests)
-headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h)
+benches   := bench/nodes.c bench/roofline.c
+bench_all := $(wildcard bench/*.c)
+bench_kit := $(filter-out $(benches),$(bench_all))
+sources   := $(library) $(program) $(tests) $(bench_all)
+headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h bench/*.h)
 portable  := $(filter-out runtime/host%.c %_avx2.c %_avx512.c,$(wildcard runtime/*.c))
 objects    = $(patsubst %.c,$(build)/%.o,$(1))
 
@@ -102,6 +105,10 @@ $(build)/tests/run: $(call objects,$(tests)) $(build)/libhone.a
 	$(call say,LD,$@)
 	$(quiet)$(CC) $(link_flags) $(LDFLAGS) $^ $(test_libs) $(libs) -o $@
 
+$(benches:%.c=$(build)/%): $(build)/%: $(build)/%.o $(call objects,$(bench_kit)) $(build)/libhone.a
+	$(call say,LD,$@)
+	$(quiet)$(CC) $(link_flags) $(LDFLAGS) $^ $(libs) -o $@
+
 ifneq ($(shell readlink hone 2>/dev/null),$(build)/hone)
 .PHONY: hone
 endif
@@ -140,6 +147,17 @@ test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan c
 test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tests, installing nothing
 	@$(test_env) $< -j $(JOBS) $(SUITES)
 
+# BENCH holds more arguments: make roofline BENCH=--json, make bench-peers BENCH='--rounds 7'.
+BENCH        ?=
+BENCH_MODELS ?= configs/bench/resnet8.yaml configs/bench/mobilenet_v2_cifar.yaml
+.PHONY: bench bench-peers roofline
+bench: $(build)/bench/nodes ## speed of the kernels, layer by layer, and their share of the ceiling
+	@$< $(BENCH) $(BENCH_MODELS)
+bench-peers: $(build)/hone ## training speed and memory beside PyTorch (BENCH=--help: how)
+	@bench/peers.py --hone $< $(BENCH)
+roofline: $(build)/bench/roofline ## ceilings of this machine: arithmetic, memory, OpenBLAS
+	@$< $(BENCH)
+
 # ---- checking -----------------------------------------------------------------------------------
 
 .PHONY: gradcheck kerncheck san tsan clang werror levels
@@ -163,7 +181,8 @@ tsan: ## all tests under ThreadSanitizer
 clang: ## all tests as clang compiles them, warnings being errors
 	@$(MAKE) CC=clang WERROR=1 test
 werror: ## compile everything with warnings being errors
-	@$(MAKE) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run
+	@$(MAKE) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run \
+	  $(benches:%.c=build/werror/%)
 
 .PHONY: includes runtime-alone tidy cppcheck fmt fmt-check cov
 includes: ## who includes whom; every header compiles alone

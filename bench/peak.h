@@ -1,0 +1,66 @@
+/* What a machine can do at most: loops that keep its multipliers, or its memory, busy and do nothing
+ * else. Every kernel of ours is held against these figures.
+ *
+ *     Peaks p;
+ *     if (peaks_open(&p, 2, &e) != HONE_OK) ...
+ *     double gops = peaks_arithmetic(&p, loop, 0.2).best;     // of both threads together
+ *     peaks_close(&p);
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_BENCH_PEAK_H
+#define HONE_BENCH_PEAK_H
+
+#include "core/blas.h"
+#include "core/threads.h"
+
+#include <stdbool.h>
+
+/* One kind of instruction, repeated on independent sums that stay in registers. */
+typedef struct PeakLoop {
+    const char *name;                      /* "float32 fma" */
+    const char *level;                     /* of the kernels that use it: "avx2", "avx512" */
+    int bits;                              /* of its vectors */
+    double operations;                     /* of a round; a multiply-accumulate is two */
+    bool bf16;                             /* needs more of the processor than its level says */
+    void (*run)(long rounds, float *sink); /* sink: what keeps the sums from being left out */
+} PeakLoop;
+
+/* All loops of a level, ended by one without a name; empty where the machine is of another kind. */
+extern const PeakLoop peak_loops_avx2[];
+extern const PeakLoop peak_loops_avx512[];
+
+typedef struct Peaks {
+    Threads *threads;
+    Blas blas;
+} Peaks;
+
+/* Giga-operations or gigabytes per second, of all threads together. Disturbances only ever lower a
+ * figure, so the best of many short measurements is the ceiling. */
+typedef struct Rate {
+    double best, median;
+} Rate;
+
+typedef enum MemoryLoop {
+    MEMORY_READ, /* sum += a[i]: 4 bytes each */
+    MEMORY_COPY, /* memcpy: 8 */
+    MEMORY_TRIAD, /* a[i] = b[i] + s c[i]: 12, the line that is read before it is written not counted */
+} MemoryLoop;
+
+/* threads: 0 for all processors. */
+HONE_CHECKED int peaks_open(Peaks *p, int threads, Error *e);
+void peaks_close(Peaks *p);
+
+/* The loops that this machine can run, in order; returns how many, at most room are stored. */
+int peaks_loops(const PeakLoop **out, int room);
+/* The loop that a level's kernels are held against: float, or int8 in exact arithmetic. NULL: none. */
+const PeakLoop *peaks_loop_of(const char *level, bool integer);
+
+/* seconds: how long to measure, at least; a few measurements are made in any case. */
+Rate peaks_arithmetic(const Peaks *p, const PeakLoop *loop, double seconds);
+/* bytes: of each of the three arrays, cut evenly among the threads. */
+HONE_CHECKED int peaks_memory(const Peaks *p, MemoryLoop loop, size_t bytes, double seconds,
+                              Rate *rate, Error *e);
+/* Each thread its own product of two n x n matrices, by the library that Hone loads. */
+HONE_CHECKED int peaks_gemm(const Peaks *p, int n, double seconds, Rate *rate, Error *e);
+
+#endif
