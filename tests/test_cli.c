@@ -370,7 +370,7 @@ END_TEST
 static void interrupt(const char *arguments, const char *ready, const char *signal)
 {
     RUNS(130,
-         "\"$HONE\" train %s > log & child=$!; n=0; "
+         "rm -f log; \"$HONE\" train %s > log & child=$!; n=0; "
          "until { %s ; } || [ $n -gt 500 ]; do sleep 0.02; n=$((n+1)); done; "
          "kill -%s $child; wait $child",
          arguments, ready, signal);
@@ -388,7 +388,7 @@ START_TEST(train_interrupted)
               "[ -s long/last.h5 ]", signals[_i]);
     JSON_OF(0, "\"$HONE\" inspect long/last.h5 --json");
     int64_t steps = atoll(strstr(out, "\"step\": ") + 8);
-    interrupt("long/config.yaml --out long --resume", "grep -q 'from step' log", signals[_i]);
+    interrupt("long/config.yaml --out long --resume", "grep -qs 'from step' log", signals[_i]);
     RUNS(0, "\"$HONE\" inspect long/last.h5 --json");
     ck_assert_int_ge(atoll(strstr(out, "\"step\": ") + 8), steps);
 }
@@ -612,6 +612,7 @@ Suite *suite_cli(void)
 {
     Suite *s = suite_create("cli");
     TCase *t = tcase_create("commands");
+    tcase_set_timeout(t, 30); /* files are synced, and a disk may be busy */
     tcase_add_unchecked_fixture(t, prepare, clean);
     tcase_add_checked_fixture(t, reset, NULL);
     tcase_add_loop_test(t, usage, 0, MISUSES);
