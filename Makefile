@@ -150,13 +150,18 @@ test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tes
 # BENCH holds more arguments: make roofline BENCH=--json, make bench-peers BENCH='--rounds 7'.
 BENCH        ?=
 BENCH_MODELS ?= configs/bench/resnet8.yaml configs/bench/mobilenet_v2_cifar.yaml
-.PHONY: bench bench-peers roofline
+.PHONY: bench bench-peers bench-publish roofline
 bench: $(build)/bench/nodes ## speed of the kernels, layer by layer, and their share of the ceiling
 	@$< $(BENCH) $(BENCH_MODELS)
 bench-peers: $(build)/hone ## training speed and memory beside PyTorch (BENCH=--help: how)
 	@bench/peers.py --hone $< $(BENCH)
 roofline: $(build)/bench/roofline ## ceilings of this machine: arithmetic, memory, OpenBLAS
 	@$< $(BENCH)
+# BENCH is of the peers here.
+bench-publish: $(build)/hone $(benches:%.c=$(build)/%) ## all three, into docs/PERFORMANCE.md
+	@$(build)/bench/roofline | bench/publish.py ceilings docs/PERFORMANCE.md
+	@$(build)/bench/nodes $(BENCH_MODELS) | bench/publish.py kernels docs/PERFORMANCE.md
+	@bench/peers.py --hone $(build)/hone $(BENCH) | bench/publish.py peers docs/PERFORMANCE.md
 
 # ---- checking -----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,22 +72,4 @@ bool arguments_read(const Argument *arguments, const char *usage, int argc, char
         }
     }
     return true;
-}
-
-const char *machine_name(char *buffer, size_t size)
-{
-    snprintf(buffer, size, "unknown processor");
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    while (f && fgets(line, sizeof line, f)) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon)
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(buffer, size, "%s", colon + 1 + strspn(colon + 1, " "));
-        break;
-    }
-    if (f)
-        fclose(f);
-    return buffer;
 }

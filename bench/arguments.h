@@ -10,7 +10,6 @@
 #define HONE_BENCH_ARGUMENTS_H
 
 #include <stdbool.h>
-#include <stdio.h>
 
 /* One of flag, number, real, text is set and says what the flag is. */
 typedef struct Argument {
@@ -30,8 +29,5 @@ typedef struct Words {
  * --help what there is, and returns false then; *help says which. */
 bool arguments_read(const Argument *arguments, const char *usage, int argc, char **argv,
                     Words *words, bool *help);
-
-/* The processor's name, as the system gives it, into buffer; returns buffer. */
-const char *machine_name(char *buffer, size_t size);
 
 #endif

@@ -10,12 +10,14 @@
  * spends in weighted layers, and the rate and share that come of it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "bench/arguments.h"
+#include "bench/machine.h"
 #include "bench/peak.h"
 #include "bench/single.h"
 
 #include "core/text.h"
 #include "trainer/config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ROWS_MAX = 1024, FORMS = 4 };
@@ -53,6 +55,7 @@ typedef struct Bench {
     const Options *options;
     Compute compute;
     Arena arena;
+    double others;     /* processors that other programs used */
     double ceiling[2]; /* GOP/s of float and int8 with these threads; 0: unknown */
     Row rows[ROWS_MAX];
     int count;
@@ -209,7 +212,7 @@ static void add_tables(const Bench *b, const char *machine, Text *out)
                 threads == 1 ? "" : "s");
     if (b->ceiling[0] > 0)
         text_printf(out, "; ceilings: float %.0f, int8 %.0f GOP/s", b->ceiling[0], b->ceiling[1]);
-    text_add(out, ".\n");
+    text_printf(out, ". Other programs used %.2f processors.\n", b->others);
     for (int i = 0; i < b->count;)
         i = add_model(b, i, out);
 }
@@ -238,10 +241,10 @@ static void add_json(const Bench *b, const char *machine, Text *out)
     text_add(out, "{\"machine\": ");
     text_add_json(out, machine);
     text_printf(out,
-                ", \"kernels\": \"%s\", \"threads\": %d, \"float_ceiling\": %.1f, "
-                "\"int8_ceiling\": %.1f, \"layers\": [",
-                b->compute.integer->name, threads_count(b->compute.threads), b->ceiling[0],
-                b->ceiling[1]);
+                ", \"kernels\": \"%s\", \"threads\": %d, \"others\": %.3f, "
+                "\"float_ceiling\": %.1f, \"int8_ceiling\": %.1f, \"layers\": [",
+                b->compute.integer->name, threads_count(b->compute.threads), b->others,
+                b->ceiling[0], b->ceiling[1]);
     for (int i = 0; i < b->count; i++) {
         text_add(out, i > 0 ? ",\n  " : "\n  ");
         add_json_row(b, &b->rows[i], out);
@@ -272,9 +275,11 @@ static int run(const Options *o, const Words *paths, Error *e)
     int status = compute_open(&b.compute, o->threads, o->level, e);
     if (status != HONE_OK)
         return status;
+    const MachineUse before = machine_use();
     status = raise_ceilings(&b, e);
     for (int i = 0; i < paths->count && status == HONE_OK; i++)
         status = measure_model(&b, paths->list[i], e);
+    b.others = machine_others(before, machine_use());
     if (status == HONE_OK)
         status = print(&b, e);
     compute_close(&b.compute);

@@ -4,12 +4,12 @@
  * It is no benchmark of Hone: bench/nodes.c holds Hone's kernels against these figures.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "bench/arguments.h"
+#include "bench/machine.h"
 #include "bench/peak.h"
 
 #include "core/text.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 enum { ROWS_MAX = 32, COLUMNS = 2, GEMM_SIZE = 768 };
 
@@ -22,8 +22,8 @@ typedef struct Row {
 typedef struct Table {
     int threads[COLUMNS], columns;
     Row rows[ROWS_MAX];
-    int count; /* of rows, while a column is measured the next one */
-    char blas[64];
+    int count;     /* of rows, while a column is measured the next one */
+    double others; /* processors that other programs used */
 } Table;
 
 typedef struct Options {
@@ -113,7 +113,7 @@ static void add_json(const Table *t, const char *machine, Text *out)
 {
     text_add(out, "{\"machine\": ");
     text_add_json(out, machine);
-    text_add(out, ", \"ceilings\": [");
+    text_printf(out, ", \"others\": %.3f, \"ceilings\": [", t->others);
     for (int i = 0; i < t->count; i++)
         for (int c = 0; c < t->columns; c++) {
             const Row *r = &t->rows[i];
@@ -134,6 +134,7 @@ static int run(const Options *o, Error *e)
     static Table t;
     char machine[128];
     Text out = {0};
+    const MachineUse before = machine_use();
     t.threads[t.columns++] = 1;
     if (o->threads != 1)
         t.threads[t.columns++] = o->threads;
@@ -144,14 +145,17 @@ static int run(const Options *o, Error *e)
         if (c > 0 && t.threads[c] == 1) /* a machine of one processor */
             t.columns = c;
     }
+    t.others = machine_others(before, machine_use());
     machine_name(machine, sizeof machine);
     if (o->json)
         add_json(&t, machine, &out);
     else
         add_table(&t, &out);
     if (!o->json)
-        printf("%s, best of %g s each; a multiply-accumulate is two operations.\n\n", machine,
-               o->seconds);
+        printf(
+            "%s, best of %g s each; a multiply-accumulate is two operations. Other programs used "
+            "%.2f processors.\n\n",
+            machine, o->seconds, t.others);
     fputs(text_string(&out), stdout);
     int status = text_failed(&out) ? error_memory(e, "the table", out.room) : HONE_OK;
     text_release(&out);

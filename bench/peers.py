@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""Training throughput and memory of Hone beside PyTorch: the same networks, the same machine, turn by
+turn. Prints Markdown on stdout and what it is doing on stderr.
+
+usage: bench/peers.py [--models resnet8:128,mobilenet_v2_cifar] [--threads 1,2] [--rounds 5]
+                      [--seconds 4] [--hone ./hone] [--python /usr/bin/python3] [--json]
+
+A round measures each contestant once, each in a new process: Hone float, Hone QAT, PyTorch float,
+PyTorch QAT. What disturbs a machine for a while then disturbs all of them, so ratios are taken within
+a round; the table has the median over rounds, and in brackets the extremes. Throughput is that of
+the median step, memory the largest resident set of the process.
+
+PyTorch runs at its best settings here: channels-last, and an allocator that keeps its memory
+(MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_, 1.2 to 1.6 times as fast as without). Before anything is
+timed, both programs' counts of multiply-accumulates are compared: they must be the same network.
+Without PyTorch (Debian: python3-torch; tools/deps dev) Hone is measured alone.
+
+Needs nothing but Python's own library. SPDX-License-Identifier: Apache-2.0
+"""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import platform
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BATCHES = {"resnet8": 128, "mobilenet_v2_cifar": 64, "mobilenet_v2_224": 16}
+PROGRAMS, MODES = ("hone", "torch"), ("float", "qat")
+CONTESTANTS = [(program, mode) for program in PROGRAMS for mode in MODES]  # in the order of a round
+TORCH_ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000"}
+STEPS_MIN = 5
+
+Case = collections.namedtuple("Case", "model batch threads")
+
+
+class Failure(Exception):
+    pass
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---- running ------------------------------------------------------------------------------------
+
+def busy_seconds():
+    """Processor seconds that all programs, and the host beside us, have used so far."""
+    try:
+        fields = [int(x) for x in open("/proc/stat").readline().split()[1:9]]
+    except OSError:
+        return 0.0
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds():
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def run(command, environment=None):
+    """The JSON that a program prints, with the processors that others used meanwhile as `others`."""
+    busy, own, begin = busy_seconds(), own_seconds(), time.perf_counter()
+    done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True,
+                          env=dict(os.environ, **(environment or {})))
+    took = time.perf_counter() - begin
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise Failure(f"{shlex.join(map(str, command))}: status {done.returncode}: {last}")
+    try:
+        result = json.loads(done.stdout)
+    except ValueError:
+        raise Failure(f"{shlex.join(map(str, command))}: prints no JSON object") from None
+    result["others"] = max(0.0, (busy_seconds() - busy - (own_seconds() - own)) / took)
+    return result
+
+
+class Bench:
+    def __init__(self, args):
+        self.args = args
+        self.steps = {}  # (case, mode): of Hone, found by a short run
+        self.torch = self.torch_version()
+
+    def torch_version(self):
+        """None where there is no PyTorch."""
+        python = self.args.python
+        try:
+            done = subprocess.run([python, "-c", "import torch; print(torch.__version__)"],
+                                  capture_output=True, text=True)
+        except OSError:
+            done = None
+        if done and done.returncode == 0:
+            return done.stdout.strip()
+        say(f"peers: {python} has no PyTorch (tools/deps dev installs Debian's), so Hone is "
+            "measured alone")
+        return None
+
+    def contestants(self):
+        return [c for c in CONTESTANTS if c[0] == "hone" or self.torch]
+
+    def hone(self, case, mode, steps):
+        return run([self.args.hone, "bench", "step", f"configs/bench/{case.model}.yaml", "--mode",
+                    mode, "--batch", case.batch, "--threads", case.threads, "--steps", steps,
+                    "--json"])
+
+    def pytorch(self, case, mode, seconds):
+        return run([self.args.python, "bench/peers/train_step.py", case.model, "--mode", mode,
+                    "--batch", case.batch, "--threads", case.threads, "--seconds", seconds],
+                   TORCH_ENVIRONMENT)
+
+    def measure(self, program, mode, case):
+        if program == "torch":
+            return self.pytorch(case, mode, self.args.seconds)
+        if (case, mode) not in self.steps:
+            short = self.hone(case, mode, STEPS_MIN)
+            steps = int(1e3 * self.args.seconds / short["ms_per_step"])
+            self.steps[case, mode] = max(STEPS_MIN, steps)
+        return self.hone(case, mode, self.steps[case, mode])
+
+    def check_same_networks(self, names):
+        if not self.torch:
+            return
+        command = [self.args.python, "bench/peers/models.py"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"{shlex.join(command)}: {done.stderr.strip().splitlines()[-1]}")
+        theirs = {m["model"]: m["macs"] for m in map(json.loads, done.stdout.splitlines())}
+        for name in names:
+            ours = run([self.args.hone, "inspect", f"configs/bench/{name}.yaml", "--json"])["macs"]
+            if ours != theirs[name]:
+                raise Failure(f"{name}: {ours} multiply-accumulates in Hone, {theirs[name]} in "
+                              "PyTorch")
+
+    def run_case(self, case):
+        """{contestant: its results, one per round}."""
+        results = {c: [] for c in self.contestants()}
+        for turn in range(1, self.args.rounds + 1):
+            for contestant in results:
+                result = self.measure(*contestant, case)
+                results[contestant].append(result)
+                say(f"peers: {case.model}, batch {case.batch}, threads {case.threads}, round "
+                    f"{turn}: {' '.join(contestant)} {result['images_per_s']:.1f} images/s")
+        return results
+
+
+# ---- the table ----------------------------------------------------------------------------------
+
+def median_of(results, key):
+    return statistics.median(r[key] for r in results)
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def ratio(results, above, below, key):
+    """Median and extremes of the rounds' ratios, or a dash."""
+    if above not in results or below not in results:
+        return "–"
+    ratios = [a[key] / b[key] for a, b in zip(results[above], results[below])]
+    return f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
+
+
+def cell(results, contestant, key, unit=1):
+    return number(median_of(results[contestant], key) / unit) if contestant in results else "–"
+
+
+COLUMNS = [  # heading, text of a cell from the results of a case
+    ("PyTorch float", lambda r: cell(r, ("torch", "float"), "images_per_s")),
+    ("PyTorch QAT", lambda r: cell(r, ("torch", "qat"), "images_per_s")),
+    ("Hone float", lambda r: cell(r, ("hone", "float"), "images_per_s")),
+    ("Hone QAT", lambda r: cell(r, ("hone", "qat"), "images_per_s")),
+    ("QAT / QAT", lambda r: ratio(r, ("hone", "qat"), ("torch", "qat"), "images_per_s")),
+    ("float / float", lambda r: ratio(r, ("hone", "float"), ("torch", "float"), "images_per_s")),
+    ("QAT / PyTorch float",
+     lambda r: ratio(r, ("hone", "qat"), ("torch", "float"), "images_per_s")),
+    ("QAT step / float step",
+     lambda r: ratio(r, ("hone", "qat"), ("hone", "float"), "ms_per_step")),
+    ("MB, PyTorch QAT", lambda r: cell(r, ("torch", "qat"), "peak_rss_bytes", 1e6)),
+    ("MB, Hone QAT", lambda r: cell(r, ("hone", "qat"), "peak_rss_bytes", 1e6)),
+    ("memory", lambda r: ratio(r, ("hone", "qat"), ("torch", "qat"), "peak_rss_bytes")),
+]
+
+
+def machine():
+    name, memory = platform.processor() or platform.machine(), 0
+    try:
+        for line in open("/proc/cpuinfo"):
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+        for line in open("/proc/meminfo"):
+            if line.startswith("MemTotal:"):
+                memory = int(line.split()[1]) / 2**20
+                break
+    except OSError:
+        pass
+    return f"{name}, {os.cpu_count()} processors" + (f", {memory:.0f} GiB" if memory else "")
+
+
+def table(bench, cases):
+    """cases: {Case: results}"""
+    every = [r for results in cases.values() for runs in results.values() for r in runs]
+    hone = next(iter(cases.values()))["hone", "qat"][0]
+    others = [r["others"] for r in every]
+    lines = [
+        f"{machine()}; Hone: {hone['cpu']} kernels, {hone['blas_core']}; "
+        + (f"PyTorch {bench.torch}" if bench.torch else "no PyTorch") + ".",
+        f"Rounds: {bench.args.rounds}, {bench.args.seconds:g} s for each measurement. Other programs used "
+        f"{statistics.median(others):.2f} processors (median; at most {max(others):.2f}).",
+        "",
+        "    " + shlex.join(["bench/peers.py"] + sys.argv[1:]),
+        "",
+        "Images per second, ratios of Hone's figure to the other:",
+        "",
+        "| model | batch | threads | " + " | ".join(heading for heading, _ in COLUMNS) + " |",
+        "|---|--:|--:|" + "--:|" * len(COLUMNS),
+    ]
+    for case, results in cases.items():
+        cells = [case.model, str(case.batch), str(case.threads)]
+        cells += [text(results) for _, text in COLUMNS]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def as_json(bench, cases):
+    return json.dumps({
+        "machine": machine(),
+        "torch": bench.torch,
+        "cases": [dict(case._asdict(), rounds=[
+            {f"{program}_{mode}": results[program, mode][i] for program, mode in results}
+            for i in range(bench.args.rounds)]) for case, results in cases.items()],
+    }, indent=1)
+
+
+# ---- the command line ---------------------------------------------------------------------------
+
+def positive(kind):
+    def parse(text):
+        value = kind(text)
+        if value <= 0:
+            raise ValueError
+        return value
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse
+
+
+def models_of(text):
+    """[(model, batch)] of "resnet8:32,mobilenet_v2_cifar"."""
+    chosen = []
+    for word in text.split(","):
+        name, colon, batch = word.partition(":")
+        if name not in BATCHES:
+            raise argparse.ArgumentTypeError(f"no model '{name}' ({', '.join(BATCHES)})")
+        if colon and not (batch.isdigit() and int(batch) > 0):
+            raise argparse.ArgumentTypeError(f"'{batch}' is no batch size")
+        chosen.append((name, int(batch) if colon else BATCHES[name]))
+    return chosen
+
+
+def threads_of(text):
+    try:
+        return [positive(int)(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of thread counts") from None
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description="Training throughput and memory of Hone beside PyTorch.",
+        epilog="example: bench/peers.py --models resnet8:128,resnet8:32 --threads 1,2 --rounds 7")
+    parser.add_argument("--models", type=models_of, default=list(BATCHES.items()),
+                        metavar="NAME[:BATCH],...", help="of " + ", ".join(BATCHES) + "; all")
+    parser.add_argument("--threads", type=threads_of, default=[os.cpu_count() or 1],
+                        metavar="N,...", help="all processors")
+    parser.add_argument("--rounds", type=positive(int), default=5, help="5")
+    parser.add_argument("--seconds", type=positive(float), default=4,
+                        help="of each measurement, after its warm-up; 4")
+    parser.add_argument("--hone", default="./hone", help="the program, from the project's root; ./hone")
+    parser.add_argument("--python", default="/usr/bin/python3", help="one that has PyTorch")
+    parser.add_argument("--json", action="store_true", help="every measurement, no table")
+    return parser.parse_args()
+
+
+def main():
+    bench = Bench(parse_arguments())
+    cases = {}
+    try:
+        bench.check_same_networks(dict(bench.args.models))
+        for model, batch in bench.args.models:
+            for threads in bench.args.threads:
+                case = Case(model, batch, threads)
+                cases[case] = bench.run_case(case)
+    except (Failure, OSError) as error:
+        say(f"peers: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(as_json(bench, cases) if bench.args.json else table(bench, cases))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
