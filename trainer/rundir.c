@@ -80,17 +80,22 @@ static bool find_newest(RunDir *d, const char *name)
     return newest > 0;
 }
 
+/* Two runs that start at the same moment get different folders: mkdir decides. */
 static int choose(RunDir *d, const char *name, bool resume, Error *e)
 {
     if (resume && find_newest(d, name))
         return HONE_OK;
-    for (int n = 1; n < NUMBER_MAX; n++) {
+    int status = make("runs", e);
+    for (int n = 1; n < NUMBER_MAX && status == HONE_OK; n++) {
         number(d, name, n);
-        if (is_empty(d->path))
+        if (mkdir(d->path, 0777) == 0)
             return HONE_OK;
+        if (errno != EEXIST)
+            return error_errno(e, HONE_ERR_IO, "cannot make the folder %s", d->path);
     }
-    return error_set(e, HONE_ERR_CONFIG, "runs/%s: %d runs of this name are too many", name,
-                     NUMBER_MAX - 1);
+    return status != HONE_OK ? status
+                             : error_set(e, HONE_ERR_CONFIG, "runs/%s: %d runs of this name exist",
+                                         name, NUMBER_MAX - 1);
 }
 
 int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error *e)
@@ -103,7 +108,7 @@ int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error
         status = error_set(e, HONE_ERR_CONFIG, "'%.40s' cannot be the folder of a run", out);
     else
         snprintf(d->path, sizeof d->path, "%s", out);
-    if (status == HONE_OK && !resume && !is_empty(d->path))
+    if (status == HONE_OK && out && !resume && !is_empty(d->path))
         status =
             error_set(e, HONE_ERR_CONFIG,
                       "the folder '%s' is not empty; --resume goes on with the run in it", d->path);

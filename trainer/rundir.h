@@ -14,8 +14,8 @@ typedef struct RunDir {
 } RunDir;
 
 /* Chooses the folder and makes it, parents included. out: that folder, which must be empty or absent
- * unless resume. NULL: runs/<name>, or the first of runs/<name>-2, -3, ... that is empty or absent;
- * with resume the last of them that holds a checkpoint, if any does. Errors: ERR_CONFIG, ERR_IO. */
+ * unless resume. NULL: runs/<name>, or the first of runs/<name>-2, -3, ... that does not exist; with
+ * resume the last of them that holds a checkpoint, if any does. Errors: ERR_CONFIG, ERR_IO. */
 HONE_CHECKED int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error *e);
 
 #define RUNDIR_FILE_BYTES (RUNDIR_BYTES + 24)
