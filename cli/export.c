@@ -101,7 +101,7 @@ static int run(const void *arguments, Error *e)
     const ExportArguments *a = arguments;
     Checkpoint c;
     Session s;
-    FlagTexts sets;
+    FlagTexts sets = {0};
     char texts[2][SET_BYTES];
     SessionOptions options = input_session(a->threads, false);
     int status = collect_sets(a, &sets, texts, e);
