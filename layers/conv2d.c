@@ -10,7 +10,6 @@
 #include "layers/layers.h"
 #include "layers/weighted.h"
 
-#include <math.h>
 
 enum { CHANNELS_MAX = 1 << 16 };
 
@@ -142,6 +141,6 @@ Value *layer_conv2d(Graph *g, const char *name, Value *x, const Conv2dOptions *o
     const int in_c = x->shape.dim[3];
     const Shape weight = SHAPE4(a.channels, a.window.y.kernel, a.window.x.kernel, in_c);
     const double fan_in = (double)a.window.y.kernel * a.window.x.kernel * in_c;
-    return weighted_node(g, &op_conv2d, name, x, weight, sqrt(2 / fan_in), a.channels, o->bias, &a,
+    return weighted_node(g, &op_conv2d, name, x, weight, fan_in, a.channels, o->bias, &a,
                          sizeof a);
 }

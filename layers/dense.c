@@ -7,7 +7,6 @@
 #include "layers/weighted.h"
 
 #include <limits.h>
-#include <math.h>
 
 enum { UNITS_MAX = 1 << 20 };
 
@@ -137,6 +136,6 @@ Value *layer_dense(Graph *g, const char *name, Value *x, int units, bool bias)
                   width, units);
         return NULL;
     }
-    return weighted_node(g, &op_dense, name, x, SHAPE2(units, (int)width), sqrt(1 / (double)width),
+    return weighted_node(g, &op_dense, name, x, SHAPE2(units, (int)width), (double)width,
                          units, bias, NULL, 0);
 }

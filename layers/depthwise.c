@@ -12,7 +12,6 @@
 #include "layers/layers.h"
 #include "layers/weighted.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Positions begin, begin + step, ... of one axis, count of them; the first meets taps, and each next
@@ -377,5 +376,5 @@ Value *layer_depthwise(Graph *g, const char *name, Value *x, const Conv2dOptions
     }
     const double fan_in = (double)a.y.kernel * a.x.kernel;
     return weighted_node(g, &op_depthwise, name, x, SHAPE4(1, a.y.kernel, a.x.kernel, c),
-                         sqrt(2 / fan_in), c, o->bias, &a, sizeof a);
+                         fan_in, c, o->bias, &a, sizeof a);
 }

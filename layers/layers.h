@@ -9,7 +9,10 @@
  *     Value *loss = layer_softmax_xent(g, "loss", x, labels, 0);
  *
  * Errors are sticky in the graph (graph.h): a builder given NULL, or failing, returns NULL; test
- * once at the end with graph_failed(). Shapes are per sample, N = 1 here and the batch in a
+ * once at the end with graph_failed(). Weights start normal with variance 1 / (3 fan_in), fan_in the
+ * products per sum: the variance of PyTorch's default, small enough that batch-normalized networks,
+ * whose steps grow as their weights shrink, learn fast from the start. Biases start at 0.
+ * Shapes are per sample, N = 1 here and the batch in a
  * compilation. Everything belongs to the graph. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_LAYERS_LAYERS_H
 #define HONE_LAYERS_LAYERS_H
@@ -34,14 +37,13 @@ typedef struct BatchnormOptions {
 } BatchnormOptions;
 
 /* y[n,oy,ox,o] = b[o] + sum x[n, oy*s-p+ky*d, ox*s-p+kx*d, i] w[o,ky,kx,i], zeros outside.
- * x [N,H,W,C]; parameters "name.weight" [O,kh,kw,C], normal with deviation sqrt(2 / (kh kw C))
- * (He et al., ICCV 2015), and "name.bias" [O], 0. Errors: ERR_SHAPE. */
+ * x [N,H,W,C]; parameters "name.weight" [O,kh,kw,C] and "name.bias" [O]. Errors: ERR_SHAPE. */
 Value *layer_conv2d(Graph *g, const char *name, Value *x, const Conv2dOptions *o);
 /* y[n,oy,ox,c] = b[c] + sum x[n, oy*s-p+ky*d, ox*s-p+kx*d, c] w[ky,kx,c].
- * x [N,H,W,C]; "name.weight" [1,kh,kw,C], deviation sqrt(2 / (kh kw)). Errors: ERR_SHAPE. */
+ * x [N,H,W,C]; "name.weight" [1,kh,kw,C]. Errors: ERR_SHAPE. */
 Value *layer_depthwise(Graph *g, const char *name, Value *x, const Conv2dOptions *o);
 /* y[n,o] = b[o] + sum x[n,i] w[o,i]; x [N,C] or [N,H,W,C], flattened to C = H W C.
- * "name.weight" [O,C], deviation sqrt(1 / C). Errors: ERR_SHAPE. */
+ * "name.weight" [O,C]. Errors: ERR_SHAPE. */
 Value *layer_dense(Graph *g, const char *name, Value *x, int units, bool bias);
 
 /* y = gamma (x - mean) / sqrt(variance + epsilon) + beta, statistics over all axes but the last: of

@@ -3,6 +3,8 @@
 
 #include "layers/layers.h"
 
+#include <math.h>
+
 static int or_one(int n)
 {
     return n == 0 ? 1 : n;
@@ -32,7 +34,7 @@ int weighted_window(const char *op, const char *name, const Conv2dOptions *o, Sh
 }
 
 Value *weighted_node(Graph *g, const Op *op, const char *name, Value *x, Shape weight,
-                     double deviation, int channels, bool bias, const void *attributes,
+                     double fan_in, int channels, bool bias, const void *attributes,
                      size_t bytes)
 {
     const char *weight_name = arena_printf(&g->arena, "%s.weight", name);
@@ -41,7 +43,8 @@ Value *weighted_node(Graph *g, const Op *op, const char *name, Value *x, Shape w
         error_memory(&g->error, "the graph", 0);
         return NULL;
     }
-    Value *in[3] = {x, graph_param(g, weight_name, weight, PARAM_WEIGHT, (Init){0, deviation})};
+    const Init init = {.deviation = sqrt(1 / (3 * fan_in))};
+    Value *in[3] = {x, graph_param(g, weight_name, weight, PARAM_WEIGHT, init)};
     if (bias)
         in[2] = graph_param(g, bias_name, SHAPE1(channels), PARAM_BIAS, (Init){0});
     Node *n = graph_node(g, op, name, bias ? 3 : 2, in, attributes, bytes);

@@ -18,9 +18,10 @@ struct Conv2dOptions;
 HONE_CHECKED int weighted_window(const char *op, const char *name, const struct Conv2dOptions *o,
                                  Shape x, WindowAttributes *a, Error *e);
 
-/* Appends "name.weight", with `bias` "name.bias", and the node; returns its output. */
+/* Appends "name.weight", with `bias` "name.bias", and the node; returns its output. fan_in: products
+ * per sum, for the first values (layers.h). */
 Value *weighted_node(Graph *g, const Op *op, const char *name, Value *x, Shape weight,
-                     double deviation, int channels, bool bias, const void *attributes,
+                     double fan_in, int channels, bool bias, const void *attributes,
                      size_t bytes);
 
 /* Checks that weights have shape `want` and that a bias, if any, is [channels]. */

@@ -583,9 +583,9 @@ START_TEST(lowering_keeps_the_geometry)
     ck_assert_int_eq(graph_failed(&g, NULL), HONE_OK);
     ck_assert_str_eq(g.params[0]->name, "a.weight");
     ck_assert_str_eq(g.params[1]->name, "a.bias");
-    ck_assert_double_eq_tol(g.params[0]->init.deviation, sqrt(2.0 / 45), 1e-12);
-    ck_assert_double_eq_tol(g.params[2]->init.deviation, sqrt(2.0 / 9), 1e-12);
-    ck_assert_double_eq_tol(g.params[3]->init.deviation, sqrt(1.0 / 120), 1e-12);
+    ck_assert_double_eq_tol(g.params[0]->init.deviation, sqrt(1.0 / (3 * 45)), 1e-12);
+    ck_assert_double_eq_tol(g.params[2]->init.deviation, sqrt(1.0 / (3 * 9)), 1e-12);
+    ck_assert_double_eq_tol(g.params[3]->init.deviation, sqrt(1.0 / (3 * 120)), 1e-12);
     graph_release(&g);
 }
 END_TEST
