@@ -115,12 +115,12 @@ static void on_progress(void *context, const char *what, int64_t done, int64_t a
     draw(b);
 }
 
+/* 75 columns: what an epoch needs to be judged by. */
 static void heading(Board *b)
 {
     if (!b->headed)
-        board_line(b, "%s  %-7s  %-6s  %10s  %8s  %9s  %8s  %4s  %8s  %8s  %7s%s", weak(b), "epoch",
-                   "phase", "train loss", "accuracy", "test loss", "accuracy", "", "lr", "images/s",
-                   "time", plain(b));
+        board_line(b, "%s  %-7s  %-6s  %10s  %8s  %9s  %8s  %4s  %7s%s", weak(b), "epoch", "phase",
+                   "train loss", "accuracy", "test loss", "accuracy", "", "time", plain(b));
     b->headed = true;
 }
 
@@ -134,10 +134,9 @@ static void on_epoch(void *context, const EpochReport *r)
         snprintf(loss, sizeof loss, "%.4f", r->test_loss);
         snprintf(accuracy, sizeof accuracy, "%s", show_percent(r->test_accuracy).text);
     }
-    board_line(b, "  %-7s  %-6s  %10.4f  %8s  %9s  %s%8s%s  %4s  %8.3g  %8s  %7s", epoch, r->phase,
+    board_line(b, "  %-7s  %-6s  %10.4f  %8s  %9s  %s%8s%s  %4s  %7s", epoch, r->phase,
                r->train_loss, show_percent(r->train_accuracy).text, loss, strong(b), accuracy,
-               plain(b), r->best ? "best" : "", r->lr, show_whole((int64_t)r->images_per_s).text,
-               show_clock(r->seconds).text);
+               plain(b), r->best ? "best" : "", show_clock(r->seconds).text);
 }
 
 /* ---- */

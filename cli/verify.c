@@ -28,11 +28,11 @@ static void print_json(const FinishProof *proof, Text *out)
     Json j = {.out = out};
     json_open(&j, NULL, '{');
     json_bool(&j, "bit_exact", agrees(r));
-    json_whole(&j, "compared", r->compared + r->traced);
+    json_whole(&j, "compared", r->compared);
+    json_whole(&j, "traced", r->traced);
     json_whole(&j, "mismatches", r->mismatches);
     json_text(&j, "first_layer", r->first_layer[0] ? r->first_layer : NULL);
     json_whole(&j, "images", r->images);
-    json_whole(&j, "outputs", r->compared);
     json_real(&j, "accuracy", proof->artifact.accuracy);
     json_close(&j);
 }
@@ -44,12 +44,12 @@ static void print(const VerifyArguments *a, const FinishProof *proof, const char
     if (a->json)
         print_json(proof, out);
     else if (agrees(r))
-        text_printf(out,
-                    "bit-exact: %s output codes and %s inner ones on %s test images are equal, "
-                    "with ref and %s kernels; accuracy %s\n",
-                    show_whole(r->compared).text, show_whole(r->traced).text,
-                    show_whole(r->images).text, kernels,
-                    show_percent(proof->artifact.accuracy).text);
+        text_printf(
+            out,
+            "bit-exact: %s output codes and %s inner ones are equal, on %s test images with "
+            "%s kernels and on the first of them with ref; accuracy %s\n",
+            show_whole(r->compared).text, show_whole(r->traced).text, show_whole(r->images).text,
+            kernels, show_percent(proof->artifact.accuracy).text);
 }
 
 static int verdict(const VerifyArguments *a, const ProveResult *r, Error *e)
@@ -107,8 +107,9 @@ const Verb verb_verify = {
     .name = "verify",
     .summary = "compare an artifact with its checkpoint, bit for bit",
     .about = "Runs both on the test set: the trainer's integer evaluation of the checkpoint, and "
-             "the\nartifact's bytes in the runtime, with reference and with fast kernels. Ends "
-             "with status 1\nand names the first layer where they differ.\n",
+             "the\nartifact's bytes in the runtime, with fast kernels and, on the first images, "
+             "with the\nreference ones. Ends with status 1 and names the first layer where they "
+             "differ.\n",
     .example = "hone verify runs/mobilenet_qat/model.hone runs/mobilenet_qat/last.h5",
     .flags =
         (const Flag[]){
