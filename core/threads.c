@@ -8,13 +8,16 @@
  * A worker takes a block by advancing the ticket, and only then reads fn and context: the job
  * cannot end, nor the next one be written, before that block is done. A worker that wakes late
  * finds next == blocks, or a job number that it has not seen yet, and touches nothing else.
- * Workers spin SPIN rounds (a training step has thousands of short jobs; waking a sleeper costs
- * some 50 us, a spinner under 1 us) and then wait on a condition variable.
+ * Workers spin SPIN rounds, about a millisecond (a training step has thousands of short jobs; waking
+ * a sleeper costs some 50 us, a spinner under 1 us) and then wait on a condition variable. Whoever
+ * spins for long offers its processor to others: on a busy machine the last block may be waiting for
+ * it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/threads.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +25,7 @@
 #include <unistd.h>
 
 #define SPIN 20000
+#define POLITE 1000 /* rounds without giving way */
 
 struct Threads {
     int count;
@@ -42,8 +46,11 @@ typedef struct Worker {
     int index;
 } Worker;
 
-static void relax(void)
+/* One round of spinning, the round-th in a row. */
+static void relax(int round)
 {
+    if (round >= POLITE && round % 16 == 0)
+        sched_yield();
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -76,7 +83,7 @@ static bool next_job(Threads *p, uint32_t last, uint32_t *job)
         *job = job_of(atomic_load(&p->ticket));
         if (*job != last)
             return true;
-        relax();
+        relax(i);
     }
     pthread_mutex_lock(&p->lock);
     p->sleepers++;
@@ -176,6 +183,6 @@ void threads_run(Threads *p, int blocks, ThreadsFn fn, void *context)
         pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
     work(p, job, 0);
-    while (atomic_load(&p->unfinished) != 0)
-        relax();
+    for (int i = 0; atomic_load(&p->unfinished) != 0; i = i < SPIN ? i + 1 : POLITE)
+        relax(i);
 }

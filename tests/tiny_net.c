@@ -49,6 +49,8 @@ static void draw_params(TinyNet *t, Rng *rng)
                 v[k] = (k % 3 == 2 ? -1 : 1) * (Real)(0.5 + rng_uniform(rng));
             else if (p->role == PARAM_BETA || p->role == PARAM_BIAS)
                 v[k] = normal / 2;
+            else if (p->role == PARAM_WEIGHT)
+                v[k] *= (Real)2.5; /* outputs that use their codes */
             else if (variance)
                 v[k] = (Real)(0.2 + rng_uniform(rng));
             else if (p->role == PARAM_STATE && strstr(suffix, "mean"))

@@ -16,8 +16,8 @@ run=${summary%/summary.json}
 say "./hone inspect $run/model.hone"
 ./hone inspect "$run/model.hone"
 
-say "./hone verify $run/model.hone $run/best.h5"
-./hone verify "$run/model.hone" "$run/best.h5"
+say "./hone verify $run/model.hone $run/last.h5"
+./hone verify "$run/model.hone" "$run/last.h5"
 
 say "$summary"
 cat "$summary"
