@@ -13,6 +13,7 @@ the median step, memory the largest resident set of the process.
 PyTorch runs at its best settings here: channels-last, and an allocator that keeps its memory
 (MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_, 1.2 to 1.6 times as fast as without). Before anything is
 timed, both programs' counts of multiply-accumulates are compared: they must be the same network.
+A measurement during which other programs were busy is printed with a warning: PyTorch suffers more.
 Without PyTorch (Debian: python3-torch; tools/deps dev) Hone is measured alone.
 
 Needs nothing but Python's own library. SPDX-License-Identifier: Apache-2.0
@@ -36,6 +37,7 @@ PROGRAMS, MODES = ("hone", "torch"), ("float", "qat")
 CONTESTANTS = [(program, mode) for program in PROGRAMS for mode in MODES]  # in the order of a round
 TORCH_ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000"}
 STEPS_MIN = 5
+OTHERS_MAX = 0.1  # processors that other programs may use in a measurement that counts
 
 Case = collections.namedtuple("Case", "model batch threads")
 
@@ -205,6 +207,11 @@ def machine():
     return f"{name}, {os.cpu_count()} processors" + (f", {memory:.0f} GiB" if memory else "")
 
 
+DISTURBED = ("**Disturbed, not for quoting.** With several threads the ratios then flatter Hone: "
+             "PyTorch's threads wait for each other after every operation, Hone's take what work "
+             "is left.")
+
+
 def table(bench, cases):
     """cases: {Case: results}"""
     every = [r for results in cases.values() for runs in results.values() for r in runs]
@@ -215,6 +222,7 @@ def table(bench, cases):
         + (f"PyTorch {bench.torch}" if bench.torch else "no PyTorch") + ".",
         f"Rounds: {bench.args.rounds}, {bench.args.seconds:g} s for each measurement. Other programs used "
         f"{statistics.median(others):.2f} processors (median; at most {max(others):.2f}).",
+        *([DISTURBED] if max(others) > OTHERS_MAX else []),
         "",
         "    " + shlex.join(["bench/peers.py"] + sys.argv[1:]),
         "",
