@@ -189,7 +189,7 @@ werror: ## compile everything with warnings being errors
 	@$(MAKE) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run \
 	  $(benches:%.c=build/werror/%)
 
-.PHONY: includes runtime-alone tidy cppcheck fmt fmt-check cov
+.PHONY: includes schema runtime-alone tidy cppcheck fmt fmt-check cov
 includes: ## who includes whom; every header compiles alone
 	@CC='$(CC)' tools/check_includes.sh
 
@@ -217,6 +217,9 @@ cppcheck: ## cppcheck over everything
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --error-exitcode=1 --cppcheck-build-dir=$(build)/cppcheck -j $(JOBS) -I. \
 	  --suppress=invalidFunctionArg --suppress=invalidPointerCast $(library) $(program)
+
+schema: $(build)/hone ## write configs/SCHEMA.md from the option tables
+	@$< config --markdown >configs/SCHEMA.md
 
 fmt: ## format everything as .clang-format says
 	@clang-format -i $(sources) $(headers)

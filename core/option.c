@@ -8,6 +8,12 @@
 
 #include "core/text.h"
 
+bool option_takes_one(const Option *option)
+{
+    return (option->type == OPTION_TYPE_INTS || option->type == OPTION_TYPE_REALS) &&
+           option->least <= 1;
+}
+
 const Option *option_selector(const OptionTable *table)
 {
     for (const Option *o = table->options; o->type != OPTION_TYPE_END; o++)

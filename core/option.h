@@ -237,6 +237,8 @@ struct OptionTable {
         }                                                                                          \
     }
 
+/* Whether a single number may stand for a list of one: INTS and REALS of at least 0 or 1. */
+bool option_takes_one(const Option *option);
 /* The table's SELECTOR, or NULL. */
 const Option *option_selector(const OptionTable *table);
 /* The option called name (length bytes): common, or of the variant (index; -1: none); or NULL. */

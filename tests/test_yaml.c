@@ -81,6 +81,23 @@ START_TEST(test_nested_types)
 }
 END_TEST
 
+/* Where a list may have one number, the number may stand alone. */
+START_TEST(test_one_number)
+{
+    Binding b;
+    Error e = {0};
+    ck_assert_msg(bind(&b, "name: x\nmarks: 0.25\nlayers: [{op: conv, kernel: 5}]\n", &e) == HONE_OK,
+                  "%s", e.text);
+    const Sample *s = b.options;
+    const SampleLayer *layers = s->layers.items;
+    ck_assert(s->marks.count == 1 && s->marks.v[0] == 0.25);
+    ck_assert(layers[0].kernel.count == 1 && layers[0].kernel.v[0] == 5);
+    bind_release(&b);
+    ck_assert_int_eq(bind(&b, "name: x\nlayers: [{op: conv, kernel: 55}]\n", &e), HONE_ERR_CONFIG);
+    ck_assert_str_eq(e.text, "a.yaml:2:29: layers.0.kernel: 55 is outside 1..31 pixels");
+}
+END_TEST
+
 START_TEST(test_fallbacks)
 {
     Binding b;
@@ -444,6 +461,7 @@ Suite *suite_yaml(void)
     TCase *tc = tcase_create("bind");
     tcase_add_test(tc, test_every_type);
     tcase_add_test(tc, test_nested_types);
+    tcase_add_test(tc, test_one_number);
     tcase_add_test(tc, test_fallbacks);
     tcase_add_test(tc, test_round_trip);
     tcase_add_loop_test(tc, test_bad_input, 0, (int)(sizeof bad / sizeof *bad));

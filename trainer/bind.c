@@ -151,6 +151,10 @@ static int bind_scalar(const Section *s, const Option *o, const YamlNode *node)
 static int bind_row(const Section *s, const Option *o, const YamlNode *node)
 {
     char key[PATH_BYTES];
+    if (node->kind == YAML_SCALAR && !yaml_is_null(node) && option_takes_one(o)) {
+        int one = option_set_count(o, 1, s->options, s->arena, s->e);
+        return one == HONE_OK ? bind_scalar(s, o, node) : refuse_at(s, &node->place, o->name, one);
+    }
     if (node->kind != YAML_SEQUENCE) {
         snprintf(key, sizeof key, "a list of %s", option_type_text(o));
         return refuse_kind(s, node, o->name, key);

@@ -110,14 +110,21 @@ static void add_default(const Option *o, Text *out)
     }
 }
 
+/* An element of INTS or REALS. */
+static void one_number(const Option *o, Text *out)
+{
+    if (o->type == OPTION_TYPE_INTS)
+        whole_number(o, out);
+    else
+        number(o, out);
+}
+
 static void row(const OptionTable *table, const Option *o, Text *out)
 {
     array_of(o, out);
     text_add(out, "{");
-    if (o->type == OPTION_TYPE_INTS)
-        whole_number(o, out);
-    else if (o->type == OPTION_TYPE_REALS)
-        number(o, out);
+    if (o->type == OPTION_TYPE_INTS || o->type == OPTION_TYPE_REALS)
+        one_number(o, out);
     else if (o->choices)
         choices(table, o, out);
     else
@@ -145,7 +152,13 @@ static void constraints(const OptionTable *table, const Option *o, Text *out)
     case OPTION_TYPE_INTS:
     case OPTION_TYPE_REALS:
     case OPTION_TYPE_TEXTS:
+        if (option_takes_one(o)) {
+            text_add(out, "\"anyOf\": [{");
+            one_number(o, out);
+            text_add(out, "}, {");
+        }
         row(table, o, out);
+        text_add(out, option_takes_one(o) ? "}]" : "");
         break;
     default: /* TEXT */
         text_printf(out, "\"type\": %s", nullable ? "[\"string\", \"null\"]" : "\"string\"");
