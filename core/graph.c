@@ -150,7 +150,8 @@ Node *graph_node_at(Graph *g, int index, const Op *op, const char *name, int inp
         memcpy(own, attributes, bytes);
     *n = (Node){.op = op, .name = copy, .inputs = inputs,
                 .outputs = op->outputs, .attributes = own};
-    memcpy(n->in, in, (size_t)inputs * sizeof in[0]);
+    for (int i = 0; i < inputs; i++)
+        n->in[i] = in[i];
     if (add_outputs(g, n) != HONE_OK)
         return NULL;
     if (op->infer(n, &g->error) != HONE_OK)
