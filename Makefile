@@ -181,8 +181,10 @@ levels: $(build)/tests/run ## all tests at every CPU level of this machine
 
 san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) config=san test
-tsan: ## all tests under ThreadSanitizer
-	@$(MAKE) config=tsan test
+# The suites that start threads; kernels and file formats do not.
+threaded := core loader conv layers qat qat_nodes gradtorch optim prove trainer evaluate resume
+tsan: ## the tests that use threads under ThreadSanitizer
+	@$(MAKE) config=tsan test SUITES='$(threaded)'
 clang: ## all tests as clang compiles them, warnings being errors
 	@$(MAKE) CC=clang WERROR=1 test
 werror: ## compile everything with warnings being errors
@@ -231,7 +233,8 @@ cov: ## line and branch coverage of the tests, per folder
 	@tools/coverage.py build/cov $(folders) cli
 
 .PHONY: check-all clean
-checks := includes runtime-alone werror levels clang san tsan gradcheck kerncheck tidy cppcheck
+# `levels` runs what kerncheck does.
+checks := includes runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
 	@tools/deps build test dev
 	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done
