@@ -93,6 +93,17 @@ static Work *work_start(const Run *r, const CodesShape *s)
     return w;
 }
 
+/* The weights of channels, in units of HONE_RT_PACK_CHANNELS. */
+static void pack_chunk(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk, (void)worker;
+    const Work *w = r->shared;
+    const HoneRtConv g = conv_of(&w->shape, 1);
+    const int first = begin * HONE_RT_PACK_CHANNELS, last = end * HONE_RT_PACK_CHANNELS;
+    r->compute->integer->conv_pack_part(&g, r->in[1]->data, w->bias, run_zero_point(r->in[0]),
+                                        first, last < g.out_c ? last : g.out_c, w->packed);
+}
+
 /* rint(b / unit), kept small enough that no sum overflows (export checks that it was). */
 static int32_t bias_code(double b, double unit, double limit)
 {
@@ -177,7 +188,11 @@ void codes_forward(const Run *r, const CodesShape *s)
 {
     Work *w = work_start(r, s);
     make_scales(r, s, w);
-    codes_pack(s, r->compute, r->in[1]->data, w->bias, run_zero_point(r->in[0]), w->packed);
+    if (s->depthwise)
+        codes_pack(s, r->compute, r->in[1]->data, w->bias, run_zero_point(r->in[0]), w->packed);
+    else
+        run_chunks(r, (s->conv.out_c + HONE_RT_PACK_CHANNELS - 1) / HONE_RT_PACK_CHANNELS,
+                   pack_chunk);
     run_chunks(r, items_of(r, s), forward_chunk);
 }
 

@@ -16,7 +16,9 @@ enum {
     STRIP = 64,             /* pixels per call of the epilogue */
     SLACK = 64,             /* readable bytes behind a tile: groups reach past the last run */
     HEADER = 64,            /* of packed weights: holds x_zero_point */
-    CACHE_LINE = 64
+    CACHE_LINE = 64,
+    BYTE_GROUP = 4, /* elements of a group of bytes, of int16 */
+    WORD_GROUP = 2
 };
 
 typedef struct ConvPlan {
@@ -101,55 +103,75 @@ size_t hone_rt_tile_conv_pack_bytes(const TileLevel *level, const HoneRtConv *g)
     return HEADER + (size_t)plan.panels * plan.panel_bytes;
 }
 
+/* The groups of one run of a channel, each to its cell; returns the cell after the last. */
+static uint8_t *pack_bytes(const int8_t *w, int n, uint8_t *to, size_t step)
+{
+    int i = 0;
+    for (; i + BYTE_GROUP <= n; i += BYTE_GROUP, to += step)
+        memcpy(to, w + i, BYTE_GROUP); /* a constant: one load, one store */
+    if (i == n)
+        return to;
+    for (int j = i; j < n; j++)
+        to[j - i] = (uint8_t)w[j];
+    return to + step;
+}
+
+static uint8_t *pack_words(const int8_t *w, int n, uint8_t *to, size_t step)
+{
+    for (int i = 0; i < n; i += WORD_GROUP, to += step) {
+        const int16_t pair[WORD_GROUP] = {w[i], i + 1 < n ? w[i + 1] : 0};
+        memcpy(to, pair, sizeof pair);
+    }
+    return to;
+}
+
 /* One output channel of a panel: `to` is its cell in the first group, cells are `step` apart. */
 static void pack_channel(const TileLevel *level, const ConvPlan *plan, const int8_t *w, uint8_t *to,
                          size_t step)
 {
-    for (int run = 0; run < plan->runs; run++)
-        for (int i = 0; i < plan->run_elements; i += level->group, to += step) {
-            const int n = min_int(level->group, plan->run_elements - i);
-            const int8_t *from = w + run * plan->run_elements + i;
-            if (level->element == 1) {
-                memcpy(to, from, (size_t)n);
-                continue;
-            }
-            for (int j = 0; j < n; j++) {
-                const int16_t wide = from[j];
-                memcpy(to + (size_t)j * sizeof wide, &wide, sizeof wide);
-            }
-        }
+    for (int run = 0; run < plan->runs; run++, w += plan->run_elements)
+        to = level->element == 1 ? pack_bytes(w, plan->run_elements, to, step)
+                                 : pack_words(w, plan->run_elements, to, step);
 }
 
 /* uint8 activations are x + 128, so bias takes -(128 + zx) * sum(w) on itself. Wraps like the sums
  * do; the true accumulator fits, so the wrapped one is right. */
-static uint32_t packed_bias(const TileLevel *level, const int8_t *w, size_t n, size_t stride,
-                            int32_t bias, int32_t x_zero_point)
+static uint32_t packed_bias(const TileLevel *level, const int8_t *w, size_t n, int32_t bias,
+                            int32_t x_zero_point)
 {
     int32_t sum = 0;
     if (level->element == 2)
         return (uint32_t)bias;
     for (size_t i = 0; i < n; i++)
-        sum += w[i * stride];
+        sum += w[i];
     return (uint32_t)bias - (uint32_t)(128 + x_zero_point) * (uint32_t)sum;
 }
 
 void hone_rt_tile_conv_pack(const TileLevel *level, const HoneRtConv *g, const int8_t *w,
-                            const int32_t *bias, int32_t x_zero_point, void *packed)
+                            const int32_t *bias, int32_t x_zero_point, int begin, int end,
+                            void *packed)
 {
     const ConvPlan plan = plan_conv(level, g);
     const size_t filter = (size_t)g->kernel_h * (size_t)g->kernel_w * (size_t)g->in_c;
     const size_t cell = (size_t)(level->group * level->element);
     uint8_t *out = packed;
-    memset(out, 0, hone_rt_tile_conv_pack_bytes(level, g));
-    memcpy(out, &x_zero_point, sizeof x_zero_point);
-    for (int p = 0; p < plan.panels; p++) {
+    HONE_RT_ASSERT(level->group == (level->element == 1 ? BYTE_GROUP : WORD_GROUP));
+    HONE_RT_ASSERT(begin % plan.panel == 0 && (end % plan.panel == 0 || end == g->out_c));
+    if (begin == 0) {
+        memset(out, 0, HEADER);
+        memcpy(out, &x_zero_point, sizeof x_zero_point);
+    }
+    for (int first = begin; first < end; first += plan.panel) {
+        const int p = first / plan.panel;
         uint8_t *panel = out + HEADER + (size_t)p * plan.panel_bytes;
         const int width = panel_vectors(level, &plan, p) * level->lanes;
-        const int first = p * plan.panel, end = min_int(g->out_c, first + width);
-        for (int c = first; c < end; c++) {
+        const int stop = min_int(end, first + width);
+        if (stop < first + plan.panel || plan.run_elements % level->group != 0)
+            memset(panel, 0, plan.panel_bytes); /* cells that no weight fills */
+        for (int c = first; c < stop; c++) {
             const int8_t *wc = w + (size_t)c * filter;
-            const uint32_t b =
-                packed_bias(level, wc, filter, 1, bias != NULL ? bias[c] : 0, x_zero_point);
+            const uint32_t b = packed_bias(level, wc, filter, bias != NULL ? bias[c] : 0,
+                                           x_zero_point);
             memcpy(panel + (size_t)(c - first) * sizeof b, &b, sizeof b);
             pack_channel(level, &plan, wc,
                          panel + (size_t)width * sizeof b + (size_t)(c - first) * cell,

@@ -85,7 +85,8 @@ static inline int hone_rt_s24_is_narrow(const uint32_t *words, int cols)
 size_t hone_rt_tile_conv_pack_bytes(const TileLevel *level, const HoneRtConv *g);
 size_t hone_rt_tile_conv_scratch_bytes(const TileLevel *level, const HoneRtConv *g);
 void hone_rt_tile_conv_pack(const TileLevel *level, const HoneRtConv *g, const int8_t *w,
-                            const int32_t *bias, int32_t x_zero_point, void *packed);
+                            const int32_t *bias, int32_t x_zero_point, int begin, int end,
+                            void *packed);
 void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t *x,
                        const void *packed, int row_begin, int row_end, void *scratch,
                        HoneRtEpilogue epilogue, void *context);

@@ -234,8 +234,14 @@ static Collected conv_case_run(const ConvCase *c, const HoneRtKernels *k, Rng *r
     Guarded scratch = guarded_new(dw ? k->depthwise_scratch_bytes(g) : k->conv_scratch_bytes(g),
                                   random_align(rng, 1));
     const int32_t *bias = c->has_bias ? (const int32_t *)(const void *)c->bias.data : NULL;
-    (dw ? k->depthwise_pack : k->conv_pack)(g, (const int8_t *)c->w.data, bias, c->x_zp,
-                                            packed.data);
+    const int8_t *w = (const int8_t *)c->w.data;
+    if (dw || g->out_c % 2)
+        (dw ? k->depthwise_pack : k->conv_pack)(g, w, bias, c->x_zp, packed.data);
+    for (int end = g->out_c; !dw && g->out_c % 2 == 0 && end > 0;) { /* shares, in any order */
+        const int begin = (end - 1) / HONE_RT_PACK_CHANNELS * HONE_RT_PACK_CHANNELS;
+        k->conv_pack_part(g, w, bias, c->x_zp, begin, end, packed.data);
+        end = begin;
+    }
     for (int part = 0; part < 2; part++)
         (dw ? k->depthwise : k->conv)(g, (const int8_t *)c->x.data, packed.data,
                                       part ? c->split : 0, part ? g->out_h : c->split, scratch.data,
