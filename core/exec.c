@@ -134,17 +134,23 @@ static bool finite_tensor(const Tensor *t)
     return true;
 }
 
+/* The node that users know it by. */
+static const Node *named(const Node *n)
+{
+    return n->cover_count > 0 ? n->covers[0] : n;
+}
+
 const Node *exec_find_nonfinite(Exec *x)
 {
     for (int i = 0; i < x->run_count; i++) {
         const Run *r = &x->runs[i];
         for (int k = 0; k < r->node->inputs; k++)
             if (!finite_tensor(r->in[k]))
-                return r->node; /* a parameter or an input was bad already */
+                return named(r->node); /* a parameter or an input was bad already */
         forward_run(x, i);
         for (int j = 0; j < r->node->outputs; j++)
             if (!finite_tensor(r->out[j]))
-                return r->node;
+                return named(r->node);
     }
     return NULL;
 }
@@ -180,9 +186,8 @@ typedef struct ChunkJob {
 static void run_chunk(void *context, int chunk, int worker)
 {
     const ChunkJob *job = context;
-    int begin = (int)((int64_t)job->items * chunk / job->chunks);
-    int end = (int)((int64_t)job->items * (chunk + 1) / job->chunks);
-    job->fn(job->run, chunk, begin, end, worker);
+    job->fn(job->run, chunk, run_chunk_begin(job->items, chunk),
+            run_chunk_begin(job->items, chunk + 1), worker);
 }
 
 void run_chunks(const Run *r, int n, RunFn fn)
