@@ -2,6 +2,7 @@
 #include "trainer/bench.h"
 
 #include "core/rng.h"
+#include "trainer/finish.h"
 #include "trainer/speed.h"
 #include "trainer/summary.h"
 
@@ -9,6 +10,9 @@
 #include <string.h>
 
 enum { STEPS = 30, WARMUP = 3, CALIBRATION = 2 };
+
+/* Images per batch that set the ranges of an artifact. */
+enum { ARTIFACT_BATCH = 4 };
 
 /* Enough different batches that none stays in the cache from its last use. */
 enum { BATCHES = 4 };
@@ -186,6 +190,22 @@ int bench_step(BenchResult *r, Session *s, const BenchOptions *options, Error *e
         if (options->profile)
             status = take_costs(&b, r, e);
     }
+    release(&b);
+    return status;
+}
+
+int bench_artifact(Session *s, unsigned char **bytes, size_t *count, Error *e)
+{
+    Bench b = {.s = s, .batch = ARTIFACT_BATCH};
+    *bytes = NULL;
+    int status = HONE_OK;
+    if (s->config->options->qat.present) {
+        status = draw_images(&b, e);
+        if (status == HONE_OK)
+            status = observe(&b, e);
+    }
+    if (status == HONE_OK)
+        status = finish_artifact(s, bytes, count, e);
     release(&b);
     return status;
 }
