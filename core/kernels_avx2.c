@@ -71,6 +71,39 @@ static inline unsigned vec_between(Vec v, Vec lo, Vec hi)
         _mm256_and_ps(_mm256_cmp_ps(v, lo, _CMP_GT_OQ), _mm256_cmp_ps(v, hi, _CMP_LT_OQ)));
 }
 
+static inline unsigned vec_above(Vec v, Vec bound)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_GT_OQ));
+}
+
+static inline unsigned vec_from(Vec v, Vec bound)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_GE_OQ));
+}
+
+static inline unsigned vec_below(Vec v, Vec bound)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_LT_OQ));
+}
+
+static inline unsigned vec_to(Vec v, Vec bound)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_LE_OQ));
+}
+
+/* vec_min and vec_max in the first n lanes, b in the others. */
+static inline Vec vec_least(Vec a, Vec b, size_t n)
+{
+    const Vec least = vec_min(a, b);
+    return n >= LANES ? least : _mm256_blendv_ps(b, least, _mm256_castsi256_ps(lanes(n)));
+}
+
+static inline Vec vec_most(Vec a, Vec b, size_t n)
+{
+    const Vec most = vec_max(a, b);
+    return n >= LANES ? most : _mm256_blendv_ps(b, most, _mm256_castsi256_ps(lanes(n)));
+}
+
 static inline Vec vec_keep(Vec v, unsigned bits)
 {
     return _mm256_and_ps(v, _mm256_castsi256_ps(spread(bits)));

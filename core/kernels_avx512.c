@@ -61,6 +61,37 @@ static inline unsigned vec_between(Vec v, Vec lo, Vec hi)
     return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(v, lo, _CMP_GT_OQ), v, hi, _CMP_LT_OQ);
 }
 
+static inline unsigned vec_above(Vec v, Vec bound)
+{
+    return _mm512_cmp_ps_mask(v, bound, _CMP_GT_OQ);
+}
+
+static inline unsigned vec_from(Vec v, Vec bound)
+{
+    return _mm512_cmp_ps_mask(v, bound, _CMP_GE_OQ);
+}
+
+static inline unsigned vec_below(Vec v, Vec bound)
+{
+    return _mm512_cmp_ps_mask(v, bound, _CMP_LT_OQ);
+}
+
+static inline unsigned vec_to(Vec v, Vec bound)
+{
+    return _mm512_cmp_ps_mask(v, bound, _CMP_LE_OQ);
+}
+
+/* vec_min and vec_max in the first n lanes, b in the others. */
+static inline Vec vec_least(Vec a, Vec b, size_t n)
+{
+    return n >= LANES ? vec_min(a, b) : _mm512_mask_min_ps(b, lanes(n), a, b);
+}
+
+static inline Vec vec_most(Vec a, Vec b, size_t n)
+{
+    return n >= LANES ? vec_max(a, b) : _mm512_mask_max_ps(b, lanes(n), a, b);
+}
+
 static inline Vec vec_keep(Vec v, unsigned bits)
 {
     return _mm512_maskz_mov_ps((__mmask16)bits, v);

@@ -292,6 +292,8 @@ static void KERNEL(channel_grad)(size_t rows, int c, const float *dy, const floa
 #undef ADD_STEP
 }
 
+#include "core/kernels_fused_body.h"
+
 #define KERNEL_TABLE(level)                                                                        \
     {                                                                                              \
         .name = (level), .minmax = KERNEL(minmax), .add = KERNEL(add), .sum = KERNEL(sum),         \
@@ -299,6 +301,10 @@ static void KERNEL(channel_grad)(size_t rows, int c, const float *dy, const floa
         .quantize_each = KERNEL(quantize_each), .dequantize = KERNEL(dequantize),                  \
         .channel_moments = KERNEL(channel_moments), .channel_affine = KERNEL(channel_affine),      \
         .channel_grad_sums = KERNEL(channel_grad_sums), .channel_grad = KERNEL(channel_grad),      \
+        .channel_statistics = KERNEL(channel_statistics),                                          \
+        .channel_extent = KERNEL(channel_extent), .channel_quantize = KERNEL(channel_quantize),    \
+        .masked_grad_sums = KERNEL(masked_grad_sums), .masked_grad = KERNEL(masked_grad),          \
+        .add_quantize = KERNEL(add_quantize),                                                      \
     }
 
 #endif
