@@ -32,7 +32,8 @@ typedef struct Op Op;
 typedef struct Node Node;
 typedef struct Value Value;
 
-/* A value of the graph in one compilation. Pointers are fixed from compilation on. */
+/* A value of the graph in one compilation. Pointers are fixed from compilation on, but for the data
+ * of inputs (exec_lend). */
 typedef struct Tensor {
     Shape shape; /* dim[0] is the batch for activations */
     Elem elem;
@@ -203,7 +204,8 @@ static inline int run_chunk_begin(int n, int chunk)
     return (int)((int64_t)n * chunk / run_chunk_count(n));
 }
 
-/* Cuts n items (samples, rows) into run_chunk_count(n) chunks and runs fn for each on the pool. */
+/* Cuts n items (samples, rows) into run_chunk_count(n) chunks and runs fn for each on the pool, or
+ * in the caller where the node has next to nothing to do. */
 void run_chunks(const Run *r, int n, RunFn fn);
 
 /* Scratch of one worker, 64-byte aligned, Needs.worker bytes. */
