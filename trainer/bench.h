@@ -5,8 +5,8 @@
  *     if (bench_step(&r, &session, &how, &e) != HONE_OK) ...
  *     bench_release(&r);
  *
- * A step is everything but the making of images: copying the batch in, forward, backward, optimizer,
- * commit. Besides: an artifact to time the runtime with, without training one.
+ * A step is everything but the making of images: forward, backward, optimizer, commit. Besides: an
+ * artifact to time the runtime with, without training one.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TRAINER_BENCH_H
 #define HONE_TRAINER_BENCH_H
@@ -39,7 +39,7 @@ typedef struct BenchResult {
     const char *blas_core; /* lives as long as the session */
     BenchCost *costs;      /* with profile, in the order of execution */
     int cost_count;
-    double optimizer_ms, commit_ms, input_ms; /* with profile: the rest of a step */
+    double optimizer_ms, commit_ms; /* with profile: the rest of a step */
 } BenchResult;
 
 /* The session may be opened without_data; its parameters are trained on noise. */
