@@ -46,6 +46,22 @@ static inline Vec vec_min(Vec a, Vec b)
     return _mm512_min_ps(a, b);
 }
 
+static inline float vec_lowest(Vec v)
+{
+    return _mm512_reduce_min_ps(v);
+}
+
+static inline float vec_highest(Vec v)
+{
+    return _mm512_reduce_max_ps(v);
+}
+
+/* In any order. */
+static inline float vec_total(Vec v)
+{
+    return _mm512_reduce_add_ps(v);
+}
+
 static inline Vec vec_rint(Vec v)
 {
     return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
