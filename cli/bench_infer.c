@@ -210,8 +210,8 @@ static int read_input(const BenchInferArguments *a, unsigned char **bytes, size_
     if (kind == INPUT_CONFIG)
         return make_artifact(a, bytes, count, e);
     if (a->sets.count > 0)
-        return error_set(e, HONE_ERR_USAGE, "--set changes a configuration, and '%s' is an artifact",
-                         a->file);
+        return error_set(e, HONE_ERR_USAGE,
+                         "--set changes a configuration, and '%s' is an artifact", a->file);
     return input_artifact(a->file, bytes, count, e);
 }
 

@@ -103,7 +103,8 @@ typedef struct HoneRtRequantize {
     ptrdiff_t y_ld;
 } HoneRtRequantize;
 
-/* context is a HoneRtRequantize. */
+/* context is a HoneRtRequantize. Tables may recognize this epilogue and requantize without calling
+ * it: the codes are the same. */
 void hone_rt_requantize_epilogue(void *context, const int32_t *acc, int ld, int pixel, int rows,
                                  int channel, int cols);
 

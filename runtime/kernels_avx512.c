@@ -17,9 +17,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels_avx512.h"
 #include "kernels_tile.h"
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* ---- storing activations ---- */
 
@@ -59,17 +58,18 @@ INLINE __m512i broadcast_group(const uint8_t *p)
     return _mm512_set1_epi32(four);
 }
 
-/* The inner tile for constant ROWS, VECTORS and PHASES (sets of accumulators over the groups). */
-INLINE void gemm_tile(const TileGemm *t, const int32_t *pixel_offsets, int32_t *acc, const int ROWS,
-                      const int VECTORS, const int PHASES)
+/* sum[r][v] of the inner tile, for constant ROWS, VECTORS and PHASES (sets of accumulators over the
+ * groups). */
+INLINE void gemm_sums(const TileGemm *t, const int32_t *pixel_offsets, const int ROWS,
+                      const int VECTORS, const int PHASES, __m512i sum[TILE_ROWS][TILE_VECTORS])
 {
     const uint8_t *b = t->weights;
     const uint8_t *x[TILE_ROWS];
-    __m512i sum[2][TILE_ROWS][TILE_VECTORS];
+    __m512i odd[TILE_ROWS][TILE_VECTORS];
     for (int r = 0; r < ROWS; r++)
         for (int v = 0; v < VECTORS; v++) {
-            sum[0][r][v] = _mm512_loadu_si512(t->bias + 64 * v);
-            sum[1][r][v] = _mm512_setzero_si512();
+            sum[r][v] = _mm512_loadu_si512(t->bias + 64 * v);
+            odd[r][v] = _mm512_setzero_si512();
         }
     for (int run = 0; run < t->runs; run++) {
         const ptrdiff_t end = (ptrdiff_t)4 * t->groups;
@@ -79,60 +79,157 @@ INLINE void gemm_tile(const TileGemm *t, const int32_t *pixel_offsets, int32_t *
         for (; k + 4 * PHASES <= end; k += 4 * PHASES, b += 64 * VECTORS * PHASES)
             for (int phase = 0; phase < PHASES; phase++)
                 for (int r = 0; r < ROWS; r++)
-                    for (int v = 0; v < VECTORS; v++)
-                        sum[phase][r][v] = _mm512_dpbusd_epi32(
-                            sum[phase][r][v], broadcast_group(x[r] + k + 4 * phase),
-                            _mm512_loadu_si512(b + 64 * (VECTORS * phase + v)));
+                    for (int v = 0; v < VECTORS; v++) {
+                        __m512i *s = phase ? &odd[r][v] : &sum[r][v];
+                        *s =
+                            _mm512_dpbusd_epi32(*s, broadcast_group(x[r] + k + 4 * phase),
+                                                _mm512_loadu_si512(b + 64 * (VECTORS * phase + v)));
+                    }
         if (PHASES > 1 && k < end) {
             for (int r = 0; r < ROWS; r++)
                 for (int v = 0; v < VECTORS; v++)
-                    sum[0][r][v] = _mm512_dpbusd_epi32(sum[0][r][v], broadcast_group(x[r] + k),
-                                                       _mm512_loadu_si512(b + 64 * v));
+                    sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], broadcast_group(x[r] + k),
+                                                    _mm512_loadu_si512(b + 64 * v));
             b += 64 * VECTORS;
         }
     }
+    for (int r = 0; r < ROWS && PHASES > 1; r++)
+        for (int v = 0; v < VECTORS; v++)
+            sum[r][v] = _mm512_add_epi32(sum[r][v], odd[r][v]);
+}
+
+INLINE void gemm_tile(const TileGemm *t, const int32_t *pixel_offsets, int32_t *acc, const int ROWS,
+                      const int VECTORS, const int PHASES)
+{
+    __m512i sum[TILE_ROWS][TILE_VECTORS];
+    gemm_sums(t, pixel_offsets, ROWS, VECTORS, PHASES, sum);
     for (int r = 0; r < ROWS; r++)
-        for (int v = 0; v < VECTORS; v++) {
-            if (PHASES > 1)
-                sum[0][r][v] = _mm512_add_epi32(sum[0][r][v], sum[1][r][v]);
-            _mm512_storeu_si512(acc + (ptrdiff_t)r * t->ld + 16 * v, sum[0][r][v]);
-        }
+        for (int v = 0; v < VECTORS; v++)
+            _mm512_storeu_si512(acc + (ptrdiff_t)r * t->ld + 16 * v, sum[r][v]);
 }
 
 static void gemm(const TileGemm *t, int rows, int vectors, const int32_t *pixel_offsets,
                  int32_t *acc)
 {
-    if (vectors == 2) {
-        switch (rows) {
-        case 8:
-            gemm_tile(t, pixel_offsets, acc, 8, 2, 1);
-            break;
-        case 4:
-            gemm_tile(t, pixel_offsets, acc, 4, 2, 2);
-            break;
-        case 2:
-            gemm_tile(t, pixel_offsets, acc, 2, 2, 2);
-            break;
-        default:
-            gemm_tile(t, pixel_offsets, acc, 1, 2, 2);
-            break;
-        }
-    } else {
-        switch (rows) {
-        case 8:
-            gemm_tile(t, pixel_offsets, acc, 8, 1, 2);
-            break;
-        case 4:
-            gemm_tile(t, pixel_offsets, acc, 4, 1, 2);
-            break;
-        case 2:
-            gemm_tile(t, pixel_offsets, acc, 2, 1, 2);
-            break;
-        default:
-            gemm_tile(t, pixel_offsets, acc, 1, 1, 2);
-            break;
-        }
+    switch (rows * TILE_VECTORS + vectors - 1) {
+    case 8 * TILE_VECTORS + 1:
+        gemm_tile(t, pixel_offsets, acc, 8, 2, 1);
+        break;
+    case 4 * TILE_VECTORS + 1:
+        gemm_tile(t, pixel_offsets, acc, 4, 2, 2);
+        break;
+    case 2 * TILE_VECTORS + 1:
+        gemm_tile(t, pixel_offsets, acc, 2, 2, 2);
+        break;
+    case 1 * TILE_VECTORS + 1:
+        gemm_tile(t, pixel_offsets, acc, 1, 2, 2);
+        break;
+    case 8 * TILE_VECTORS:
+        gemm_tile(t, pixel_offsets, acc, 8, 1, 2);
+        break;
+    case 4 * TILE_VECTORS:
+        gemm_tile(t, pixel_offsets, acc, 4, 1, 2);
+        break;
+    case 2 * TILE_VECTORS:
+        gemm_tile(t, pixel_offsets, acc, 2, 1, 2);
+        break;
+    default:
+        gemm_tile(t, pixel_offsets, acc, 1, 1, 2);
+        break;
     }
+}
+
+/* ---- convolution, straight to codes ---- */
+
+typedef struct Target {
+    __m512 scale[TILE_VECTORS], offset;
+    __m512i lo, hi;
+    uint64_t mask; /* of the panel's columns */
+    ptrdiff_t ld;
+} Target;
+
+/* Quarters of a packed vector are 16 codes of a row and vector: dword j of every lane. */
+INLINE __m512i gather_quarters(__m512i packed)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, packed);
+}
+
+/* Codes of the first `rows` rows, rows <= ROWS. Two vectors: two rows fill a packed vector; one
+ * vector: four do. */
+INLINE void emit_codes(__m512i sum[TILE_ROWS][TILE_VECTORS], const Target *to, int rows, int8_t *y,
+                       const int ROWS, const int VECTORS)
+{
+    const int EACH = 4 / VECTORS;
+    for (int r = 0; r < ROWS; r += EACH) {
+        __m512i v[4];
+        for (int i = 0; i < 4; i++) {
+            const int row = r + i / VECTORS < ROWS ? r + i / VECTORS : ROWS - 1;
+            v[i] = s24_floor(sum[row][i % VECTORS], to->scale[i % VECTORS], to->offset);
+        }
+        const __m512i codes = gather_quarters(s24_pack(v, to->lo, to->hi));
+        int8_t *at = y + r * to->ld;
+        if (VECTORS == 2) {
+            const __mmask32 mask = (__mmask32)to->mask;
+            _mm256_mask_storeu_epi8(at, mask, _mm512_castsi512_si256(codes));
+            if (r + 1 < rows)
+                _mm256_mask_storeu_epi8(at + to->ld, mask, _mm512_extracti64x4_epi64(codes, 1));
+        } else if (to->ld == 16 && to->mask == 0xffff && r + 4 <= rows) {
+            _mm512_storeu_si512(at, codes);
+        } else {
+            const __mmask16 mask = (__mmask16)to->mask;
+            _mm_mask_storeu_epi8(at, mask, _mm512_castsi512_si128(codes));
+            if (r + 1 < rows)
+                _mm_mask_storeu_epi8(at + to->ld, mask, _mm512_extracti32x4_epi32(codes, 1));
+            if (r + 2 < rows)
+                _mm_mask_storeu_epi8(at + 2 * to->ld, mask, _mm512_extracti32x4_epi32(codes, 2));
+            if (r + 3 < rows)
+                _mm_mask_storeu_epi8(at + 3 * to->ld, mask, _mm512_extracti32x4_epi32(codes, 3));
+        }
+        if (r + EACH >= rows)
+            break;
+    }
+}
+
+INLINE void codes_tile(const TileGemm *t, const int32_t *pixel_offsets, const Target *to, int rows,
+                       int8_t *y, const int ROWS, const int VECTORS, const int PHASES)
+{
+    __m512i sum[TILE_ROWS][TILE_VECTORS];
+    gemm_sums(t, pixel_offsets, ROWS, VECTORS, PHASES, sum);
+    emit_codes(sum, to, rows, y, ROWS, VECTORS);
+}
+
+INLINE void codes_strip(const TileGemm *t, int pixels, const int32_t *pixel_offsets,
+                        const Target *to, int8_t *y, const int VECTORS)
+{
+    for (int p = 0; p < pixels; p += TILE_ROWS) {
+        const int rows = pixels - p < TILE_ROWS ? pixels - p : TILE_ROWS;
+        const int32_t *at = pixel_offsets + p;
+        int8_t *to_y = y + p * to->ld;
+        if (rows > 4)
+            codes_tile(t, at, to, rows, to_y, 8, VECTORS, VECTORS == 2 ? 1 : 2);
+        else if (rows > 1)
+            codes_tile(t, at, to, rows, to_y, 4, VECTORS, 2);
+        else
+            codes_tile(t, at, to, rows, to_y, 1, VECTORS, 2);
+    }
+}
+
+static void gemm_codes(const TileGemm *t, int pixels, int vectors, const int32_t *pixel_offsets,
+                       const TileCodes *codes)
+{
+    Target to = {.offset = s24_offset(codes->y_zp),
+                 .lo = _mm512_set1_epi8((char)codes->lo),
+                 .hi = _mm512_set1_epi8((char)codes->hi),
+                 .mask = low_bits(codes->cols),
+                 .ld = codes->y_ld};
+    for (int v = 0; v < vectors; v++)
+        to.scale[v] = s24_scale(
+            _mm512_maskz_loadu_epi32((__mmask16)(to.mask >> (16 * v)), codes->words + 16 * v));
+    if (vectors == 2)
+        codes_strip(t, pixels, pixel_offsets, &to, codes->y, 2);
+    else
+        codes_strip(t, pixels, pixel_offsets, &to, codes->y, 1);
 }
 
 /* ---- depthwise ---- */
@@ -203,6 +300,7 @@ static const TileLevel level = {
     .dw_step = 2,
     .store = store_u8,
     .gemm = gemm,
+    .gemm_codes = gemm_codes,
     .dw_store = dw_store_s16,
     .dw_row = dw_row,
 };
