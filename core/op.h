@@ -97,6 +97,8 @@ typedef struct Run Run;
  * can work on them while they are in the cache. Nothing is read from or written to out[0] then. */
 typedef struct Stream {
     const Run *owner; /* of the fused node */
+    /* Forward, before all others: row 0 alone; NULL: not asked for. */
+    void (*first)(const Run *r, const Real *y);
     /* Forward, where the rows from `first` on shall be written; NULL: in scratch of the op. */
     Real *(*place)(const Run *r, size_t first);
     /* Forward: rows [first, first + rows) have been written, y being the first. The batch is cut by
