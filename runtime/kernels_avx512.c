@@ -4,11 +4,7 @@
  * stored as x + 128 (x ^ 0x80 as uint8) and the packed bias carries -(128 + zx) * sum(w), see
  * kernels_tile.c. The inner tile is 8 pixels x 2 vectors of 16 channels: 16 accumulators; 24 spill.
  * With one vector the accumulators are doubled over even and odd groups, to hide the latency of 5.
- *
- * Depthwise: a vector is 2 pixels x 16 channels of one tap in int16, the channels of each pixel in
- * the order 0-3, 8-11, 4-7, 12-15; unpacking the words of two taps then gives vectors of [2
- * pixels][8 channels][2 taps], in order, for vpdpwssd.
- *
+ * Requantization and depthwise: kernels_avx512.h, kernels_dw_avx512.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
 
@@ -33,18 +29,6 @@ static void store_u8(uint8_t *tile, const int8_t *x, size_t n, int32_t x_zero_po
         const __mmask64 rest = ~0ull >> (64 - (n - i));
         const __m512i v = _mm512_maskz_loadu_epi8(rest, x + i);
         _mm512_mask_storeu_epi8(tile + i, rest, _mm512_xor_si512(v, flip));
-    }
-}
-
-static void dw_store_s16(uint8_t *tile, const int8_t *x, ptrdiff_t x_stride, int n, int channels,
-                         int32_t x_zero_point)
-{
-    const __m256i zero_point = _mm256_set1_epi16((short)x_zero_point);
-    const __mmask16 mask = (__mmask16)(0xffffu >> (TILE_DW_CHANNELS - channels));
-    for (int i = 0; i < n; i++, x += x_stride, tile += TILE_DW_CELL) {
-        const __m256i wide = _mm256_cvtepi8_epi16(_mm_maskz_loadu_epi8(mask, x));
-        const __m256i v = _mm256_permute4x64_epi64(_mm256_sub_epi16(wide, zero_point), 0xd8);
-        _mm256_storeu_si256((__m256i *)(void *)tile, v);
     }
 }
 
@@ -232,77 +216,13 @@ static void gemm_codes(const TileGemm *t, int pixels, int vectors, const int32_t
         codes_strip(t, pixels, pixel_offsets, &to, codes->y, 1);
 }
 
-/* ---- depthwise ---- */
-
-/* 8 values of 32 bits, twice. */
-INLINE __m512i twice(const uint8_t *p)
-{
-    return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(const void *)p));
-}
-
-/* sum[0], sum[1] += 2 taps of 2 pixels, channels 0-7 and 8-15. */
-INLINE void dw_taps(const uint8_t *x, const int32_t *offsets, const __m512i w[2], __m512i sum[2])
-{
-    const __m512i t0 = _mm512_loadu_si512(x + offsets[0]), t1 = _mm512_loadu_si512(x + offsets[1]);
-    sum[0] = _mm512_dpwssd_epi32(sum[0], _mm512_unpacklo_epi16(t0, t1), w[0]);
-    sum[1] = _mm512_dpwssd_epi32(sum[1], _mm512_unpackhi_epi16(t0, t1), w[1]);
-}
-
-/* [2 pixels][8 channels] twice to [2 pixels][16 channels]. */
-INLINE void dw_write(const __m512i sum[2], int32_t *acc)
-{
-    _mm512_storeu_si512(acc, _mm512_shuffle_i64x2(sum[0], sum[1], 0x44));
-    _mm512_storeu_si512(acc + TILE_DW_CHANNELS, _mm512_shuffle_i64x2(sum[0], sum[1], 0xee));
-}
-
-/* 9 taps, the usual case: all weights stay in registers. */
-static void dw_row_9(const TileDepthwise *t, int n, int32_t *acc)
-{
-    enum { PAIRS = 5 };
-    const __m512i bias[2] = {twice(t->bias), twice(t->bias + 32)};
-    __m512i w[PAIRS][2];
-    for (int p = 0; p < PAIRS; p++) {
-        w[p][0] = twice(t->weights + 64 * p);
-        w[p][1] = twice(t->weights + 64 * p + 32);
-    }
-    for (int i = 0; i < n; i += 2) {
-        const uint8_t *x = t->tile + (ptrdiff_t)i * TILE_DW_CELL;
-        __m512i sum[2] = {bias[0], bias[1]};
-        for (int p = 0; p < PAIRS; p++)
-            dw_taps(x, t->tap_offsets + 2 * p, w[p], sum);
-        dw_write(sum, acc + (ptrdiff_t)i * TILE_DW_CHANNELS);
-    }
-}
-
-static void dw_row(const TileDepthwise *t, int n, int32_t *acc)
-{
-    const __m512i bias[2] = {twice(t->bias), twice(t->bias + 32)};
-    if (t->pairs == 5) {
-        dw_row_9(t, n, acc);
-        return;
-    }
-    for (int i = 0; i < n; i += 2) {
-        const uint8_t *x = t->tile + (ptrdiff_t)i * TILE_DW_CELL;
-        __m512i sum[2] = {bias[0], bias[1]};
-        for (int p = 0; p < t->pairs; p++) {
-            const uint8_t *at = t->weights + (ptrdiff_t)64 * p;
-            const __m512i w[2] = {twice(at), twice(at + 32)};
-            dw_taps(x, t->tap_offsets + 2 * p, w, sum);
-        }
-        dw_write(sum, acc + (ptrdiff_t)i * TILE_DW_CHANNELS);
-    }
-}
-
 static const TileLevel level = {
     .element = 1,
     .group = 4,
     .lanes = 16,
-    .dw_step = 2,
     .store = store_u8,
     .gemm = gemm,
     .gemm_codes = gemm_codes,
-    .dw_store = dw_store_s16,
-    .dw_row = dw_row,
 };
 
 /* ---- requantization ---- */
@@ -438,28 +358,6 @@ static void conv(const HoneRtConv *g, const int8_t *x, const void *packed, int r
     hone_rt_tile_conv(&level, g, x, packed, row_begin, row_end, scratch, epilogue, context);
 }
 
-static size_t depthwise_pack_bytes(const HoneRtConv *g)
-{
-    return hone_rt_tile_dw_pack_bytes(&level, g);
-}
-
-static size_t depthwise_scratch_bytes(const HoneRtConv *g)
-{
-    return hone_rt_tile_dw_scratch_bytes(&level, g);
-}
-
-static void depthwise_pack(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
-                           int32_t x_zero_point, void *packed)
-{
-    hone_rt_tile_dw_pack(&level, g, w, bias, x_zero_point, packed);
-}
-
-static void depthwise(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
-                      int row_end, void *scratch, HoneRtEpilogue epilogue, void *context)
-{
-    hone_rt_tile_dw(&level, g, x, packed, row_begin, row_end, scratch, epilogue, context);
-}
-
 const HoneRtKernels hone_rt_kernels_avx512 = {
     .name = "avx512",
     .conv_pack_bytes = conv_pack_bytes,
@@ -467,10 +365,10 @@ const HoneRtKernels hone_rt_kernels_avx512 = {
     .conv_pack = conv_pack,
     .conv_pack_part = conv_pack_part,
     .conv = conv,
-    .depthwise_pack_bytes = depthwise_pack_bytes,
-    .depthwise_scratch_bytes = depthwise_scratch_bytes,
-    .depthwise_pack = depthwise_pack,
-    .depthwise = depthwise,
+    .depthwise_pack_bytes = hone_rt_avx512_dw_pack_bytes,
+    .depthwise_scratch_bytes = hone_rt_avx512_dw_scratch_bytes,
+    .depthwise_pack = hone_rt_avx512_dw_pack,
+    .depthwise = hone_rt_avx512_dw,
     .requantize_s24 = requantize_s24,
     .add_s24 = add_s24,
     .mean_sum = mean_sum,

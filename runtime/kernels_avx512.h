@@ -17,11 +17,19 @@
 #ifndef HONE_RUNTIME_KERNELS_AVX512_H
 #define HONE_RUNTIME_KERNELS_AVX512_H
 
+#include "kernels.h"
+
+/* Depthwise, as in the table of kernels (kernels_dw_avx512.c). */
+size_t hone_rt_avx512_dw_pack_bytes(const HoneRtConv *g);
+size_t hone_rt_avx512_dw_scratch_bytes(const HoneRtConv *g);
+void hone_rt_avx512_dw_pack(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
+                            int32_t x_zero_point, void *packed);
+void hone_rt_avx512_dw(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
+                       int row_end, void *scratch, HoneRtEpilogue epilogue, void *context);
+
 #if defined(__AVX512VNNI__)
 
 #include <immintrin.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
