@@ -150,9 +150,11 @@ test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tes
 # BENCH holds more arguments: make roofline BENCH=--json, make bench-peers BENCH='--rounds 7'.
 BENCH        ?=
 BENCH_MODELS ?= configs/bench/resnet8.yaml configs/bench/mobilenet_v2_cifar.yaml
-.PHONY: bench bench-peers bench-publish roofline
+.PHONY: bench bench-start bench-peers bench-publish roofline
 bench: $(build)/bench/nodes ## speed of the kernels, layer by layer, and their share of the ceiling
 	@$< $(BENCH) $(BENCH_MODELS)
+bench-start: $(build)/hone ## time from starting `hone train` to its first finished step
+	@bench/start.py --hone $< $(BENCH)
 bench-peers: $(build)/hone ## training speed and memory beside PyTorch (BENCH=--help: how)
 	@bench/peers.py --hone $< $(BENCH)
 roofline: $(build)/bench/roofline ## ceilings of this machine: arithmetic, memory, OpenBLAS

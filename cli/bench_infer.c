@@ -6,6 +6,7 @@
 #include "cli/table.h"
 #include "core/rng.h"
 #include "runtime/runtime.h"
+#include "trainer/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@
 enum { RUNS = 300, WARMUP = 20 };
 
 typedef struct BenchInferArguments {
-    const char *artifact;
+    const char *file;
+    FlagTexts sets;
     int64_t threads, runs;
     bool profile, json;
 } BenchInferArguments;
@@ -180,6 +182,39 @@ static void add_json(const Latency *l, Text *out)
     json_close(&j);
 }
 
+/* An artifact of a configuration's network with random weights. */
+static int make_artifact(const BenchInferArguments *a, unsigned char **bytes, size_t *count,
+                         Error *e)
+{
+    Config config;
+    Session session;
+    SessionOptions options = input_session(FLAG_UNSET, true);
+    int status = config_load(&config, a->file, a->sets.v, a->sets.count, e);
+    if (status != HONE_OK)
+        return status;
+    status = session_open(&session, &config, &options, e);
+    if (status == HONE_OK) {
+        status = bench_artifact(&session, bytes, count, e);
+        session_close(&session);
+    }
+    config_release(&config);
+    return status;
+}
+
+static int read_input(const BenchInferArguments *a, unsigned char **bytes, size_t *count, Error *e)
+{
+    InputKind kind;
+    int status = input_kind(&kind, a->file, INPUT_CONFIG | INPUT_ARTIFACT, e);
+    if (status != HONE_OK)
+        return status;
+    if (kind == INPUT_CONFIG)
+        return make_artifact(a, bytes, count, e);
+    if (a->sets.count > 0)
+        return error_set(e, HONE_ERR_USAGE,
+                         "--set changes a configuration, and '%s' is an artifact", a->file);
+    return input_artifact(a->file, bytes, count, e);
+}
+
 static int run(const void *arguments, Error *e)
 {
     const BenchInferArguments *a = arguments;
@@ -187,9 +222,9 @@ static int run(const void *arguments, Error *e)
     size_t count = 0;
     Latency l = {.runs = a->runs == FLAG_UNSET ? RUNS : (int)a->runs};
     Text text = {0};
-    int status = input_artifact(a->artifact, &bytes, &count, e);
+    int status = read_input(a, &bytes, &count, e);
     if (status == HONE_OK)
-        status = open_model(&l, a->artifact, bytes, count, e);
+        status = open_model(&l, a->file, bytes, count, e);
     if (status == HONE_OK)
         status = time_runs(&l, e);
     if (status == HONE_OK && a->profile)
@@ -214,7 +249,9 @@ const Verb verb_bench_infer = {
     .name = "infer",
     .summary = "latency of an artifact in the runtime, one image at a time",
     .example = "hone bench infer runs/mobilenet_qat/model.hone --profile",
-    .flags = (const Flag[]){OPERAND("ARTIFACT", BenchInferArguments, artifact, "artifact (.hone)"),
+    .flags = (const Flag[]){OPERAND("FILE", BenchInferArguments, file,
+                                    "artifact (.hone) or YAML file: its network, random weights"),
+                            FLAG_SETS(BenchInferArguments, sets),
                             FLAG_COUNT("--runs", "N", BenchInferArguments, runs, 1, 1000000,
                                        "runs to time (default: 300)"),
                             FLAG_COUNT("--threads", "N", BenchInferArguments, threads, 1, 1,

@@ -48,7 +48,7 @@ static void add_part(Table *t, const char *name, double forward, double backward
 static void add_profile(const BenchResult *r, Text *out)
 {
     static const char *const headings[] = {"node", "op", "forward ms", "backward ms", "share"};
-    double forward = 0, backward = 0, rest = r->input_ms + r->optimizer_ms + r->commit_ms;
+    double forward = 0, backward = 0, rest = r->optimizer_ms + r->commit_ms;
     Table t;
     for (int i = 0; i < r->cost_count; i++) {
         forward += r->costs[i].forward_ms;
@@ -66,7 +66,6 @@ static void add_profile(const BenchResult *r, Text *out)
     }
     table_rule(&t);
     add_part(&t, "all nodes", forward, backward, all);
-    add_part(&t, "copying images", r->input_ms, 0, all);
     add_part(&t, "optimizer", r->optimizer_ms, 0, all);
     add_part(&t, "ranges, statistics", r->commit_ms, 0, all);
     text_add(out, "\n");
@@ -167,7 +166,6 @@ static void add_json(const BenchResult *r, const char *name, Text *out)
     json_text(&j, "cpu", r->cpu);
     json_text(&j, "blas_core", r->blas_core);
     if (r->cost_count > 0) {
-        json_real(&j, "input_ms", r->input_ms);
         json_real(&j, "optimizer_ms", r->optimizer_ms);
         json_real(&j, "commit_ms", r->commit_ms);
         json_open(&j, "nodes", '[');

@@ -99,7 +99,7 @@ int layer_rows_new(LayerRows *l, const Session *s, Error *e)
         return error_memory(e, "a list of layers", room * sizeof *l->rows);
     for (int i = 0; i < g->node_count; i++) {
         const Node *n = g->nodes[i];
-        if ((n->op->flags & (OP_QUANTIZER | OP_GRID | OP_OBSERVER | OP_LOSS)) == 0)
+        if ((n->op->flags & (OP_QUANTIZER | OP_GRID | OP_OBSERVER | OP_LOSS | OP_FUSED)) == 0)
             add_node(l, n, &s->params);
     }
     for (int i = 0; i < l->count; i++) {

@@ -9,7 +9,7 @@
  *
  * A tensor lives from the tick that makes it to the last that reads it; a gradient from its first
  * writer (the last consumer) to its producer's backward; a saved buffer between its node's two
- * ticks. In-place nodes merge buffers before the plan. SPDX-License-Identifier: Apache-2.0 */
+ * ticks, a kept one to the end. In-place nodes merge buffers before the plan. SPDX-License-Identifier: Apache-2.0 */
 #include "core/exec_internal.h"
 
 #include "core/plan.h"
@@ -21,7 +21,8 @@
 #define ALIGN ((size_t)64)
 #define FOREVER INT_MAX
 
-/* Buffers, in this order: data and gradient of each value, saved of each run, two of scratch. */
+/* Buffers, in this order: data and gradient of each value, saved and kept of each run, two of
+ * scratch. */
 typedef struct Compiler {
     Exec *x;
     const ExecOptions *options;
@@ -30,6 +31,7 @@ typedef struct Compiler {
     int buffer_count;
     bool *flows;   /* by root: a parameter lies before it */
     bool *reached; /* by root: a gradient arrives */
+    bool *covered; /* by node: a fused node acts for it */
 } Compiler;
 
 static int values(const Compiler *c)
@@ -53,6 +55,11 @@ static int saved_buffer(const Compiler *c, int run)
     return 2 * values(c) + run;
 }
 
+static int kept_buffer(const Compiler *c, int run)
+{
+    return 2 * values(c) + c->x->graph->node_count + run;
+}
+
 static int backward_tick(const Compiler *c, int run)
 {
     return 2 * c->x->run_count - 1 - run;
@@ -67,6 +74,8 @@ static int root_of(const Exec *x, const Value *v)
 
 static bool acts(const Op *op, Mode mode)
 {
+    if (op->flags & OP_FUSED)
+        return mode.fuse && mode.quantize && mode.training;
     if (mode.integer)
         return op->integer != NULL;
     if (op->flags & (OP_QUANTIZER | OP_GRID))
@@ -79,26 +88,63 @@ static bool acts(const Op *op, Mode mode)
 /* A node that does not act, but whose output stands for its input. */
 static bool transparent(const Node *n, Mode mode)
 {
-    if (n->outputs == 0 || n->op->flags & (OP_GRID | OP_LOSS))
+    if (n->outputs == 0 || n->op->flags & (OP_GRID | OP_LOSS | OP_FUSED))
         return false;
     if (mode.integer && !n->in[0]->batched)
         return false;
     return n->in[0]->batched == n->out[0]->batched && shape_equal(n->in[0]->shape, n->out[0]->shape);
 }
 
-static int choose_runs(Compiler *c)
+static bool made_by_fused(const Node *fused, const Value *v)
+{
+    for (int j = 0; j < fused->outputs; j++)
+        if (fused->stands_for[j] == v)
+            return true;
+    return false;
+}
+
+/* A value that is kept must be made: where it is inside of a fused node, the simple nodes act. */
+static bool keeps_inside(const Compiler *c, const Node *fused)
+{
+    for (int k = 0; k < c->options->keep_count; k++)
+        for (int i = 0; i < fused->cover_count; i++)
+            if (c->options->keep[k]->producer == fused->covers[i] &&
+                !made_by_fused(fused, c->options->keep[k]))
+                return true;
+    return false;
+}
+
+/* Marks what fused nodes cover; those that cannot act cover nothing. */
+static void find_covered(Compiler *c)
+{
+    const Exec *x = c->x;
+    for (int i = 0; i < x->graph->node_count; i++) {
+        const Node *n = x->graph->nodes[i];
+        if (!(n->op->flags & OP_FUSED))
+            continue;
+        c->covered[i] = !acts(n->op, x->mode) || keeps_inside(c, n);
+        for (int k = 0; k < n->cover_count && !c->covered[i]; k++)
+            c->covered[n->covers[k]->index] = true;
+    }
+}
+
+static void choose_runs(Compiler *c)
 {
     Exec *x = c->x;
+    find_covered(c);
     for (int v = 0; v < values(c); v++)
         x->root[v] = v;
     for (int i = 0; i < x->graph->node_count; i++) {
         const Node *n = x->graph->nodes[i];
+        if (c->covered[i])
+            continue;
         if (acts(n->op, x->mode))
             x->runs[x->run_count++].node = n;
         else if (transparent(n, x->mode))
             x->root[n->out[0]->id] = root_of(x, n->in[0]);
+        for (int j = 0; j < n->outputs && n->op->flags & OP_FUSED; j++)
+            x->root[n->stands_for[j]->id] = n->out[j]->id;
     }
-    return x->run_count;
 }
 
 /* ---- what each tensor is ---- */
@@ -239,9 +285,9 @@ static void touch_run(Compiler *c, int i)
         if (x->backward[i])
             touch(c, grad_buffer(c, root_of(x, n->out[j])), back);
     }
+    touch(c, kept_buffer(c, i), i);
+    touch(c, kept_buffer(c, i), FOREVER);
     touch(c, saved_buffer(c, i), i);
-    if (n->op->commit) /* reads it after the last backward */
-        touch(c, saved_buffer(c, i), FOREVER);
     if (x->backward[i])
         touch(c, saved_buffer(c, i), back);
 }
@@ -296,6 +342,7 @@ static int size_buffers(Compiler *c, Needs *scratch, Error *e)
         if (op->needs)
             op->needs(&x->runs[i], &n);
         c->buffers[saved_buffer(c, i)].bytes = n.saved;
+        c->buffers[kept_buffer(c, i)].bytes = n.kept;
         scratch->shared = n.shared > scratch->shared ? n.shared : scratch->shared;
         scratch->worker = n.worker > scratch->worker ? n.worker : scratch->worker;
     }
@@ -364,6 +411,7 @@ static void bind(Compiler *c, Needs scratch, int scratch_buffer)
     for (int i = 0; i < x->run_count; i++) {
         Run *r = &x->runs[i];
         r->saved = base + c->buffers[saved_buffer(c, i)].offset;
+        r->kept = base + c->buffers[kept_buffer(c, i)].offset;
         r->shared = base + c->buffers[scratch_buffer].offset;
         r->worker = base + c->buffers[scratch_buffer + 1].offset;
         r->worker_bytes = scratch.worker;
@@ -401,7 +449,7 @@ static int allocate(Compiler *c, Error *e)
 {
     Exec *x = c->x;
     size_t v = (size_t)x->graph->value_count, n = (size_t)x->graph->node_count;
-    c->buffer_count = (int)(2 * v + n + 2);
+    c->buffer_count = (int)(2 * v + 2 * n + 2);
     size_t b = (size_t)c->buffer_count;
     x->root = calloc(v, sizeof *x->root);
     x->tensors = calloc(v, sizeof *x->tensors);
@@ -412,8 +460,9 @@ static int allocate(Compiler *c, Error *e)
     c->alias = calloc(b, sizeof *c->alias);
     c->flows = calloc(v, sizeof *c->flows);
     c->reached = calloc(v, sizeof *c->reached);
+    c->covered = calloc(n, sizeof *c->covered);
     if (!x->root || !x->tensors || !x->runs || !x->backward || !x->costs || !c->buffers ||
-        !c->alias || !c->flows || !c->reached)
+        !c->alias || !c->flows || !c->reached || !c->covered)
         return error_memory(e, "a compilation", b * sizeof *c->buffers);
     return HONE_OK;
 }
@@ -448,5 +497,6 @@ done:
     free(c.alias);
     free(c.flows);
     free(c.reached);
+    free(c.covered);
     return status;
 }

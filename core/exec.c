@@ -51,6 +51,12 @@ Tensor *exec_tensor(const Exec *x, const Value *v)
     return t->data ? t : NULL;
 }
 
+void exec_lend(Exec *x, const Value *v, void *data)
+{
+    assert(v->kind == VALUE_INPUT && exec_tensor(x, v));
+    exec_tensor(x, v)->data = data;
+}
+
 Control *exec_control(Exec *x)
 {
     return &x->control;
@@ -134,17 +140,23 @@ static bool finite_tensor(const Tensor *t)
     return true;
 }
 
+/* The node that users know it by. */
+static const Node *named(const Node *n)
+{
+    return n->cover_count > 0 ? n->covers[0] : n;
+}
+
 const Node *exec_find_nonfinite(Exec *x)
 {
     for (int i = 0; i < x->run_count; i++) {
         const Run *r = &x->runs[i];
         for (int k = 0; k < r->node->inputs; k++)
             if (!finite_tensor(r->in[k]))
-                return r->node; /* a parameter or an input was bad already */
+                return named(r->node); /* a parameter or an input was bad already */
         forward_run(x, i);
         for (int j = 0; j < r->node->outputs; j++)
             if (!finite_tensor(r->out[j]))
-                return r->node;
+                return named(r->node);
     }
     return NULL;
 }
@@ -171,6 +183,8 @@ const NodeCost *exec_costs(const Exec *x)
     return x->costs;
 }
 
+#define SMALL_WORK 32768
+
 typedef struct ChunkJob {
     const Run *run;
     RunFn fn;
@@ -180,13 +194,27 @@ typedef struct ChunkJob {
 static void run_chunk(void *context, int chunk, int worker)
 {
     const ChunkJob *job = context;
-    int begin = (int)((int64_t)job->items * chunk / job->chunks);
-    int end = (int)((int64_t)job->items * (chunk + 1) / job->chunks);
-    job->fn(job->run, chunk, begin, end, worker);
+    job->fn(job->run, chunk, run_chunk_begin(job->items, chunk),
+            run_chunk_begin(job->items, chunk + 1), worker);
+}
+
+/* Whether a node's work is so little, some 10 us, that handing it to other threads would take longer
+ * than doing it: microseconds, or milliseconds where the machine is busy. Work is counted in numbers
+ * read or written; 16 multiply-accumulates take about as long as one. */
+static bool is_small(const Run *r)
+{
+    const Node *n = r->node;
+    const int64_t samples = n->inputs > 0 ? r->in[0]->shape.dim[0] : 1;
+    int64_t work = n->op->macs ? n->op->macs(n) * samples / 16 : 0;
+    for (int i = 0; i < n->inputs; i++)
+        work += (int64_t)shape_count(r->in[i]->shape);
+    for (int j = 0; j < n->outputs; j++)
+        work += (int64_t)shape_count(r->out[j]->shape);
+    return work < SMALL_WORK;
 }
 
 void run_chunks(const Run *r, int n, RunFn fn)
 {
     ChunkJob job = {r, fn, n, run_chunk_count(n)};
-    threads_run(r->compute->threads, job.chunks, run_chunk, &job);
+    threads_run(is_small(r) ? NULL : r->compute->threads, job.chunks, run_chunk, &job);
 }

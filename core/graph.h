@@ -69,6 +69,11 @@ struct Node {
     Value *out[NODE_OUTPUTS_MAX];
     const void *attributes; /* the op's own struct */
     void *quant;            /* qat/: how a quantized layer is grouped; NULL elsewhere */
+    /* OP_FUSED: the nodes that it acts for, earlier in the graph, and for each of its outputs the
+     * one of theirs that it makes; their other outputs are read among themselves only. */
+    const Node *const *covers;
+    int cover_count;
+    const Value *stands_for[NODE_OUTPUTS_MAX];
 };
 
 typedef struct Graph {

@@ -13,6 +13,40 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes of a row of bits, one per channel: each row starts at a byte. */
+#define MASK_ROW_BYTES(channels) (((size_t)(channels) + 7) / 8)
+
+/* What becomes of rows of channels on their way to codes: v = slope[ch] x + shift[ch], the activation
+ * min(max(v, low), high), and quantize. A NaN gives the code of low, or lo where that is -INFINITY. */
+typedef struct ChannelQuantize {
+    int channels;
+    const Real *slope, *shift; /* [channels] */
+    Real low, high;            /* low <= 0 <= high; infinities for no bound */
+    Real scale;
+    int32_t zero_point, lo, hi;
+} ChannelQuantize;
+
+/* y = slope[ch] dy + of_x[ch] x + shift[ch], dy being 0 where its bit is not set; slope NULL: y = dy.
+ * All arrays start at the first of `channels` channels of a row, mask at its byte; from row to row it
+ * is ld elements of dy and x, mask_ld bytes, y_ld elements of y. */
+typedef struct MaskedGrad {
+    int channels;
+    size_t ld, mask_ld, y_ld;
+    const Real *dy, *x;
+    const uint8_t *mask;
+    const Real *slope, *of_x, *shift;
+    Real *y;
+} MaskedGrad;
+
+/* Codes of the sum of two codes: v = a_scale (a - a_zero) + b_scale (b - b_zero), then as
+ * ChannelQuantize. */
+typedef struct AddQuantize {
+    Real a_scale, b_scale;
+    int32_t a_zero, b_zero;
+    Real low, high, scale;
+    int32_t zero_point, lo, hi;
+} AddQuantize;
+
 typedef struct Kernels {
     const char *name; /* "ref", "avx2", "avx512" */
 
@@ -53,6 +87,26 @@ typedef struct Kernels {
     /* dx = or += a[ch] dy + b[ch] x + k[ch]. dx may be dy when it overwrites. */
     void (*channel_grad)(size_t rows, int c, const Real *dy, const Real *x, const Real *a,
                          const Real *b, const Real *k, bool accumulate, Real *dx);
+
+    /* Of fused nodes (qat/fuse.h), each the work of several of the above in one sweep.
+     *
+     * channel_moments, and lo[ch] = min(lo[ch], x), hi[ch] = max(hi[ch], x) where x is no NaN. */
+    void (*channel_statistics)(size_t rows, int c, const Real *x, const Real *pivot, Real *sum,
+                               Real *square, Real *lo, Real *hi);
+    /* The second half of that. */
+    void (*channel_extent)(size_t rows, int c, const Real *x, Real *lo, Real *hi);
+    /* The same bits as channel_affine, relu and quantize one after the other. mask, or NULL: bit ch
+     * of a row where the activation and the grid clip nothing, low < v < high. */
+    void (*channel_quantize)(const ChannelQuantize *p, size_t rows, const Real *x, int8_t *q,
+                             uint8_t *mask);
+    /* channel_grad_sums of dy where the bit of its row is set, else 0. */
+    void (*masked_grad_sums)(size_t rows, int c, const Real *dy, const uint8_t *mask, const Real *x,
+                             const Real *pivot, Real *sum_dy, Real *sum_dyx);
+    void (*masked_grad)(const MaskedGrad *p, size_t rows);
+    /* The same bits as dequantize, sum, relu and quantize one after the other; mask as relu's. lo
+     * and hi become the extremes of the activation and what they were. */
+    void (*add_quantize)(const AddQuantize *p, size_t n, const int8_t *a, const int8_t *b, int8_t *q,
+                         uint8_t *mask, Real *lo, Real *hi);
 } Kernels;
 
 extern const Kernels kernels_ref;

@@ -54,6 +54,28 @@ static inline Vec vec_min(Vec a, Vec b)
     return _mm256_min_ps(a, b);
 }
 
+static inline float vec_lowest(Vec v)
+{
+    __m128 m = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    m = _mm_min_ps(m, _mm_movehl_ps(m, m));
+    return _mm_cvtss_f32(_mm_min_ss(m, _mm_shuffle_ps(m, m, 1)));
+}
+
+static inline float vec_highest(Vec v)
+{
+    __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+    return _mm_cvtss_f32(_mm_max_ss(m, _mm_shuffle_ps(m, m, 1)));
+}
+
+/* In any order. */
+static inline float vec_total(Vec v)
+{
+    __m128 m = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    m = _mm_add_ps(m, _mm_movehl_ps(m, m));
+    return _mm_cvtss_f32(_mm_add_ss(m, _mm_shuffle_ps(m, m, 1)));
+}
+
 static inline Vec vec_rint(Vec v)
 {
     return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -69,6 +91,39 @@ static inline unsigned vec_between(Vec v, Vec lo, Vec hi)
 {
     return (unsigned)_mm256_movemask_ps(
         _mm256_and_ps(_mm256_cmp_ps(v, lo, _CMP_GT_OQ), _mm256_cmp_ps(v, hi, _CMP_LT_OQ)));
+}
+
+static inline unsigned vec_above(Vec v, Vec bound)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_GT_OQ));
+}
+
+static inline unsigned vec_from(Vec v, Vec bound)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_GE_OQ));
+}
+
+static inline unsigned vec_below(Vec v, Vec bound)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_LT_OQ));
+}
+
+static inline unsigned vec_to(Vec v, Vec bound)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_LE_OQ));
+}
+
+/* vec_min and vec_max in the first n lanes, b in the others. */
+static inline Vec vec_least(Vec a, Vec b, size_t n)
+{
+    const Vec least = vec_min(a, b);
+    return n >= LANES ? least : _mm256_blendv_ps(b, least, _mm256_castsi256_ps(lanes(n)));
+}
+
+static inline Vec vec_most(Vec a, Vec b, size_t n)
+{
+    const Vec most = vec_max(a, b);
+    return n >= LANES ? most : _mm256_blendv_ps(b, most, _mm256_castsi256_ps(lanes(n)));
 }
 
 static inline Vec vec_keep(Vec v, unsigned bits)

@@ -46,6 +46,22 @@ static inline Vec vec_min(Vec a, Vec b)
     return _mm512_min_ps(a, b);
 }
 
+static inline float vec_lowest(Vec v)
+{
+    return _mm512_reduce_min_ps(v);
+}
+
+static inline float vec_highest(Vec v)
+{
+    return _mm512_reduce_max_ps(v);
+}
+
+/* In any order. */
+static inline float vec_total(Vec v)
+{
+    return _mm512_reduce_add_ps(v);
+}
+
 static inline Vec vec_rint(Vec v)
 {
     return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -59,6 +75,37 @@ static inline unsigned vec_within(Vec v, Vec lo, Vec hi)
 static inline unsigned vec_between(Vec v, Vec lo, Vec hi)
 {
     return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(v, lo, _CMP_GT_OQ), v, hi, _CMP_LT_OQ);
+}
+
+static inline unsigned vec_above(Vec v, Vec bound)
+{
+    return _mm512_cmp_ps_mask(v, bound, _CMP_GT_OQ);
+}
+
+static inline unsigned vec_from(Vec v, Vec bound)
+{
+    return _mm512_cmp_ps_mask(v, bound, _CMP_GE_OQ);
+}
+
+static inline unsigned vec_below(Vec v, Vec bound)
+{
+    return _mm512_cmp_ps_mask(v, bound, _CMP_LT_OQ);
+}
+
+static inline unsigned vec_to(Vec v, Vec bound)
+{
+    return _mm512_cmp_ps_mask(v, bound, _CMP_LE_OQ);
+}
+
+/* vec_min and vec_max in the first n lanes, b in the others. */
+static inline Vec vec_least(Vec a, Vec b, size_t n)
+{
+    return n >= LANES ? vec_min(a, b) : _mm512_mask_min_ps(b, lanes(n), a, b);
+}
+
+static inline Vec vec_most(Vec a, Vec b, size_t n)
+{
+    return n >= LANES ? vec_max(a, b) : _mm512_mask_max_ps(b, lanes(n), a, b);
 }
 
 static inline Vec vec_keep(Vec v, unsigned bits)

@@ -52,16 +52,15 @@ static void KERNEL(minmax)(size_t n, const float *x, float *lo, float *hi)
         high[0] = vec_max(high[j], high[0]);
         bad[0] = bad[0] + bad[j];
     }
-    float a[3][LANES];
-    vec_store(a[0], low[0], LANES);
-    vec_store(a[1], high[0], LANES);
-    vec_store(a[2], bad[0], LANES);
-    float least = x[0], most = x[0], wrong = 0;
-    for (int j = 0; j < LANES; j++) {
-        least = a[0][j] < least ? a[0][j] : least;
-        most = a[1][j] > most ? a[1][j] : most;
-        wrong += a[2][j];
+    while (i < n && n >= LANES) { /* the last vector may overlap the one before */
+        i = i + LANES <= n ? i : n - LANES;
+        Vec v = vec_load(x + i, LANES);
+        low[0] = vec_min(v, low[0]);
+        high[0] = vec_max(v, high[0]);
+        bad[0] = bad[0] + (v - v);
+        i += LANES;
     }
+    float least = vec_lowest(low[0]), most = vec_highest(high[0]), wrong = vec_total(bad[0]);
     for (; i < n; i++) {
         least = x[i] < least ? x[i] : least;
         most = x[i] > most ? x[i] : most;
@@ -292,6 +291,8 @@ static void KERNEL(channel_grad)(size_t rows, int c, const float *dy, const floa
 #undef ADD_STEP
 }
 
+#include "core/kernels_fused_body.h"
+
 #define KERNEL_TABLE(level)                                                                        \
     {                                                                                              \
         .name = (level), .minmax = KERNEL(minmax), .add = KERNEL(add), .sum = KERNEL(sum),         \
@@ -299,6 +300,10 @@ static void KERNEL(channel_grad)(size_t rows, int c, const float *dy, const floa
         .quantize_each = KERNEL(quantize_each), .dequantize = KERNEL(dequantize),                  \
         .channel_moments = KERNEL(channel_moments), .channel_affine = KERNEL(channel_affine),      \
         .channel_grad_sums = KERNEL(channel_grad_sums), .channel_grad = KERNEL(channel_grad),      \
+        .channel_statistics = KERNEL(channel_statistics),                                          \
+        .channel_extent = KERNEL(channel_extent), .channel_quantize = KERNEL(channel_quantize),    \
+        .masked_grad_sums = KERNEL(masked_grad_sums), .masked_grad = KERNEL(masked_grad),          \
+        .add_quantize = KERNEL(add_quantize),                                                      \
     }
 
 #endif

@@ -135,6 +135,98 @@ static void channel_grad_ref(size_t rows, int c, const Real *dy, const Real *x, 
     }
 }
 
+/* ---- fused nodes ---- */
+
+static void channel_extent_ref(size_t rows, int c, const Real *x, Real *lo, Real *hi)
+{
+    for (size_t r = 0; r < rows; r++, x += c) {
+        for (int ch = 0; ch < c; ch++) {
+            lo[ch] = x[ch] < lo[ch] ? x[ch] : lo[ch];
+            hi[ch] = x[ch] > hi[ch] ? x[ch] : hi[ch];
+        }
+    }
+}
+
+static void channel_statistics_ref(size_t rows, int c, const Real *x, const Real *pivot, Real *sum,
+                                   Real *square, Real *lo, Real *hi)
+{
+    channel_moments_ref(rows, c, x, pivot, sum, square);
+    channel_extent_ref(rows, c, x, lo, hi);
+}
+
+/* min(max(v, low), high); returns whether it lies between them. */
+static bool activate(Real *v, Real low, Real high)
+{
+    const bool between = *v > low && *v < high;
+    const Real above = *v > low ? *v : low;
+    *v = above < high ? above : high;
+    return between;
+}
+
+static void channel_quantize_ref(const ChannelQuantize *p, size_t rows, const Real *x, int8_t *q,
+                                 uint8_t *mask)
+{
+    const size_t c = (size_t)p->channels;
+    for (size_t r = 0; r < rows; r++, x += c, q += c) {
+        uint8_t *bits = mask ? mask + r * MASK_ROW_BYTES(c) : NULL;
+        for (size_t ch = 0; ch < c; ch++) {
+            uint8_t inside = 0;
+            Real v = p->slope[ch] * x[ch] + p->shift[ch];
+            const bool between = activate(&v, p->low, p->high);
+            quantize_one(v, p->scale, p->zero_point, p->lo, p->hi, q + ch, &inside, 0);
+            if (bits)
+                put_bit(bits, ch, between && inside);
+        }
+    }
+}
+
+static bool bit_of(const uint8_t *mask, size_t i)
+{
+    return mask[i / 8] >> i % 8 & 1;
+}
+
+static void masked_grad_sums_ref(size_t rows, int c, const Real *dy, const uint8_t *mask,
+                                 const Real *x, const Real *pivot, Real *sum_dy, Real *sum_dyx)
+{
+    for (size_t r = 0; r < rows; r++, dy += c, x += c, mask += MASK_ROW_BYTES(c)) {
+        for (int ch = 0; ch < c; ch++) {
+            const Real d = bit_of(mask, (size_t)ch) ? dy[ch] : 0;
+            sum_dy[ch] += d;
+            sum_dyx[ch] += d * (x[ch] - pivot[ch]);
+        }
+    }
+}
+
+static void masked_grad_ref(const MaskedGrad *p, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const Real *dy = p->dy + r * p->ld, *x = p->slope ? p->x + r * p->ld : NULL;
+        const uint8_t *mask = p->mask + r * p->mask_ld;
+        Real *y = p->y + r * p->y_ld;
+        for (int ch = 0; ch < p->channels; ch++) {
+            const Real d = bit_of(mask, (size_t)ch) ? dy[ch] : 0;
+            y[ch] = x ? p->slope[ch] * d + p->of_x[ch] * x[ch] + p->shift[ch] : d;
+        }
+    }
+}
+
+static void add_quantize_ref(const AddQuantize *p, size_t n, const int8_t *a, const int8_t *b,
+                             int8_t *q, uint8_t *mask, Real *lo, Real *hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t inside = 0;
+        const Real left = p->a_scale * (Real)(a[i] - p->a_zero);
+        const Real right = p->b_scale * (Real)(b[i] - p->b_zero);
+        Real v = left + right;
+        const bool between = activate(&v, p->low, p->high);
+        *lo = v < *lo ? v : *lo;
+        *hi = v > *hi ? v : *hi;
+        quantize_one(v, p->scale, p->zero_point, p->lo, p->hi, q + i, &inside, 0);
+        if (mask)
+            put_bit(mask, i, between && inside);
+    }
+}
+
 const Kernels kernels_ref = {
     .name = "ref",
     .minmax = minmax_ref,
@@ -149,4 +241,10 @@ const Kernels kernels_ref = {
     .channel_affine = channel_affine_ref,
     .channel_grad_sums = channel_grad_sums_ref,
     .channel_grad = channel_grad_ref,
+    .channel_statistics = channel_statistics_ref,
+    .channel_extent = channel_extent_ref,
+    .channel_quantize = channel_quantize_ref,
+    .masked_grad_sums = masked_grad_sums_ref,
+    .masked_grad = masked_grad_ref,
+    .add_quantize = add_quantize_ref,
 };

@@ -32,7 +32,8 @@ typedef struct Op Op;
 typedef struct Node Node;
 typedef struct Value Value;
 
-/* A value of the graph in one compilation. Pointers are fixed from compilation on. */
+/* A value of the graph in one compilation. Pointers are fixed from compilation on, but for the data
+ * of inputs (exec_lend). */
 typedef struct Tensor {
     Shape shape; /* dim[0] is the batch for activations */
     Elem elem;
@@ -69,6 +70,7 @@ typedef struct IntegerLayer {
 /* What a node asks of the memory plan, in bytes. */
 typedef struct Needs {
     size_t saved;  /* kept from forward to backward, private to the node */
+    size_t kept;   /* kept from forward to commit, private to the node */
     size_t shared; /* scratch during one call, shared by the workers (partials of chunks) */
     size_t worker; /* scratch during one call, one per worker */
 } Needs;
@@ -79,6 +81,7 @@ typedef struct Mode {
     bool quantize; /* fake-quant nodes act; else they are transparent */
     bool observe;  /* observers gather ranges although quantize is off: calibration */
     bool integer;  /* evaluation on codes by Op.integer; excludes all of the above */
+    bool fuse;     /* quantized training: fused nodes act in place of the nodes they cover */
 } Mode;
 
 /* Switches that may change between steps without compiling again. */
@@ -87,14 +90,34 @@ typedef struct Control {
     bool freeze_observers; /* ranges stay as they are */
 } Control;
 
+typedef struct Run Run;
+
+/* Takes part in the work of an op with OP_STREAMS, which then computes its output in blocks of rows
+ * (one row is the channels of one pixel) and asks for their gradients likewise, so that a fused node
+ * can work on them while they are in the cache. Nothing is read from or written to out[0] then. */
+typedef struct Stream {
+    const Run *owner; /* of the fused node */
+    /* Forward, before all others: row 0 alone; NULL: not asked for. */
+    void (*first)(const Run *r, const Real *y);
+    /* Forward, where the rows from `first` on shall be written; NULL: in scratch of the op. */
+    Real *(*place)(const Run *r, size_t first);
+    /* Forward: rows [first, first + rows) have been written, y being the first. The batch is cut by
+     * samples, as run_chunks() cuts it, and the rows of a chunk come in ascending order. */
+    void (*placed)(const Run *r, int chunk, int worker, size_t first, size_t rows, const Real *y);
+    /* Backward: writes the gradients of channels [channel, channel + cols) of the rows to to, cols to
+     * a row. May be called more than once for a row, in any order. */
+    void (*gradient)(const Run *r, size_t first, size_t rows, int channel, int cols, Real *to);
+} Stream;
+
 /* A node bound to memory. */
-typedef struct Run {
+struct Run {
     const Node *node;
     Tensor *in[NODE_INPUTS_MAX];
     Tensor *out[NODE_OUTPUTS_MAX];
     bool want[NODE_INPUTS_MAX];       /* backward must produce in[i]->grad ... */
     bool accumulate[NODE_INPUTS_MAX]; /* ... by adding to it; else by overwriting it */
     void *saved;
+    void *kept;
     void *shared;
     unsigned char *worker; /* use run_worker() */
     size_t worker_bytes;
@@ -102,7 +125,8 @@ typedef struct Run {
     const Mode *mode;
     const Control *control;
     const IntegerLayer *integer; /* Mode.integer only */
-} Run;
+    const Stream *stream;        /* made by fused nodes only */
+};
 
 enum {
     OP_QUANTIZER = 1,     /* acts only under Mode.quantize; otherwise out[0] is in[0] */
@@ -111,6 +135,8 @@ enum {
     OP_INPLACE_DATA = 8,  /* out[0]'s data may be in[0]'s */
     OP_INPLACE_GRAD = 16, /* in[0]'s gradient may be out[0]'s */
     OP_LOSS = 32,         /* out[0] is the scalar to be minimized; absent from integer evaluation */
+    OP_FUSED = 64,        /* acts under Mode.fuse in quantized training, for the nodes it covers */
+    OP_STREAMS = 128,     /* on codes, forward and backward mind Run.stream */
 };
 
 #define OP_IN(i) (1u << (i))
@@ -146,6 +172,8 @@ struct Op {
     void (*affine)(const Node *n, const Real *const *inputs, Real *a, Real *b);
     /* Narrows [*lo, *hi], codes on grid g, to what an activation function allows. NULL: is none. */
     void (*clamp)(const Node *n, Grid g, int32_t *lo, int32_t *hi);
+    /* The same activation on real numbers: y = min(max(x, *lo), *hi), infinities for no bound. */
+    void (*bounds)(const Node *n, Real *lo, Real *hi);
     /* An op with integer and without weights: fills layer->word or layer->add from the grids and
      * the clamp that are already there. ERR_NUMERIC where no multiplier exists. */
     int (*rescale)(const Node *n, IntegerLayer *layer, Error *e);
@@ -172,7 +200,14 @@ static inline int run_chunk_count(int n)
     return n < RUN_CHUNKS ? n : RUN_CHUNKS;
 }
 
-/* Cuts n items (samples, rows) into run_chunk_count(n) chunks and runs fn for each on the pool. */
+/* The first item of a chunk of n items; chunk may be the number of chunks, which gives n. */
+static inline int run_chunk_begin(int n, int chunk)
+{
+    return (int)((int64_t)n * chunk / run_chunk_count(n));
+}
+
+/* Cuts n items (samples, rows) into run_chunk_count(n) chunks and runs fn for each on the pool, or
+ * in the caller where the node has next to nothing to do. */
 void run_chunks(const Run *r, int n, RunFn fn);
 
 /* Scratch of one worker, 64-byte aligned, Needs.worker bytes. */

@@ -185,10 +185,10 @@ static int start_worker(Loader *l, Error *e)
     return HONE_OK;
 }
 
-/* bytes > 0, on a cache line of its own. */
+/* On cache lines of its own, and one line more. */
 static void *alloc_lines(size_t bytes)
 {
-    return bytes > SIZE_MAX - 63 ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64);
+    return bytes > SIZE_MAX - 127 ? NULL : aligned_alloc(64, (bytes + 127) / 64 * 64);
 }
 
 static int alloc_slots(Loader *l, Error *e)

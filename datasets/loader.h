@@ -46,11 +46,11 @@ typedef struct LoaderOptions {
 } LoaderOptions;
 
 /* One batch. Its pointers are the loader's, valid until the next loader_next, loader_start or
- * loader_free. */
+ * loader_free; a vector past the end of x may be read. */
 typedef struct Batch {
-    const Real *x;         /* [count, H, W, C], (pixel - 128) / 128, in [-1, 1) */
+    Real *x;               /* [count, H, W, C], (pixel - 128) / 128, in [-1, 1) */
     const uint8_t *pixels; /* [count, H, W, C], as x; the int8 code is pixel - 128 */
-    const int32_t *labels; /* [count], 0 <= label < classes */
+    int32_t *labels;       /* [count], 0 <= label < classes */
     int count;             /* == batch in training */
     int64_t epoch, step;   /* step counts batches inside the epoch, from 0 */
     bool last;             /* the last batch of its epoch */

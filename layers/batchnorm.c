@@ -5,30 +5,36 @@
  * Evaluation, and training while batch-norm is frozen, use the running statistics as constants.
  *
  * Statistics in one sweep: sums of x - p and (x - p)^2 with the first row as pivot p, so that a mean
- * far from zero does not cancel the variance; in Real over short blocks of rows, then in double by
- * chunks of the batch, in fixed order. Backward with n rows, h = (x - mean) / sigma:
+ * far from zero does not cancel the variance, in the order of channel_sums.h. Backward with n rows,
+ * h = (x - mean) / sigma:
  *
  *     dbeta = sum dy    dgamma = sum dy h    dx = gamma / sigma (dy - dbeta / n - h dgamma / n)
  *
  * and dx = gamma / sigma dy where the statistics are constants.
  * Source: Ioffe and Szegedy, "Batch normalization", ICML 2015. SPDX-License-Identifier: Apache-2.0 */
+#include "layers/batchnorm.h"
+
+#include "layers/channel_sums.h"
 #include "layers/layers.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
-enum { X, GAMMA, BETA, MEAN, VARIANCE, INPUTS };
-
-/* Elements per call of a summing kernel: short enough for Real, and for the second-level cache. */
-#define BLOCK_ELEMENTS 16384
+enum {
+    X = BATCHNORM_X,
+    GAMMA = BATCHNORM_GAMMA,
+    BETA = BATCHNORM_BETA,
+    MEAN = BATCHNORM_MEAN,
+    VARIANCE = BATCHNORM_VARIANCE,
+    INPUTS = BATCHNORM_INPUTS
+};
 
 /* What forward leaves to backward and commit; arrays of C. */
-typedef struct Saved {
+typedef struct Kept {
     Real *mean, *invstd; /* of this forward */
     Real *variance;      /* unbiased, of the batch */
     Real *batch;         /* [1]: 1 statistics of the batch, 0 running ones */
-} Saved;
+} Kept;
 
 /* Scratch of a call. */
 typedef struct Shared {
@@ -52,11 +58,11 @@ static size_t rows_of(const Run *r)
     return shape_count(r->in[X]->shape) / channels_of(r);
 }
 
-static Saved saved_of(const Run *r)
+static Kept kept_of(const Run *r)
 {
     size_t c = channels_of(r);
-    Real *p = r->saved;
-    return (Saved){p, p + c, p + 2 * c, p + 3 * c};
+    Real *p = r->kept;
+    return (Kept){p, p + c, p + 2 * c, p + 3 * c};
 }
 
 static Shared shared_of(const Run *r)
@@ -96,44 +102,35 @@ static int infer(Node *n, Error *e)
 static void needs(const Run *r, Needs *needs)
 {
     size_t c = channels_of(r);
-    needs->saved = r->mode->training ? (3 * c + 1) * sizeof(Real) : 0;
+    needs->kept = r->mode->training ? (3 * c + 1) * sizeof(Real) : 0;
     needs->shared = 2 * RUN_CHUNKS * c * sizeof(double) + 4 * c * sizeof(Real);
     needs->worker = 2 * c * sizeof(Real);
 }
 
 /* ---- sums over the batch ---- */
 
-/* Adds Real sums of one block to the chunk's double sums. */
-static void collect(size_t c, const Real *sums, double *first, double *second)
-{
-    for (size_t i = 0; i < c; i++) {
-        first[i] += (double)sums[i];
-        second[i] += (double)sums[c + i];
-    }
-}
-
 /* Sums over the rows of samples [begin, end): of x about the pivot, or with grads of dy and dy x. */
 static void sum_items(const Run *r, int chunk, int begin, int end, int worker, bool grads)
 {
-    size_t c = channels_of(r);
+    const Kernels *k = r->compute->real;
+    size_t c = channels_of(r), row = (size_t)begin * rows_per_item(r);
+    size_t last = (size_t)end * rows_per_item(r);
     Shared s = shared_of(r);
-    Real *sums = run_worker(r, worker);
-    double *first = s.first + (size_t)chunk * c, *second = s.second + (size_t)chunk * c;
-    memset(first, 0, c * sizeof *first);
-    memset(second, 0, c * sizeof *second);
-    size_t row = (size_t)begin * rows_per_item(r), last = (size_t)end * rows_per_item(r);
-    size_t block = BLOCK_ELEMENTS / c > 16 ? BLOCK_ELEMENTS / c : 16;
-    for (; row < last; row += block) {
-        size_t n = last - row < block ? last - row : block;
+    ChannelSums sums;
+    channel_sums_begin(&sums, c, run_worker(r, worker), s.first + (size_t)chunk * c,
+                       s.second + (size_t)chunk * c);
+    while (row < last) {
+        size_t n = channel_sums_piece(&sums, last - row);
         const Real *x = (const Real *)r->in[X]->data + row * c;
-        memset(sums, 0, 2 * c * sizeof *sums);
         if (grads)
-            r->compute->real->channel_grad_sums(n, (int)c, r->out[0]->grad + row * c, x, s.pivot,
-                                                sums, sums + c);
+            k->channel_grad_sums(n, (int)c, r->out[0]->grad + row * c, x, s.pivot, sums.real,
+                                 sums.real + c);
         else
-            r->compute->real->channel_moments(n, (int)c, x, s.pivot, sums, sums + c);
-        collect(c, sums, first, second);
+            k->channel_moments(n, (int)c, x, s.pivot, sums.real, sums.real + c);
+        channel_sums_added(&sums, n);
+        row += n;
     }
+    channel_sums_end(&sums);
 }
 
 static void moment_items(const Run *r, int chunk, int begin, int end, int worker)
@@ -146,7 +143,7 @@ static void grad_sum_items(const Run *r, int chunk, int begin, int end, int work
     sum_items(r, chunk, begin, end, worker, true);
 }
 
-/* Leaves the totals of all chunks in the first chunk's place. */
+/* Leaves the totals in s.first and s.second. */
 static void sum_batch(const Run *r, const Real *pivot, RunFn fn)
 {
     size_t c = channels_of(r);
@@ -154,30 +151,23 @@ static void sum_batch(const Run *r, const Real *pivot, RunFn fn)
     int items = r->in[X]->shape.dim[0];
     memcpy(s.pivot, pivot, c * sizeof *pivot);
     run_chunks(r, items, fn);
-    for (size_t chunk = 1; chunk < (size_t)run_chunk_count(items); chunk++) {
-        for (size_t i = 0; i < c; i++) {
-            s.first[i] += s.first[chunk * c + i];
-            s.second[i] += s.second[chunk * c + i];
-        }
-    }
+    channel_sums_total(c, run_chunk_count(items), s.first, s.second);
 }
 
 /* ---- forward ---- */
 
-static void batch_statistics(const Run *r)
+static void batch_statistics(const Run *r, const double *first, const double *second,
+                             const Real *pivot)
 {
     size_t c = channels_of(r);
     double n = (double)rows_of(r), epsilon = options_of(r->node)->epsilon;
-    Saved saved = saved_of(r);
-    Shared s = shared_of(r);
-    const Real *first_row = r->in[X]->data;
-    sum_batch(r, first_row, moment_items);
+    Kept kept = kept_of(r);
     for (size_t i = 0; i < c; i++) {
-        double shift = s.first[i] / n, variance = s.second[i] / n - shift * shift;
+        double shift = first[i] / n, variance = second[i] / n - shift * shift;
         variance = variance < 0 ? 0 : variance; /* rounding; a NaN stays */
-        saved.mean[i] = (Real)((double)first_row[i] + shift);
-        saved.invstd[i] = (Real)(1 / sqrt(variance + epsilon));
-        saved.variance[i] = (Real)(n > 1 ? variance * n / (n - 1) : variance);
+        kept.mean[i] = (Real)((double)pivot[i] + shift);
+        kept.invstd[i] = (Real)(1 / sqrt(variance + epsilon));
+        kept.variance[i] = (Real)(n > 1 ? variance * n / (n - 1) : variance);
     }
 }
 
@@ -185,11 +175,11 @@ static void running_statistics(const Run *r)
 {
     size_t c = channels_of(r);
     double epsilon = options_of(r->node)->epsilon;
-    Saved saved = saved_of(r);
+    Kept kept = kept_of(r);
     const Real *mean = r->in[MEAN]->data, *variance = r->in[VARIANCE]->data;
     for (size_t i = 0; i < c; i++) {
-        saved.mean[i] = mean[i];
-        saved.invstd[i] = (Real)(1 / sqrt((double)variance[i] + epsilon));
+        kept.mean[i] = mean[i];
+        kept.invstd[i] = (Real)(1 / sqrt((double)variance[i] + epsilon));
     }
 }
 
@@ -204,16 +194,26 @@ static void affine(const Node *n, const Real *const *inputs, Real *a, Real *b)
     }
 }
 
-/* The map of training, from saved mean and deviation. */
-static void batch_affine(const Run *r, Real *a, Real *b)
+void batchnorm_map(const Run *r, const double *first, const double *second, const Real *pivot,
+                   Real *a, Real *b)
 {
     size_t c = channels_of(r);
-    Saved saved = saved_of(r);
+    Kept kept = kept_of(r);
     const Real *gamma = r->in[GAMMA]->data, *beta = r->in[BETA]->data;
+    kept.batch[0] = first ? 1 : 0;
+    if (first)
+        batch_statistics(r, first, second, pivot);
+    else
+        running_statistics(r);
     for (size_t i = 0; i < c; i++) {
-        a[i] = gamma[i] * saved.invstd[i];
-        b[i] = (Real)((double)beta[i] - (double)saved.mean[i] * (double)a[i]);
+        a[i] = gamma[i] * kept.invstd[i];
+        b[i] = (Real)((double)beta[i] - (double)kept.mean[i] * (double)a[i]);
     }
+}
+
+const Real *batchnorm_mean(const Run *r)
+{
+    return kept_of(r).mean;
 }
 
 static void affine_items(const Run *r, int chunk, int begin, int end, int worker)
@@ -229,14 +229,12 @@ static void affine_items(const Run *r, int chunk, int begin, int end, int worker
 static void forward(const Run *r)
 {
     Shared s = shared_of(r);
-    if (r->mode->training) {
-        Saved saved = saved_of(r);
-        saved.batch[0] = r->control->freeze_batchnorm ? 0 : 1;
-        if (r->control->freeze_batchnorm)
-            running_statistics(r);
-        else
-            batch_statistics(r);
-        batch_affine(r, s.a, s.b);
+    if (r->mode->training && r->control->freeze_batchnorm) {
+        batchnorm_map(r, NULL, NULL, NULL, s.a, s.b);
+    } else if (r->mode->training) {
+        const Real *first_row = r->in[X]->data;
+        sum_batch(r, first_row, moment_items);
+        batchnorm_map(r, s.first, s.second, first_row, s.a, s.b);
     } else {
         const Real *inputs[INPUTS];
         for (int k = 0; k < INPUTS; k++)
@@ -264,22 +262,21 @@ static void give(const Run *r, int k, size_t i, double d)
         r->in[k]->grad[i] = (Real)(r->accumulate[k] ? (double)r->in[k]->grad[i] + d : d);
 }
 
-/* dgamma and dbeta, and dx = a dy + b x + k. */
-static void solve_gradients(const Run *r)
+void batchnorm_grad_map(const Run *r, const double *first, const double *second, Real *a, Real *b,
+                        Real *k)
 {
     size_t c = channels_of(r);
     double n = (double)rows_of(r);
-    Saved saved = saved_of(r);
-    Shared s = shared_of(r);
+    Kept kept = kept_of(r);
     const Real *gamma = r->in[GAMMA]->data;
     for (size_t i = 0; i < c; i++) {
-        double invstd = (double)saved.invstd[i], a = (double)gamma[i] * invstd;
-        double dbeta = s.first[i], dgamma = s.second[i] * invstd;
-        double b = saved.batch[0] > 0 ? -a * invstd * dgamma / n : 0;
-        double k = saved.batch[0] > 0 ? -a * dbeta / n - b * (double)saved.mean[i] : 0;
-        s.a[i] = (Real)a;
-        s.b[i] = (Real)b;
-        s.k[i] = (Real)k;
+        double invstd = (double)kept.invstd[i], slope = (double)gamma[i] * invstd;
+        double dbeta = first[i], dgamma = second[i] * invstd;
+        double of_x = kept.batch[0] > 0 ? -slope * invstd * dgamma / n : 0;
+        double rest = kept.batch[0] > 0 ? -slope * dbeta / n - of_x * (double)kept.mean[i] : 0;
+        a[i] = (Real)slope;
+        b[i] = (Real)of_x;
+        k[i] = (Real)rest;
         give(r, GAMMA, i, dgamma);
         give(r, BETA, i, dbeta);
     }
@@ -287,22 +284,23 @@ static void solve_gradients(const Run *r)
 
 static void backward(const Run *r)
 {
-    sum_batch(r, saved_of(r).mean, grad_sum_items);
-    solve_gradients(r);
+    Shared s = shared_of(r);
+    sum_batch(r, batchnorm_mean(r), grad_sum_items);
+    batchnorm_grad_map(r, s.first, s.second, s.a, s.b, s.k);
     if (r->want[X])
         run_chunks(r, r->in[X]->shape.dim[0], grad_items);
 }
 
 static void commit(const Run *r)
 {
-    if (!r->mode->training || r->control->freeze_batchnorm || saved_of(r).batch[0] <= 0)
+    if (!r->mode->training || r->control->freeze_batchnorm || kept_of(r).batch[0] <= 0)
         return;
-    Saved saved = saved_of(r);
+    Kept kept = kept_of(r);
     double m = options_of(r->node)->momentum;
     Real *mean = r->in[MEAN]->data, *variance = r->in[VARIANCE]->data;
     for (size_t i = 0, c = channels_of(r); i < c; i++) {
-        mean[i] = (Real)((1 - m) * (double)mean[i] + m * (double)saved.mean[i]);
-        variance[i] = (Real)((1 - m) * (double)variance[i] + m * (double)saved.variance[i]);
+        mean[i] = (Real)((1 - m) * (double)mean[i] + m * (double)kept.mean[i]);
+        variance[i] = (Real)((1 - m) * (double)variance[i] + m * (double)kept.variance[i]);
     }
 }
 

@@ -18,9 +18,13 @@ typedef struct Work {
 typedef struct ScaleSums {
     const ConvKernels *kernels;
     const Real *scale; /* [channels] */
-    Real *y;           /* [pixels][channels] */
-    int channels;
+    Real *y;           /* [pixels][channels], of the image from pixel `first` on */
+    int channels, first;
 } ScaleSums;
+
+/* Blocks of a stream: they stay in the second-level cache, and the kernels' own blocks fit in.
+ * Depthwise ones reload the rows around a block, so it is larger. */
+enum { BLOCK_ELEMENTS = 16 * 1024, BLOCK_PIXELS = 64, BLOCK_DEPTHWISE = 64 * 1024 };
 
 static size_t align64(size_t bytes)
 {
@@ -61,12 +65,39 @@ size_t codes_pack(const CodesShape *s, const Compute *c, const int8_t *w, const 
     return pack_bytes(s, c->integer);
 }
 
-void codes_needs(const Run *r, const CodesShape *s, Needs *needs)
+/* Rows of the kernel's image in a block of a stream, and pixels in such a row. */
+static int row_pixels(const CodesShape *s)
+{
+    return s->flat ? 1 : s->conv.out_w;
+}
+
+static int block_rows(const CodesShape *s)
+{
+    const int pixels = row_pixels(s), row = pixels * s->conv.out_c;
+    const int fit = (s->depthwise ? BLOCK_DEPTHWISE : BLOCK_ELEMENTS) / row;
+    const int least = (BLOCK_PIXELS + pixels - 1) / pixels;
+    const int rows = fit > least ? fit : least;
+    return s->flat || rows < s->conv.out_h ? rows : s->conv.out_h;
+}
+
+static size_t scratch_bytes(const Run *r, const CodesShape *s)
 {
     const HoneRtKernels *k = r->compute->integer;
     const int items = items_of(r, s), chunks = run_chunk_count(items);
-    const HoneRtConv g = conv_of(s, (items + chunks - 1) / chunks);
-    const size_t worker = s->depthwise ? k->depthwise_scratch_bytes(&g) : k->conv_scratch_bytes(&g);
+    const HoneRtConv g = conv_of(s, r->stream ? block_rows(s) : (items + chunks - 1) / chunks);
+    return align64(s->depthwise ? k->depthwise_scratch_bytes(&g) : k->conv_scratch_bytes(&g));
+}
+
+static size_t block_bytes(const CodesShape *s)
+{
+    return (size_t)block_rows(s) * (size_t)row_pixels(s) * (size_t)s->conv.out_c * sizeof(Real);
+}
+
+void codes_needs(const Run *r, const CodesShape *s, Needs *needs)
+{
+    const HoneRtKernels *k = r->compute->integer;
+    const HoneRtConv g = conv_of(s, 1);
+    const size_t worker = scratch_bytes(r, s) + (r->stream ? block_bytes(s) : 0);
     needs->worker = worker > needs->worker ? worker : needs->worker;
     if (r->mode->integer) {
         needs->shared = sizeof *s > needs->shared ? sizeof *s : needs->shared;
@@ -93,6 +124,17 @@ static Work *work_start(const Run *r, const CodesShape *s)
     return w;
 }
 
+/* The weights of channels, in units of HONE_RT_PACK_CHANNELS. */
+static void pack_chunk(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk, (void)worker;
+    const Work *w = r->shared;
+    const HoneRtConv g = conv_of(&w->shape, 1);
+    const int first = begin * HONE_RT_PACK_CHANNELS, last = end * HONE_RT_PACK_CHANNELS;
+    r->compute->integer->conv_pack_part(&g, r->in[1]->data, w->bias, run_zero_point(r->in[0]),
+                                        first, last < g.out_c ? last : g.out_c, w->packed);
+}
+
 /* rint(b / unit), kept small enough that no sum overflows (export checks that it was). */
 static int32_t bias_code(double b, double unit, double limit)
 {
@@ -108,13 +150,13 @@ static void make_scales(const Run *r, const CodesShape *s, Work *w)
     const Real *scale = grid->data, s_x = run_scale(r->in[0])[0];
     const bool per_channel = shape_count(grid->shape) > 1;
     const Real *bias = r->node->inputs > 2 ? r->in[2]->data : NULL;
-    const double taps = (double)s->conv.kernel_h * s->conv.kernel_w *
-                        (s->depthwise ? 1 : s->conv.in_c);
+    const double taps =
+        (double)s->conv.kernel_h * s->conv.kernel_w * (s->depthwise ? 1 : s->conv.in_c);
     const double most = INT_MAX - taps * (255 * 127);
     for (int o = 0; o < s->conv.out_c; o++) {
         w->scale[o] = s_x * scale[per_channel ? o : 0];
-        w->bias[o] = bias ? bias_code((double)bias[o], (double)w->scale[o], most > 0 ? most : 0)
-                          : 0;
+        w->bias[o] =
+            bias ? bias_code((double)bias[o], (double)w->scale[o], most > 0 ? most : 0) : 0;
     }
 }
 
@@ -122,7 +164,7 @@ static void scale_epilogue(void *context, const int32_t *acc, int ld, int pixel,
                            int channel, int cols)
 {
     const ScaleSums *e = context;
-    Real *y = e->y + (size_t)pixel * (size_t)e->channels + (size_t)channel;
+    Real *y = e->y + (size_t)(pixel - e->first) * (size_t)e->channels + (size_t)channel;
     e->kernels->scale_sums(acc, ld, rows, cols, e->scale + channel, y, e->channels);
 }
 
@@ -173,12 +215,79 @@ static void forward_chunk(const Run *r, int chunk, int begin, int end, int worke
     convolve_images(r, &w->shape, w->packed, begin, end, worker, scale_epilogue, &e, scale_advance);
 }
 
+/* Rows [row, row + rows) of an image, x being its codes (flat: from that row on), to y. */
+static void convolve_block(const Run *r, const Work *w, const int8_t *x, int row, int rows,
+                           int worker, Real *y)
+{
+    const HoneRtKernels *k = r->compute->integer;
+    const CodesShape *s = &w->shape;
+    const HoneRtConv g = conv_of(s, rows);
+    const int begin = s->flat ? 0 : row, end = s->flat ? 1 : row + rows;
+    void *scratch = run_worker(r, worker);
+    ScaleSums e = {.kernels = r->compute->conv,
+                   .scale = w->scale,
+                   .y = y,
+                   .channels = g.out_c,
+                   .first = begin * g.out_w};
+    if (s->depthwise)
+        k->depthwise(&g, x, w->packed, begin, end, scratch, scale_epilogue, &e);
+    else
+        k->conv(&g, x, w->packed, begin, end, scratch, scale_epilogue, &e);
+}
+
+static Real *block_room(const Run *r, const CodesShape *s, int worker)
+{
+    return (Real *)(void *)((unsigned char *)run_worker(r, worker) + scratch_bytes(r, s));
+}
+
+/* Samples [begin, end) to the stream, block by block. A flat layer's are one image. */
+static void stream_chunk(const Run *r, int chunk, int begin, int end, int worker)
+{
+    const Work *w = r->shared;
+    const CodesShape *s = &w->shape;
+    const HoneRtConv *g = &s->conv;
+    const int images = s->flat ? 1 : end - begin, block = block_rows(s);
+    const int height = s->flat ? (end - begin) * s->pixels : g->out_h;
+    const size_t sample = s->flat ? (size_t)s->pixels * (size_t)g->in_c
+                                  : (size_t)g->in_h * (size_t)g->in_w * (size_t)g->in_c;
+    const int8_t *x = (const int8_t *)r->in[0]->data + (size_t)begin * sample;
+    size_t first = output_start(s, s->flat ? begin * s->pixels : begin) / (size_t)g->out_c;
+    for (int i = 0; i < images; i++, x += sample)
+        for (int row = 0; row < height; row += block) {
+            const int rows = height - row < block ? height - row : block;
+            const size_t pixels = (size_t)rows * (size_t)row_pixels(s);
+            Real *y = r->stream->place(r, first);
+            y = y ? y : block_room(r, s, worker);
+            convolve_block(r, w, s->flat ? x + (size_t)row * (size_t)g->in_c : x, row, rows, worker,
+                           y);
+            r->stream->placed(r, chunk, worker, first, pixels, y);
+            first += pixels;
+        }
+}
+
+static void stream_forward(const Run *r, const CodesShape *s)
+{
+    if (r->stream->first) {
+        Real *y = block_room(r, s, 0);
+        convolve_block(r, r->shared, r->in[0]->data, 0, 1, 0, y);
+        r->stream->first(r, y);
+    }
+    run_chunks(r, r->in[0]->shape.dim[0], stream_chunk);
+}
+
 void codes_forward(const Run *r, const CodesShape *s)
 {
     Work *w = work_start(r, s);
     make_scales(r, s, w);
-    codes_pack(s, r->compute, r->in[1]->data, w->bias, run_zero_point(r->in[0]), w->packed);
-    run_chunks(r, items_of(r, s), forward_chunk);
+    if (s->depthwise)
+        codes_pack(s, r->compute, r->in[1]->data, w->bias, run_zero_point(r->in[0]), w->packed);
+    else
+        run_chunks(r, (s->conv.out_c + HONE_RT_PACK_CHANNELS - 1) / HONE_RT_PACK_CHANNELS,
+                   pack_chunk);
+    if (r->stream)
+        stream_forward(r, s);
+    else
+        run_chunks(r, items_of(r, s), forward_chunk);
 }
 
 /* ---- evaluation ------------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ static inline bool codes_apply(const Run *r)
 
 /* Raises needs to what codes_forward, or in Mode.integer codes_integer, takes. */
 void codes_needs(const Run *r, const CodesShape *shape, Needs *needs);
+/* Minds Run.stream. */
 void codes_forward(const Run *r, const CodesShape *shape);
 void codes_integer(const Run *r, const CodesShape *shape);
 /* Op.pack of the three layers. */

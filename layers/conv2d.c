@@ -110,6 +110,7 @@ static void lower(const Node *n, HoneRtOp *op)
 
 const Op op_conv2d = {
     .name = "conv2d",
+    .flags = OP_STREAMS,
     .reads = OP_IN(0) | OP_IN(1),
     .codes = OP_IN(0) | OP_IN(1),
     .grads = OP_IN(0) | OP_IN(1) | OP_IN(2),

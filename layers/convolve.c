@@ -6,10 +6,11 @@
 #include <string.h>
 
 enum {
-    REDUCE_ROWS = 16, /* rows of dW^T that are transposed at a time */
-    PACK_ROWS = 64,   /* rows of a panel written at a time: they stay in the first-level cache */
-    SUM_ROWS = 512,   /* rows of a flat layer that a partial sum of dW is worth */
-    SLICE_ROWS = 12   /* least rows of dW^T in a slice */
+    REDUCE_ROWS = 16,       /* rows of dW^T that are transposed at a time */
+    PACK_ROWS = 64,         /* rows of a panel written at a time: they stay in the first-level cache */
+    SUM_ROWS = 512,         /* rows of a flat layer that a partial sum of dW is worth */
+    SLICE_ROWS = 12,        /* least rows of dW^T in a slice */
+    PIECE_REALS = 16 * 1024 /* of dY in a piece of a flat layer: a cache has it for both products */
 };
 
 /* Lies at the start of Run.shared during a call. K is kernel_h * kernel_w * in_c, and for the
@@ -23,10 +24,12 @@ typedef struct Work {
     Real *sums;        /* [sum_chunks][K][sum_ld] */
     Real *bias_sums;   /* [chunks][out_c] */
     int sum_ld;
-    int chunks;        /* of the batch */
-    int sum_chunks;    /* parts of the batch with a partial dW of their own ... */
-    int slices;        /* ... each made in so many slices ... */
-    int slice_step;    /* ... of so many columns (outputs), or 0: of rows (inputs) */
+    int chunks;     /* of the batch */
+    int sum_chunks; /* parts of the batch with a partial dW of their own ... */
+    int slices;     /* ... each made in so many slices ... */
+    int slice_step; /* ... of so many columns (outputs), or 0: of rows (inputs) */
+    size_t tile;    /* Reals of the tile in a worker's scratch; a piece of dY follows */
+    Real *dy;       /* all of dY, of a stream in slices; else NULL */
 } Work;
 
 static int taps_of(const ConvShape *s)
@@ -75,6 +78,28 @@ static void cut_sums(const Run *r, Work *w)
     }
 }
 
+/* Items in a piece: an image, or so many rows of a flat layer; a multiple of the rows of a block, so
+ * that pieces do not change how sums are cut. */
+static int piece_items(const Work *w)
+{
+    const int rows = w->forward.block_rows;
+    return w->shape.flat ? (PIECE_REALS / w->shape.out_c / rows + 1) * rows : 1;
+}
+
+static size_t piece_reals(const Work *w)
+{
+    const size_t pixels = w->shape.flat ? 1 : (size_t)w->shape.y.out * (size_t)w->shape.x.out;
+    return (size_t)piece_items(w) * pixels * (size_t)w->shape.out_c;
+}
+
+static size_t tile_reals(const Work *w, bool backward)
+{
+    size_t tile = w->forward.tile > w->back.tile ? w->forward.tile : w->back.tile;
+    if (backward && (size_t)w->sum_ld * REDUCE_ROWS > tile)
+        tile = (size_t)w->sum_ld * REDUCE_ROWS;
+    return (tile + 15) / 16 * 16;
+}
+
 /* Lays Work and what it points at out in c; fills it unless c only counts. */
 static void work_layout(const Run *r, const ConvShape *shape, bool backward, Carve *c, Work *w)
 {
@@ -88,6 +113,7 @@ static void work_layout(const Run *r, const ConvShape *shape, bool backward, Car
     gather_init(&w->forward, shape, false, codes, c);
     if (want_dx)
         gather_init(&w->back, shape, true, false, c);
+    w->tile = tile_reals(w, backward);
     w->back_weights = want_dx;
     w->depth = taps * (want_dx ? shape->out_c : shape->in_c);
     w->cols = want_dx ? shape->in_c : shape->out_c;
@@ -97,25 +123,25 @@ static void work_layout(const Run *r, const ConvShape *shape, bool backward, Car
         return;
     const size_t partial = (size_t)taps * (size_t)shape->in_c * (size_t)w->sum_ld * sizeof(Real);
     const size_t bias = (size_t)shape->out_c * sizeof(Real);
+    if (r->stream && w->slices > 1)
+        w->dy = carve(c, (size_t)items_of(r, shape) * (size_t)shape->out_c * sizeof *w->dy);
     w->sums = carve(c, r->want[1] ? (size_t)w->sum_chunks * partial : 0);
     w->bias_sums = carve(c, r->want[2] ? (size_t)w->chunks * bias : 0);
 }
 
 void convolve_needs(const Run *r, const ConvShape *shape, Needs *needs)
 {
-    size_t tile = 0;
-    for (int backward = 0; backward <= (r->mode->training ? 1 : 0); backward++) {
+    size_t worker = 0;
+    for (int backward = r->stream ? 1 : 0; backward <= (r->mode->training ? 1 : 0); backward++) {
         Work w;
         Carve c = {.used = 0};
         carve(&c, sizeof(Work));
         work_layout(r, shape, backward, &c, &w);
         needs->shared = c.used > needs->shared ? c.used : needs->shared;
-        tile = w.forward.tile > tile ? w.forward.tile : tile;
-        tile = w.back.tile > tile ? w.back.tile : tile;
-        if (backward && (size_t)w.sum_ld * REDUCE_ROWS > tile)
-            tile = (size_t)w.sum_ld * REDUCE_ROWS;
+        const size_t reals = w.tile + (r->stream ? piece_reals(&w) : 0);
+        worker = reals > worker ? reals : worker;
     }
-    needs->worker = tile * sizeof(Real) > needs->worker ? tile * sizeof(Real) : needs->worker;
+    needs->worker = worker * sizeof(Real) > needs->worker ? worker * sizeof(Real) : needs->worker;
 }
 
 static Work *work_start(const Run *r, const ConvShape *shape, bool backward)
@@ -302,50 +328,76 @@ void convolve_forward(const Run *r, const ConvShape *shape)
 
 /* ---- gradients -------------------------------------------------------------------------------- */
 
-static void weights_image(const Run *r, const Work *w, const Images *m, int i, Real *sums, Real *tile)
+/* dy is that of the images' first pixel. */
+static void weights_image(const Run *r, const Work *w, const Images *m, const Real *dy, Real *sums,
+                          Real *tile)
 {
     const Gather *g = &w->forward;
-    const Real *dy = r->out[0]->grad + m->to + (size_t)i * m->size_out;
     for (int row = 0; row < rows_of(g, m->rows_in); row += g->block_rows) {
-        const Block b = gather_block(g, r->compute, r->in[0], reals_of(r->in[0]),
-                                     m->from + (size_t)i * m->size_in, m->rows_in, row, tile);
+        const Block b = gather_block(g, r->compute, r->in[0], reals_of(r->in[0]), m->from,
+                                     m->rows_in, row, tile);
         outer_block(r, w, &b, m->rows_in, dy, sums);
     }
 }
 
-static void input_image(const Run *r, const Work *w, const Images *m, int i, Real *tile)
+static void input_image(const Run *r, const Work *w, const Images *m, const Real *dy, Real *tile)
 {
     const Gather *g = &w->back;
-    Real *dx = r->in[0]->grad + m->from + (size_t)i * m->size_in;
+    Real *dx = r->in[0]->grad + m->from;
     for (int row = 0; row < rows_of(g, m->rows_out); row += g->block_rows) {
-        const Block b = gather_block(g, r->compute, NULL, r->out[0]->grad,
-                                     m->to + (size_t)i * m->size_out, m->rows_out, row, tile);
+        const Block b = gather_block(g, r->compute, NULL, dy, 0, m->rows_out, row, tile);
         multiply_block(r, w, g, &b, m->rows_out, dx, r->accumulate[0]);
     }
+}
+
+/* All of dY, where it is in memory. */
+static const Real *whole_dy(const Run *r, const Work *w)
+{
+    return r->stream ? w->dy : r->out[0]->grad;
+}
+
+/* dY of a piece: where it is, or made in room. */
+static const Real *piece_dy(const Run *r, const Work *w, const Images *m, Real *room)
+{
+    const size_t out_c = (size_t)w->shape.out_c;
+    if (whole_dy(r, w))
+        return whole_dy(r, w) + m->to;
+    r->stream->gradient(r, m->to / out_c, m->size_out / out_c, 0, w->shape.out_c, room);
+    return room;
+}
+
+static void fill_chunk(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk, (void)worker;
+    const Work *w = r->shared;
+    const int out_c = w->shape.out_c;
+    r->stream->gradient(r, (size_t)begin, (size_t)(end - begin), 0, out_c,
+                        w->dy + (size_t)begin * (size_t)out_c);
 }
 
 static void backward_chunk(const Run *r, int chunk, int begin, int end, int worker)
 {
     const Work *w = r->shared;
-    const Images m = images_of(&w->shape, begin, end);
     const size_t depth = (size_t)taps_of(&w->shape) * (size_t)w->shape.in_c;
     const size_t count = depth * (size_t)w->sum_ld, out_c = (size_t)w->shape.out_c;
+    const int step = piece_items(w);
     Real *tile = run_worker(r, worker), *sums = NULL;
+    Real *bias = r->want[2] ? w->bias_sums + (size_t)chunk * out_c : NULL;
     if (r->want[1] && w->slices == 1) {
         sums = w->sums + (size_t)chunk * count;
         memset(sums, 0, count * sizeof *sums);
     }
-    for (int i = 0; i < m.count; i++) {
-        if (sums)
-            weights_image(r, w, &m, i, sums, tile);
-        if (r->want[0])
-            input_image(r, w, &m, i, tile);
-    }
-    if (r->want[2]) {
-        Real *bias = w->bias_sums + (size_t)chunk * out_c;
+    if (bias)
         memset(bias, 0, out_c * sizeof *bias);
-        r->compute->conv->column_sums((size_t)m.count * m.size_out / out_c, w->shape.out_c,
-                                      r->out[0]->grad + m.to, bias);
+    for (int i = begin; i < end; i += step) {
+        const Images m = images_of(&w->shape, i, end - i < step ? end : i + step);
+        const Real *dy = piece_dy(r, w, &m, tile + w->tile);
+        if (sums)
+            weights_image(r, w, &m, dy, sums, tile);
+        if (r->want[0])
+            input_image(r, w, &m, dy, tile);
+        if (bias)
+            r->compute->conv->column_sums(m.size_out / out_c, w->shape.out_c, dy, bias);
     }
 }
 
@@ -399,7 +451,7 @@ static void sum_slice(const Run *r, const Work *w, int part, Slice s, Real *tile
                          .run_x = &zero,
                          .runs = 1,
                          .length = s.inputs,
-                         .dy = r->out[0]->grad + (size_t)row * (size_t)g->to_c + (size_t)s.from_o,
+                         .dy = whole_dy(r, w) + (size_t)row * (size_t)g->to_c + (size_t)s.from_o,
                          .dy_ld = g->to_c,
                          .rows = rows,
                          .cols = s.outputs,
@@ -460,13 +512,14 @@ void convolve_backward(const Run *r, const ConvShape *shape)
     const Work *w = work_start(r, shape, true);
     if (r->want[0])
         run_chunks(r, conv_panel_count(r->compute->conv, w->cols), pack_chunk);
+    if (w->dy)
+        run_chunks(r, items_of(r, shape), fill_chunk);
     if (r->want[1] && w->slices > 1)
         run_chunks(r, w->sum_chunks * w->slices, slice_chunk);
     if (r->want[0] || r->want[2] || w->slices == 1)
         run_chunks(r, items_of(r, shape), backward_chunk);
     if (r->want[1])
-        run_chunks(r, (taps_of(shape) * shape->in_c + REDUCE_ROWS - 1) / REDUCE_ROWS,
-                   reduce_chunk);
+        run_chunks(r, (taps_of(shape) * shape->in_c + REDUCE_ROWS - 1) / REDUCE_ROWS, reduce_chunk);
     if (r->want[2])
         reduce_bias(r, w);
 }

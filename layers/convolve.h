@@ -13,7 +13,7 @@
 void convolve_needs(const Run *r, const ConvShape *shape, Needs *needs);
 void convolve_forward(const Run *r, const ConvShape *shape);
 /* Produces what r->want asks for. Weights' gradients are sums of one partial per chunk of the batch,
- * added in the order of the chunks. */
+ * added in the order of the chunks. Minds Run.stream. */
 void convolve_backward(const Run *r, const ConvShape *shape);
 
 #endif

@@ -45,9 +45,8 @@ static CodesShape codes_shape(const Node *n)
 {
     const Axis one = {.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
     const WindowAttributes window = {.y = one, .x = one};
-    return (CodesShape){.conv = weighted_geometry(&window, width_of(n), units_of(n)),
-                        .flat = true,
-                        .pixels = 1};
+    return (CodesShape){
+        .conv = weighted_geometry(&window, width_of(n), units_of(n)), .flat = true, .pixels = 1};
 }
 
 static int batch_of(const Run *r)
@@ -72,14 +71,16 @@ static void needs(const Run *r, Needs *out)
     if (r->mode->integer || codes_apply(r))
         codes_needs(r, &codes, out);
     const bool copied = r->in[0]->elem == ELEM_CODE || r->in[1]->elem == ELEM_CODE;
-    const size_t copies = (x_count(r) + w_count(r)) * sizeof(Real);
+    const size_t dy = r->stream ? shape_count(r->out[0]->shape) : 0;
+    const size_t copies = (x_count(r) + w_count(r) + dy) * sizeof(Real);
     if (!r->mode->integer && copied && copies > out->shared)
         out->shared = copies;
 }
 
 /* ---- real numbers ----------------------------------------------------------------------------- */
 
-/* x and the weights as reals: themselves, or the copies at the start of Run.shared. */
+/* x, the weights and dy as reals: themselves, or copies at the start of Run.shared; dy of a stream
+ * after the other two. */
 static const Real *real_x(const Run *r)
 {
     return r->in[0]->elem == ELEM_CODE ? r->shared : r->in[0]->data;
@@ -88,6 +89,11 @@ static const Real *real_x(const Run *r)
 static const Real *real_w(const Run *r)
 {
     return r->in[1]->elem == ELEM_CODE ? (const Real *)r->shared + x_count(r) : r->in[1]->data;
+}
+
+static const Real *real_dy(const Run *r)
+{
+    return r->stream ? (const Real *)r->shared + x_count(r) + w_count(r) : r->out[0]->grad;
 }
 
 /* Outputs [begin, end). */
@@ -155,7 +161,7 @@ static void weights_chunk(const Run *r, int chunk, int begin, int end, int worke
     (void)chunk;
     (void)worker;
     const int batch = batch_of(r), units = units_of(r->node), width = width_of(r->node);
-    const Real *dy = r->out[0]->grad;
+    const Real *dy = real_dy(r);
     if (r->want[1])
         r->compute->blas.gemm(TRANSPOSE, NO_TRANSPOSE, end - begin, width, batch, 1, dy + begin,
                               units, real_x(r), width, r->accumulate[1] ? 1 : 0,
@@ -175,13 +181,24 @@ static void input_chunk(const Run *r, int chunk, int begin, int end, int worker)
     (void)worker;
     const int units = units_of(r->node), width = width_of(r->node);
     r->compute->blas.gemm(NO_TRANSPOSE, NO_TRANSPOSE, batch_of(r), end - begin, units, 1,
-                          r->out[0]->grad, units, real_w(r) + begin, width,
-                          r->accumulate[0] ? 1 : 0, r->in[0]->grad + begin, width);
+                          real_dy(r), units, real_w(r) + begin, width, r->accumulate[0] ? 1 : 0,
+                          r->in[0]->grad + begin, width);
+}
+
+static void dy_chunk(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk;
+    (void)worker;
+    const size_t units = (size_t)units_of(r->node);
+    r->stream->gradient(r, (size_t)begin, (size_t)(end - begin), 0, (int)units,
+                        (Real *)r->shared + x_count(r) + w_count(r) + (size_t)begin * units);
 }
 
 static void backward(const Run *r)
 {
     copy_codes(r, r->want[1], r->want[0]);
+    if (r->stream)
+        run_chunks(r, batch_of(r), dy_chunk);
     if (r->want[1] || r->want[2])
         run_chunks(r, units_of(r->node), weights_chunk);
     if (r->want[0])
@@ -214,6 +231,7 @@ static void lower(const Node *n, HoneRtOp *op)
 
 const Op op_dense = {
     .name = "dense",
+    .flags = OP_STREAMS,
     .reads = OP_IN(0) | OP_IN(1),
     .codes = OP_IN(0) | OP_IN(1),
     .grads = OP_IN(0) | OP_IN(1) | OP_IN(2),
@@ -235,12 +253,11 @@ Value *layer_dense(Graph *g, const char *name, Value *x, int units, bool bias)
     if (!x || g->error.code != HONE_OK)
         return NULL;
     const size_t width = flattened(x->shape);
-    if (units < 1 || units > UNITS_MAX || width < 1 ||
-        width > (size_t)INT_MAX / (size_t)units) {
+    if (units < 1 || units > UNITS_MAX || width < 1 || width > (size_t)INT_MAX / (size_t)units) {
         error_set(&g->error, HONE_ERR_SHAPE, "dense '%s': %zu inputs to %d units do not fit", name,
                   width, units);
         return NULL;
     }
-    return weighted_node(g, &op_dense, name, x, SHAPE2(units, (int)width), (double)width,
-                         units, bias, NULL, 0);
+    return weighted_node(g, &op_dense, name, x, SHAPE2(units, (int)width), (double)width, units,
+                         bias, NULL, 0);
 }

@@ -149,6 +149,18 @@ static void work_layout(const Run *r, bool backward, Carve *c, Work *w)
     w->bias_sums = carve(c, r->want[2] ? chunks * channels * sizeof *w->bias_sums : 0);
 }
 
+static size_t image_size(const Tensor *t)
+{
+    return shape_count(t->shape) / (size_t)t->shape.dim[0];
+}
+
+/* A worker's scratch: an image of x as reals where it is codes, then of a stream one of dy. */
+static size_t room_reals(const Run *r)
+{
+    return (r->in[0]->elem == ELEM_CODE ? image_size(r->in[0]) : 0) +
+           (r->stream ? image_size(r->out[0]) : 0);
+}
+
 static void needs(const Run *r, Needs *out)
 {
     const CodesShape codes = codes_shape(r->node);
@@ -161,11 +173,8 @@ static void needs(const Run *r, Needs *out)
     carve(&c, sizeof w);
     work_layout(r, r->mode->training, &c, &w);
     out->shared = c.used > out->shared ? c.used : out->shared;
-    if (r->in[0]->elem == ELEM_CODE) { /* one image as reals */
-        const Shape x = r->in[0]->shape;
-        const size_t image = shape_count(x) / (size_t)x.dim[0] * sizeof(Real);
-        out->worker = image > out->worker ? image : out->worker;
-    }
+    const size_t images = room_reals(r) * sizeof(Real);
+    out->worker = images > out->worker ? images : out->worker;
 }
 
 static Work *work_start(const Run *r, bool backward)
@@ -195,7 +204,7 @@ static const Real *weights_of(const Run *r, const Work *w)
 static const Real *image_of(const Run *r, int i, int worker)
 {
     const Tensor *x = r->in[0];
-    const size_t size = shape_count(x->shape) / (size_t)x->shape.dim[0];
+    const size_t size = image_size(x);
     if (x->elem != ELEM_CODE)
         return (const Real *)x->data + (size_t)i * size;
     Real *tile = run_worker(r, worker);
@@ -241,11 +250,6 @@ static void weights_image(const Run *r, const Work *w, const Real *x, const Real
         }
 }
 
-static size_t image_size(const Tensor *t)
-{
-    return shape_count(t->shape) / (size_t)t->shape.dim[0];
-}
-
 static void forward_chunk(const Run *r, int chunk, int begin, int end, int worker)
 {
     (void)chunk;
@@ -268,27 +272,37 @@ static void forward(const Run *r)
     run_chunks(r, r->in[0]->shape.dim[0], forward_chunk);
 }
 
+/* dy of image i: in place, or made in the worker's scratch. */
+static const Real *gradient_of(const Run *r, int i, int worker)
+{
+    const size_t size = image_size(r->out[0]), channels = (size_t)channels_of(r->node);
+    if (!r->stream)
+        return r->out[0]->grad + (size_t)i * size;
+    Real *dy = (Real *)run_worker(r, worker) + room_reals(r) - size;
+    r->stream->gradient(r, (size_t)i * size / channels, size / channels, 0, (int)channels, dy);
+    return dy;
+}
+
 static void backward_chunk(const Run *r, int chunk, int begin, int end, int worker)
 {
     const Work *w = r->shared;
     const size_t numbers = taps_of(w) * (size_t)w->channels, channels = (size_t)w->channels;
     const size_t size = image_size(r->out[0]), size_in = image_size(r->in[0]);
     Real *sums = w->sums + (size_t)chunk * (r->want[1] ? numbers : 0);
+    Real *bias = r->want[2] ? w->bias_sums + (size_t)chunk * channels : NULL;
     if (r->want[1])
         memset(sums, 0, numbers * sizeof *sums);
+    if (bias)
+        memset(bias, 0, channels * sizeof *bias);
     for (int i = begin; i < end; i++) {
-        const Real *dy = r->out[0]->grad + (size_t)i * size;
+        const Real *dy = gradient_of(r, i, worker);
         if (r->want[0])
             gather_image(r, w, true, dy, NULL, r->in[0]->grad + (size_t)i * size_in,
                          r->accumulate[0]);
         if (r->want[1])
             weights_image(r, w, image_of(r, i, worker), dy, sums);
-    }
-    if (r->want[2]) {
-        Real *bias = w->bias_sums + (size_t)chunk * channels;
-        memset(bias, 0, channels * sizeof *bias);
-        r->compute->conv->column_sums((size_t)(end - begin) * (size / channels), w->channels,
-                                      r->out[0]->grad + (size_t)begin * size, bias);
+        if (bias)
+            r->compute->conv->column_sums(size / channels, w->channels, dy, bias);
     }
 }
 
@@ -344,6 +358,7 @@ static void lower(const Node *n, HoneRtOp *op)
 
 const Op op_depthwise = {
     .name = "depthwise",
+    .flags = OP_STREAMS,
     .reads = OP_IN(0) | OP_IN(1),
     .codes = OP_IN(0) | OP_IN(1),
     .grads = OP_IN(0) | OP_IN(1) | OP_IN(2),
@@ -370,11 +385,13 @@ Value *layer_depthwise(Graph *g, const char *name, Value *x, const Conv2dOptions
         return NULL;
     const int c = x->shape.dim[3];
     if (o->channels != 0 && o->channels != c) {
-        error_set(&g->error, HONE_ERR_SHAPE, "depthwise '%s': %d channels of %d inputs; only a "
-                  "multiplier of 1 exists", name, o->channels, c);
+        error_set(&g->error, HONE_ERR_SHAPE,
+                  "depthwise '%s': %d channels of %d inputs; only a "
+                  "multiplier of 1 exists",
+                  name, o->channels, c);
         return NULL;
     }
     const double fan_in = (double)a.y.kernel * a.x.kernel;
-    return weighted_node(g, &op_depthwise, name, x, SHAPE4(1, a.y.kernel, a.x.kernel, c),
-                         fan_in, c, o->bias, &a, sizeof a);
+    return weighted_node(g, &op_depthwise, name, x, SHAPE4(1, a.y.kernel, a.x.kernel, c), fan_in, c,
+                         o->bias, &a, sizeof a);
 }

@@ -73,11 +73,17 @@ static void clamp(const Node *n, Grid g, int32_t *lo, int32_t *hi)
     }
 }
 
+static void bounds(const Node *n, Real *lo, Real *hi)
+{
+    *lo = 0;
+    *hi = (Real)cap_of(n);
+}
+
 #define RELU_OP(text)                                                                              \
     {                                                                                              \
         .name = (text), .flags = OP_INPLACE_DATA | OP_INPLACE_GRAD, .grads = OP_IN(0),             \
         .outputs = 1, .infer = infer, .needs = needs, .forward = forward, .backward = backward,    \
-        .clamp = clamp,                                                                            \
+        .clamp = clamp, .bounds = bounds,                                                          \
     }
 
 const Op op_relu = RELU_OP("relu");

@@ -3,12 +3,15 @@
 
 #include <stdio.h>
 
+/* Longer prefixes are cut, so that suffixes such as "relu" stay whole. */
+#define PREFIX_MAX "48"
+
 const char *block_name(char *buffer, const char *prefix, int number, const char *suffix)
 {
     if (number > 0)
-        snprintf(buffer, BLOCK_NAME_BYTES, "%s%d.%s", prefix, number, suffix);
+        snprintf(buffer, BLOCK_NAME_BYTES, "%." PREFIX_MAX "s%d.%s", prefix, number, suffix);
     else
-        snprintf(buffer, BLOCK_NAME_BYTES, "%s.%s", prefix, suffix);
+        snprintf(buffer, BLOCK_NAME_BYTES, "%." PREFIX_MAX "s.%s", prefix, suffix);
     return buffer;
 }
 
@@ -29,6 +32,17 @@ Value *block_depthwise(const Blocks *b, const char *name, Value *x, const Conv2d
                        Activation activation)
 {
     return finish(b, name, layer_depthwise(b->g, name, x, o), activation);
+}
+
+Value *block_separable(const Blocks *b, int number, Value *x, int channels, int stride, bool bias)
+{
+    char name[BLOCK_NAME_BYTES];
+    x = block_depthwise(
+        b, block_name(name, "block", number, "depthwise"), x,
+        &(Conv2dOptions){.kernel = {3, 3}, .stride = {stride, stride}, .bias = bias}, layer_relu);
+    return block_conv(b, block_name(name, "block", number, "pointwise"), x,
+                      &(Conv2dOptions){.channels = channels, .kernel = {1, 1}, .bias = bias},
+                      layer_relu);
 }
 
 Value *block_classifier(const Blocks *b, Value *x, int classes)

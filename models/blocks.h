@@ -28,6 +28,9 @@ Value *block_conv(const Blocks *b, const char *name, Value *x, const Conv2dOptio
                   Activation activation);
 Value *block_depthwise(const Blocks *b, const char *name, Value *x, const Conv2dOptions *o,
                        Activation activation);
+/* 3x3 depthwise at a stride, then 1x1 to `channels`, each with batch-norm and ReLU: the layers
+ * "block<number>.depthwise" and "block<number>.pointwise". bias: of the convolutions. */
+Value *block_separable(const Blocks *b, int number, Value *x, int channels, int stride, bool bias);
 /* Mean over the image, then dense with bias: "pool" and "classifier", the logits [1, classes]. */
 Value *block_classifier(const Blocks *b, Value *x, int classes);
 /* "prefix.suffix", or with number > 0 "prefix<number>.suffix", into buffer of BLOCK_NAME_BYTES. */

@@ -37,10 +37,10 @@ typedef struct ModelOptions {
     OptionInts input; /* height, width, channels */
     int64_t classes;
     BatchnormOptions batchnorm; /* of every batch-norm that the architecture makes */
-    double width;               /* mobilenet_v2: multiplies channels */
+    double width;               /* mobilenet_v2, mobilenet_v1: multiplies channels */
     ModelStem stem;             /* mobilenet_v2 */
-    bool conv_bias;             /* resnet8: biases in front of batch-norm too */
-    OptionList layers;          /* layers: of LayerEntry, see layer_list.h */
+    bool conv_bias;    /* mobilenet_v1, resnet8, ds_cnn: biases in front of batch-norm too */
+    OptionList layers; /* layers: of LayerEntry, see layer_list.h */
 } ModelOptions;
 
 extern const OptionTable model_options;

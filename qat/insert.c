@@ -16,7 +16,7 @@ typedef struct Source {
     QuantLayer *layer; /* NULL for an input */
     Value *value;      /* before quantization */
     int set;           /* union-find parent, an index of sources */
-    Value *extent;     /* [2] extremes of value, in sets of several */
+    Value *extent;     /* [2] extremes of value */
 } Source;
 
 typedef struct Inserter {
@@ -270,12 +270,21 @@ static void insert_grid(Inserter *ins, int set, const char *base, const Fakequan
     ins->zero_points[set] = n->out[1];
 }
 
-/* The observer of a set, with its last member. It reads the value itself, or in a set of several
- * everyone's extent, so that no activation must wait in memory for another. */
+/* The extremes of a source, which its observer reads: a set's members are far apart in time, and no
+ * activation must wait in memory for another. */
+static void insert_extent(Inserter *ins, int source, const char *base, QuantLayer *q)
+{
+    Value *value = ins->sources[source].value;
+    Node *n = insert_node(ins, &op_extent, base, "extent", 1, &value, NULL, 0);
+    ins->sources[source].extent = n ? n->out[0] : NULL;
+    q->extent = n;
+}
+
+/* The observer of a set, with its last member. */
 static int insert_observer(Inserter *ins, int source, const char *base)
 {
-    int set = set_of(ins, source), size = members(ins, set), in = 1;
-    Value *inputs[NODE_INPUTS_MAX] = {ins->ranges[set], ins->sources[source].value};
+    int set = set_of(ins, source), size = members(ins, set), in = 0;
+    Value *inputs[NODE_INPUTS_MAX] = {ins->ranges[set]};
     ObserverAttributes attributes = {.kind = ins->o->activations.observer,
                                      .momentum = ins->o->activations.momentum};
     if (size > NODE_INPUTS_MAX - 1)
@@ -283,17 +292,12 @@ static int insert_observer(Inserter *ins, int source, const char *base)
                          "qat: %d layers around '%s' share a grid and at most %d can; "
                          "qat.activations.share_inputs: false gives each its own",
                          size, base, NODE_INPUTS_MAX - 1);
-    if (size > 1) {
-        Node *n = insert_node(ins, &op_extent, base, "extent", 1, &inputs[1], NULL, 0);
-        ins->sources[source].extent = n ? n->out[0] : NULL;
-        in = 0;
-        for (int i = 0; i < ins->count; i++)
-            if (set_of(ins, i) == set) {
-                if (!ins->sources[i].extent)
-                    return HONE_OK; /* a member to come brings the observer */
-                inputs[++in] = ins->sources[i].extent;
-            }
-    }
+    for (int i = 0; i < ins->count; i++)
+        if (set_of(ins, i) == set) {
+            if (!ins->sources[i].extent)
+                return HONE_OK; /* a member to come brings the observer */
+            inputs[++in] = ins->sources[i].extent;
+        }
     insert_node(ins, &op_observer, base, "observer", in + 1, inputs, &attributes,
                 sizeof attributes);
     return ins->g->error.code;
@@ -331,14 +335,16 @@ static int insert_activation(Inserter *ins, int source)
     ins->at = q ? q->last->index + 1 : 0;
     if (!ins->scales[set])
         insert_grid(ins, set, base, &attributes);
-    if (q && ins->g->error.code == HONE_OK)
-        insert_observer(ins, source, base);
+    if (q)
+        insert_extent(ins, source, base, q);
     if (ins->g->error.code != HONE_OK)
         return ins->g->error.code;
     Node *n = insert_fakequant(ins, base, s->value, ins->scales[set], ins->zero_points[set],
                                &attributes);
-    if (n && q)
+    if (n && q) {
         q->output = n;
+        insert_observer(ins, source, base);
+    }
     if (n)
         insert_dequantize(ins, base, n->out[0]);
     return ins->g->error.code;

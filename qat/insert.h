@@ -8,7 +8,7 @@
  *               |                            v                                            v
  *               +----------------------> fakequant        conv > batchnorm > relu --> fakequant --> ...
  *                                            |             ^                    |
- *                                            +-------------+                 observer (updates range)
+ *                                            +-------------+        extent --> observer (updates range)
  *
  * The images get the fixed grid of scale 1/128, zero point 0, so that a code is pixel - 128. All
  * inserted nodes are inert in compilations with quantization off. SPDX-License-Identifier:
@@ -26,7 +26,8 @@ typedef struct QuantLayer {
     const Node *activation; /* or NULL */
     const Node *last;       /* the end of the chain: anchor, affine or activation */
     const Node *weights;    /* fake-quant of the weights, or NULL */
-    const Node *output;     /* fake-quant of the output */
+    const Node *extent;     /* of the real output */
+    const Node *output;     /* fake-quant of it */
     int weight_bits, activation_bits;
 } QuantLayer;
 

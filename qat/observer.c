@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+enum { SHARED_WORK = 4096 }; /* numbers */
+
 typedef struct Extremes {
     Real lo, hi; /* NaN: something is not finite */
 } Extremes;
@@ -51,9 +53,16 @@ static void gather_from_1(const Run *r, int chunk, int begin, int end, int worke
     gather(r, 1, chunk);
 }
 
+/* Few numbers, as extents are, are not worth waking the workers for. */
 static Extremes gathered(const Run *r, RunFn fn)
 {
-    run_chunks(r, RUN_CHUNKS, fn);
+    size_t count = 0;
+    for (int k = 0; k < r->node->inputs; k++)
+        count += shape_count(r->in[k]->shape);
+    if (count >= SHARED_WORK)
+        run_chunks(r, RUN_CHUNKS, fn);
+    for (int chunk = 0; chunk < RUN_CHUNKS && count < SHARED_WORK; chunk++)
+        fn(r, chunk, chunk, chunk + 1, 0);
     const Extremes *parts = r->shared;
     Extremes all = parts[0];
     for (int i = 1; i < RUN_CHUNKS; i++)
@@ -126,19 +135,19 @@ static int observer_infer(Node *n, Error *e)
 static void observer_needs(const Run *r, Needs *needs)
 {
     (void)r;
-    needs->saved = sizeof(Extremes);
+    needs->kept = sizeof(Extremes);
     needs->shared = RUN_CHUNKS * sizeof(Extremes);
 }
 
 static void observer_forward(const Run *r)
 {
-    *(Extremes *)r->saved = gathered(r, gather_from_1);
+    *(Extremes *)r->kept = gathered(r, gather_from_1);
 }
 
 static void observer_commit(const Run *r)
 {
     const ObserverAttributes *a = r->node->attributes;
-    Extremes batch = *(const Extremes *)r->saved;
+    Extremes batch = *(const Extremes *)r->kept;
     Real *range = r->in[0]->data;
     if (r->control->freeze_observers || isnan(batch.lo))
         return;

@@ -55,6 +55,8 @@ typedef struct HoneRtConv {
 typedef void (*HoneRtEpilogue)(void *context, const int32_t *acc, int ld, int pixel, int rows,
                                int channel, int cols);
 
+enum { HONE_RT_PACK_CHANNELS = 64 };
+
 typedef struct HoneRtKernels {
     const char *name; /* "ref", "avx2", "avx512" */
 
@@ -64,6 +66,10 @@ typedef struct HoneRtKernels {
     /* w [out_c][kernel_h][kernel_w][in_c], bias [out_c] or NULL for zeros. */
     void (*conv_pack)(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
                       int32_t x_zero_point, void *packed);
+    /* The share [begin, end) of the channels in conv_pack, so that threads can divide it; begin is a
+     * multiple of HONE_RT_PACK_CHANNELS, end is another or out_c. */
+    void (*conv_pack_part)(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
+                           int32_t x_zero_point, int begin, int end, void *packed);
     /* acc[p][o] = bias[o] + sum over the taps inside the image of (x - x_zero_point) * w[o]
      * for the output rows [row_begin, row_end). x [in_h][in_w][in_c]. */
     void (*conv)(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
@@ -97,7 +103,8 @@ typedef struct HoneRtRequantize {
     ptrdiff_t y_ld;
 } HoneRtRequantize;
 
-/* context is a HoneRtRequantize. */
+/* context is a HoneRtRequantize. Tables may recognize this epilogue and requantize without calling
+ * it: the codes are the same. */
 void hone_rt_requantize_epilogue(void *context, const int32_t *acc, int ld, int pixel, int rows,
                                  int channel, int cols);
 

@@ -296,7 +296,13 @@ static size_t conv_scratch_bytes(const HoneRtConv *g)
 static void conv_pack(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
                       int32_t x_zero_point, void *packed)
 {
-    hone_rt_tile_conv_pack(&level, g, w, bias, x_zero_point, packed);
+    hone_rt_tile_conv_pack(&level, g, w, bias, x_zero_point, 0, g->out_c, packed);
+}
+
+static void conv_pack_part(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
+                           int32_t x_zero_point, int begin, int end, void *packed)
+{
+    hone_rt_tile_conv_pack(&level, g, w, bias, x_zero_point, begin, end, packed);
 }
 
 static void conv(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
@@ -332,6 +338,7 @@ const HoneRtKernels hone_rt_kernels_avx2 = {
     .conv_pack_bytes = conv_pack_bytes,
     .conv_scratch_bytes = conv_scratch_bytes,
     .conv_pack = conv_pack,
+    .conv_pack_part = conv_pack_part,
     .conv = conv,
     .depthwise_pack_bytes = depthwise_pack_bytes,
     .depthwise_scratch_bytes = depthwise_scratch_bytes,

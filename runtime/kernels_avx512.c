@@ -4,11 +4,7 @@
  * stored as x + 128 (x ^ 0x80 as uint8) and the packed bias carries -(128 + zx) * sum(w), see
  * kernels_tile.c. The inner tile is 8 pixels x 2 vectors of 16 channels: 16 accumulators; 24 spill.
  * With one vector the accumulators are doubled over even and odd groups, to hide the latency of 5.
- *
- * Depthwise: a vector is 2 pixels x 16 channels of one tap in int16, the channels of each pixel in
- * the order 0-3, 8-11, 4-7, 12-15; unpacking the words of two taps then gives vectors of [2
- * pixels][8 channels][2 taps], in order, for vpdpwssd.
- *
+ * Requantization and depthwise: kernels_avx512.h, kernels_dw_avx512.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
 
@@ -17,9 +13,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels_avx512.h"
 #include "kernels_tile.h"
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* ---- storing activations ---- */
 
@@ -37,18 +32,6 @@ static void store_u8(uint8_t *tile, const int8_t *x, size_t n, int32_t x_zero_po
     }
 }
 
-static void dw_store_s16(uint8_t *tile, const int8_t *x, ptrdiff_t x_stride, int n, int channels,
-                         int32_t x_zero_point)
-{
-    const __m256i zero_point = _mm256_set1_epi16((short)x_zero_point);
-    const __mmask16 mask = (__mmask16)(0xffffu >> (TILE_DW_CHANNELS - channels));
-    for (int i = 0; i < n; i++, x += x_stride, tile += TILE_DW_CELL) {
-        const __m256i wide = _mm256_cvtepi8_epi16(_mm_maskz_loadu_epi8(mask, x));
-        const __m256i v = _mm256_permute4x64_epi64(_mm256_sub_epi16(wide, zero_point), 0xd8);
-        _mm256_storeu_si256((__m256i *)(void *)tile, v);
-    }
-}
-
 /* ---- convolution ---- */
 
 /* Four stored activations of one pixel, in every lane. */
@@ -59,17 +42,18 @@ INLINE __m512i broadcast_group(const uint8_t *p)
     return _mm512_set1_epi32(four);
 }
 
-/* The inner tile for constant ROWS, VECTORS and PHASES (sets of accumulators over the groups). */
-INLINE void gemm_tile(const TileGemm *t, const int32_t *pixel_offsets, int32_t *acc, const int ROWS,
-                      const int VECTORS, const int PHASES)
+/* sum[r][v] of the inner tile, for constant ROWS, VECTORS and PHASES (sets of accumulators over the
+ * groups). */
+INLINE void gemm_sums(const TileGemm *t, const int32_t *pixel_offsets, const int ROWS,
+                      const int VECTORS, const int PHASES, __m512i sum[TILE_ROWS][TILE_VECTORS])
 {
     const uint8_t *b = t->weights;
     const uint8_t *x[TILE_ROWS];
-    __m512i sum[2][TILE_ROWS][TILE_VECTORS];
+    __m512i odd[TILE_ROWS][TILE_VECTORS];
     for (int r = 0; r < ROWS; r++)
         for (int v = 0; v < VECTORS; v++) {
-            sum[0][r][v] = _mm512_loadu_si512(t->bias + 64 * v);
-            sum[1][r][v] = _mm512_setzero_si512();
+            sum[r][v] = _mm512_loadu_si512(t->bias + 64 * v);
+            odd[r][v] = _mm512_setzero_si512();
         }
     for (int run = 0; run < t->runs; run++) {
         const ptrdiff_t end = (ptrdiff_t)4 * t->groups;
@@ -79,132 +63,166 @@ INLINE void gemm_tile(const TileGemm *t, const int32_t *pixel_offsets, int32_t *
         for (; k + 4 * PHASES <= end; k += 4 * PHASES, b += 64 * VECTORS * PHASES)
             for (int phase = 0; phase < PHASES; phase++)
                 for (int r = 0; r < ROWS; r++)
-                    for (int v = 0; v < VECTORS; v++)
-                        sum[phase][r][v] = _mm512_dpbusd_epi32(
-                            sum[phase][r][v], broadcast_group(x[r] + k + 4 * phase),
-                            _mm512_loadu_si512(b + 64 * (VECTORS * phase + v)));
+                    for (int v = 0; v < VECTORS; v++) {
+                        __m512i *s = phase ? &odd[r][v] : &sum[r][v];
+                        *s =
+                            _mm512_dpbusd_epi32(*s, broadcast_group(x[r] + k + 4 * phase),
+                                                _mm512_loadu_si512(b + 64 * (VECTORS * phase + v)));
+                    }
         if (PHASES > 1 && k < end) {
             for (int r = 0; r < ROWS; r++)
                 for (int v = 0; v < VECTORS; v++)
-                    sum[0][r][v] = _mm512_dpbusd_epi32(sum[0][r][v], broadcast_group(x[r] + k),
-                                                       _mm512_loadu_si512(b + 64 * v));
+                    sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], broadcast_group(x[r] + k),
+                                                    _mm512_loadu_si512(b + 64 * v));
             b += 64 * VECTORS;
         }
     }
+    for (int r = 0; r < ROWS && PHASES > 1; r++)
+        for (int v = 0; v < VECTORS; v++)
+            sum[r][v] = _mm512_add_epi32(sum[r][v], odd[r][v]);
+}
+
+INLINE void gemm_tile(const TileGemm *t, const int32_t *pixel_offsets, int32_t *acc, const int ROWS,
+                      const int VECTORS, const int PHASES)
+{
+    __m512i sum[TILE_ROWS][TILE_VECTORS];
+    gemm_sums(t, pixel_offsets, ROWS, VECTORS, PHASES, sum);
     for (int r = 0; r < ROWS; r++)
-        for (int v = 0; v < VECTORS; v++) {
-            if (PHASES > 1)
-                sum[0][r][v] = _mm512_add_epi32(sum[0][r][v], sum[1][r][v]);
-            _mm512_storeu_si512(acc + (ptrdiff_t)r * t->ld + 16 * v, sum[0][r][v]);
-        }
+        for (int v = 0; v < VECTORS; v++)
+            _mm512_storeu_si512(acc + (ptrdiff_t)r * t->ld + 16 * v, sum[r][v]);
 }
 
 static void gemm(const TileGemm *t, int rows, int vectors, const int32_t *pixel_offsets,
                  int32_t *acc)
 {
-    if (vectors == 2) {
-        switch (rows) {
-        case 8:
-            gemm_tile(t, pixel_offsets, acc, 8, 2, 1);
-            break;
-        case 4:
-            gemm_tile(t, pixel_offsets, acc, 4, 2, 2);
-            break;
-        case 2:
-            gemm_tile(t, pixel_offsets, acc, 2, 2, 2);
-            break;
-        default:
-            gemm_tile(t, pixel_offsets, acc, 1, 2, 2);
-            break;
+    switch (rows * TILE_VECTORS + vectors - 1) {
+    case 8 * TILE_VECTORS + 1:
+        gemm_tile(t, pixel_offsets, acc, 8, 2, 1);
+        break;
+    case 4 * TILE_VECTORS + 1:
+        gemm_tile(t, pixel_offsets, acc, 4, 2, 2);
+        break;
+    case 2 * TILE_VECTORS + 1:
+        gemm_tile(t, pixel_offsets, acc, 2, 2, 2);
+        break;
+    case 1 * TILE_VECTORS + 1:
+        gemm_tile(t, pixel_offsets, acc, 1, 2, 2);
+        break;
+    case 8 * TILE_VECTORS:
+        gemm_tile(t, pixel_offsets, acc, 8, 1, 2);
+        break;
+    case 4 * TILE_VECTORS:
+        gemm_tile(t, pixel_offsets, acc, 4, 1, 2);
+        break;
+    case 2 * TILE_VECTORS:
+        gemm_tile(t, pixel_offsets, acc, 2, 1, 2);
+        break;
+    default:
+        gemm_tile(t, pixel_offsets, acc, 1, 1, 2);
+        break;
+    }
+}
+
+/* ---- convolution, straight to codes ---- */
+
+typedef struct Target {
+    __m512 scale[TILE_VECTORS], offset;
+    __m512i lo, hi;
+    uint64_t mask; /* of the panel's columns */
+    ptrdiff_t ld;
+} Target;
+
+/* Quarters of a packed vector are 16 codes of a row and vector: dword j of every lane. */
+INLINE __m512i gather_quarters(__m512i packed)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, packed);
+}
+
+/* Codes of the first `rows` rows, rows <= ROWS. Two vectors: two rows fill a packed vector; one
+ * vector: four do. */
+INLINE void emit_codes(__m512i sum[TILE_ROWS][TILE_VECTORS], const Target *to, int rows, int8_t *y,
+                       const int ROWS, const int VECTORS)
+{
+    const int EACH = 4 / VECTORS;
+    for (int r = 0; r < ROWS; r += EACH) {
+        __m512i v[4];
+        for (int i = 0; i < 4; i++) {
+            const int row = r + i / VECTORS < ROWS ? r + i / VECTORS : ROWS - 1;
+            v[i] = s24_floor(sum[row][i % VECTORS], to->scale[i % VECTORS], to->offset);
         }
-    } else {
-        switch (rows) {
-        case 8:
-            gemm_tile(t, pixel_offsets, acc, 8, 1, 2);
-            break;
-        case 4:
-            gemm_tile(t, pixel_offsets, acc, 4, 1, 2);
-            break;
-        case 2:
-            gemm_tile(t, pixel_offsets, acc, 2, 1, 2);
-            break;
-        default:
-            gemm_tile(t, pixel_offsets, acc, 1, 1, 2);
-            break;
+        const __m512i codes = gather_quarters(s24_pack(v, to->lo, to->hi));
+        int8_t *at = y + r * to->ld;
+        if (VECTORS == 2) {
+            const __mmask32 mask = (__mmask32)to->mask;
+            _mm256_mask_storeu_epi8(at, mask, _mm512_castsi512_si256(codes));
+            if (r + 1 < rows)
+                _mm256_mask_storeu_epi8(at + to->ld, mask, _mm512_extracti64x4_epi64(codes, 1));
+        } else if (to->ld == 16 && to->mask == 0xffff && r + 4 <= rows) {
+            _mm512_storeu_si512(at, codes);
+        } else {
+            const __mmask16 mask = (__mmask16)to->mask;
+            _mm_mask_storeu_epi8(at, mask, _mm512_castsi512_si128(codes));
+            if (r + 1 < rows)
+                _mm_mask_storeu_epi8(at + to->ld, mask, _mm512_extracti32x4_epi32(codes, 1));
+            if (r + 2 < rows)
+                _mm_mask_storeu_epi8(at + 2 * to->ld, mask, _mm512_extracti32x4_epi32(codes, 2));
+            if (r + 3 < rows)
+                _mm_mask_storeu_epi8(at + 3 * to->ld, mask, _mm512_extracti32x4_epi32(codes, 3));
         }
+        if (r + EACH >= rows)
+            break;
     }
 }
 
-/* ---- depthwise ---- */
-
-/* 8 values of 32 bits, twice. */
-INLINE __m512i twice(const uint8_t *p)
+INLINE void codes_tile(const TileGemm *t, const int32_t *pixel_offsets, const Target *to, int rows,
+                       int8_t *y, const int ROWS, const int VECTORS, const int PHASES)
 {
-    return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(const void *)p));
+    __m512i sum[TILE_ROWS][TILE_VECTORS];
+    gemm_sums(t, pixel_offsets, ROWS, VECTORS, PHASES, sum);
+    emit_codes(sum, to, rows, y, ROWS, VECTORS);
 }
 
-/* sum[0], sum[1] += 2 taps of 2 pixels, channels 0-7 and 8-15. */
-INLINE void dw_taps(const uint8_t *x, const int32_t *offsets, const __m512i w[2], __m512i sum[2])
+INLINE void codes_strip(const TileGemm *t, int pixels, const int32_t *pixel_offsets,
+                        const Target *to, int8_t *y, const int VECTORS)
 {
-    const __m512i t0 = _mm512_loadu_si512(x + offsets[0]), t1 = _mm512_loadu_si512(x + offsets[1]);
-    sum[0] = _mm512_dpwssd_epi32(sum[0], _mm512_unpacklo_epi16(t0, t1), w[0]);
-    sum[1] = _mm512_dpwssd_epi32(sum[1], _mm512_unpackhi_epi16(t0, t1), w[1]);
-}
-
-/* [2 pixels][8 channels] twice to [2 pixels][16 channels]. */
-INLINE void dw_write(const __m512i sum[2], int32_t *acc)
-{
-    _mm512_storeu_si512(acc, _mm512_shuffle_i64x2(sum[0], sum[1], 0x44));
-    _mm512_storeu_si512(acc + TILE_DW_CHANNELS, _mm512_shuffle_i64x2(sum[0], sum[1], 0xee));
-}
-
-/* 9 taps, the usual case: all weights stay in registers. */
-static void dw_row_9(const TileDepthwise *t, int n, int32_t *acc)
-{
-    enum { PAIRS = 5 };
-    const __m512i bias[2] = {twice(t->bias), twice(t->bias + 32)};
-    __m512i w[PAIRS][2];
-    for (int p = 0; p < PAIRS; p++) {
-        w[p][0] = twice(t->weights + 64 * p);
-        w[p][1] = twice(t->weights + 64 * p + 32);
-    }
-    for (int i = 0; i < n; i += 2) {
-        const uint8_t *x = t->tile + (ptrdiff_t)i * TILE_DW_CELL;
-        __m512i sum[2] = {bias[0], bias[1]};
-        for (int p = 0; p < PAIRS; p++)
-            dw_taps(x, t->tap_offsets + 2 * p, w[p], sum);
-        dw_write(sum, acc + (ptrdiff_t)i * TILE_DW_CHANNELS);
+    for (int p = 0; p < pixels; p += TILE_ROWS) {
+        const int rows = pixels - p < TILE_ROWS ? pixels - p : TILE_ROWS;
+        const int32_t *at = pixel_offsets + p;
+        int8_t *to_y = y + p * to->ld;
+        if (rows > 4)
+            codes_tile(t, at, to, rows, to_y, 8, VECTORS, VECTORS == 2 ? 1 : 2);
+        else if (rows > 1)
+            codes_tile(t, at, to, rows, to_y, 4, VECTORS, 2);
+        else
+            codes_tile(t, at, to, rows, to_y, 1, VECTORS, 2);
     }
 }
 
-static void dw_row(const TileDepthwise *t, int n, int32_t *acc)
+static void gemm_codes(const TileGemm *t, int pixels, int vectors, const int32_t *pixel_offsets,
+                       const TileCodes *codes)
 {
-    const __m512i bias[2] = {twice(t->bias), twice(t->bias + 32)};
-    if (t->pairs == 5) {
-        dw_row_9(t, n, acc);
-        return;
-    }
-    for (int i = 0; i < n; i += 2) {
-        const uint8_t *x = t->tile + (ptrdiff_t)i * TILE_DW_CELL;
-        __m512i sum[2] = {bias[0], bias[1]};
-        for (int p = 0; p < t->pairs; p++) {
-            const uint8_t *at = t->weights + (ptrdiff_t)64 * p;
-            const __m512i w[2] = {twice(at), twice(at + 32)};
-            dw_taps(x, t->tap_offsets + 2 * p, w, sum);
-        }
-        dw_write(sum, acc + (ptrdiff_t)i * TILE_DW_CHANNELS);
-    }
+    Target to = {.offset = s24_offset(codes->y_zp),
+                 .lo = _mm512_set1_epi8((char)codes->lo),
+                 .hi = _mm512_set1_epi8((char)codes->hi),
+                 .mask = low_bits(codes->cols),
+                 .ld = codes->y_ld};
+    for (int v = 0; v < vectors; v++)
+        to.scale[v] = s24_scale(
+            _mm512_maskz_loadu_epi32((__mmask16)(to.mask >> (16 * v)), codes->words + 16 * v));
+    if (vectors == 2)
+        codes_strip(t, pixels, pixel_offsets, &to, codes->y, 2);
+    else
+        codes_strip(t, pixels, pixel_offsets, &to, codes->y, 1);
 }
 
 static const TileLevel level = {
     .element = 1,
     .group = 4,
     .lanes = 16,
-    .dw_step = 2,
     .store = store_u8,
     .gemm = gemm,
-    .dw_store = dw_store_s16,
-    .dw_row = dw_row,
+    .gemm_codes = gemm_codes,
 };
 
 /* ---- requantization ---- */
@@ -325,7 +343,13 @@ static size_t conv_scratch_bytes(const HoneRtConv *g)
 static void conv_pack(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
                       int32_t x_zero_point, void *packed)
 {
-    hone_rt_tile_conv_pack(&level, g, w, bias, x_zero_point, packed);
+    hone_rt_tile_conv_pack(&level, g, w, bias, x_zero_point, 0, g->out_c, packed);
+}
+
+static void conv_pack_part(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
+                           int32_t x_zero_point, int begin, int end, void *packed)
+{
+    hone_rt_tile_conv_pack(&level, g, w, bias, x_zero_point, begin, end, packed);
 }
 
 static void conv(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
@@ -334,38 +358,17 @@ static void conv(const HoneRtConv *g, const int8_t *x, const void *packed, int r
     hone_rt_tile_conv(&level, g, x, packed, row_begin, row_end, scratch, epilogue, context);
 }
 
-static size_t depthwise_pack_bytes(const HoneRtConv *g)
-{
-    return hone_rt_tile_dw_pack_bytes(&level, g);
-}
-
-static size_t depthwise_scratch_bytes(const HoneRtConv *g)
-{
-    return hone_rt_tile_dw_scratch_bytes(&level, g);
-}
-
-static void depthwise_pack(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
-                           int32_t x_zero_point, void *packed)
-{
-    hone_rt_tile_dw_pack(&level, g, w, bias, x_zero_point, packed);
-}
-
-static void depthwise(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
-                      int row_end, void *scratch, HoneRtEpilogue epilogue, void *context)
-{
-    hone_rt_tile_dw(&level, g, x, packed, row_begin, row_end, scratch, epilogue, context);
-}
-
 const HoneRtKernels hone_rt_kernels_avx512 = {
     .name = "avx512",
     .conv_pack_bytes = conv_pack_bytes,
     .conv_scratch_bytes = conv_scratch_bytes,
     .conv_pack = conv_pack,
+    .conv_pack_part = conv_pack_part,
     .conv = conv,
-    .depthwise_pack_bytes = depthwise_pack_bytes,
-    .depthwise_scratch_bytes = depthwise_scratch_bytes,
-    .depthwise_pack = depthwise_pack,
-    .depthwise = depthwise,
+    .depthwise_pack_bytes = hone_rt_avx512_dw_pack_bytes,
+    .depthwise_scratch_bytes = hone_rt_avx512_dw_scratch_bytes,
+    .depthwise_pack = hone_rt_avx512_dw_pack,
+    .depthwise = hone_rt_avx512_dw,
     .requantize_s24 = requantize_s24,
     .add_s24 = add_s24,
     .mean_sum = mean_sum,

@@ -56,6 +56,16 @@ static void pack(const HoneRtConv *g, const int8_t *w, const int32_t *bias, int3
     memcpy(packed, &p, sizeof p);
 }
 
+/* All of it is small: the first share does it. */
+static void pack_part(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
+                      int32_t x_zero_point, int begin, int end, void *packed)
+{
+    HONE_RT_ASSERT(begin % HONE_RT_PACK_CHANNELS == 0 && begin < end && end <= g->out_c);
+    (void)end;
+    if (begin == 0)
+        pack(g, w, bias, x_zero_point, packed);
+}
+
 static void load_bias(const PackedRef *p, int out_c, int32_t *acc)
 {
     if (p->bias != NULL)
@@ -182,6 +192,7 @@ const HoneRtKernels hone_rt_kernels_ref = {
     .conv_pack_bytes = pack_bytes,
     .conv_scratch_bytes = scratch_bytes,
     .conv_pack = pack,
+    .conv_pack_part = pack_part,
     .conv = conv,
     .depthwise_pack_bytes = pack_bytes,
     .depthwise_scratch_bytes = scratch_bytes,

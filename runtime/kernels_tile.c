@@ -15,8 +15,9 @@ enum {
     BLOCK_PIXELS = 512,     /* most pixels of a block, unless one output row has more */
     STRIP = 64,             /* pixels per call of the epilogue */
     SLACK = 64,             /* readable bytes behind a tile: groups reach past the last run */
-    HEADER = 64,            /* of packed weights: holds x_zero_point */
-    CACHE_LINE = 64
+    CACHE_LINE = 64,
+    BYTE_GROUP = 4, /* elements of a group of bytes, of int16 */
+    WORD_GROUP = 2
 };
 
 typedef struct ConvPlan {
@@ -89,6 +90,12 @@ static ConvPlan plan_conv(const TileLevel *level, const HoneRtConv *g)
     return plan;
 }
 
+/* Packed weights: x_zero_point, then a byte per panel, 1 where all its sums are small; panels. */
+static size_t header_bytes(const ConvPlan *plan)
+{
+    return round_up(sizeof(int32_t) + (size_t)plan->panels, CACHE_LINE);
+}
+
 /* Channels of panel p as the inner loop sees them: one vector when that is enough. */
 static int panel_vectors(const TileLevel *level, const ConvPlan *plan, int p)
 {
@@ -98,58 +105,83 @@ static int panel_vectors(const TileLevel *level, const ConvPlan *plan, int p)
 size_t hone_rt_tile_conv_pack_bytes(const TileLevel *level, const HoneRtConv *g)
 {
     const ConvPlan plan = plan_conv(level, g);
-    return HEADER + (size_t)plan.panels * plan.panel_bytes;
+    return header_bytes(&plan) + (size_t)plan.panels * plan.panel_bytes;
+}
+
+/* The groups of one run of a channel, each to its cell; returns the cell after the last. */
+static uint8_t *pack_bytes(const int8_t *w, int n, uint8_t *to, size_t step)
+{
+    int i = 0;
+    for (; i + BYTE_GROUP <= n; i += BYTE_GROUP, to += step)
+        memcpy(to, w + i, BYTE_GROUP); /* a constant: one load, one store */
+    if (i == n)
+        return to;
+    for (int j = i; j < n; j++)
+        to[j - i] = (uint8_t)w[j];
+    return to + step;
+}
+
+static uint8_t *pack_words(const int8_t *w, int n, uint8_t *to, size_t step)
+{
+    for (int i = 0; i < n; i += WORD_GROUP, to += step) {
+        const int16_t pair[WORD_GROUP] = {w[i], i + 1 < n ? w[i + 1] : 0};
+        memcpy(to, pair, sizeof pair);
+    }
+    return to;
 }
 
 /* One output channel of a panel: `to` is its cell in the first group, cells are `step` apart. */
 static void pack_channel(const TileLevel *level, const ConvPlan *plan, const int8_t *w, uint8_t *to,
                          size_t step)
 {
-    for (int run = 0; run < plan->runs; run++)
-        for (int i = 0; i < plan->run_elements; i += level->group, to += step) {
-            const int n = min_int(level->group, plan->run_elements - i);
-            const int8_t *from = w + run * plan->run_elements + i;
-            if (level->element == 1) {
-                memcpy(to, from, (size_t)n);
-                continue;
-            }
-            for (int j = 0; j < n; j++) {
-                const int16_t wide = from[j];
-                memcpy(to + (size_t)j * sizeof wide, &wide, sizeof wide);
-            }
-        }
+    for (int run = 0; run < plan->runs; run++, w += plan->run_elements)
+        to = level->element == 1 ? pack_bytes(w, plan->run_elements, to, step)
+                                 : pack_words(w, plan->run_elements, to, step);
 }
 
 /* uint8 activations are x + 128, so bias takes -(128 + zx) * sum(w) on itself. Wraps like the sums
- * do; the true accumulator fits, so the wrapped one is right. */
-static uint32_t packed_bias(const TileLevel *level, const int8_t *w, size_t n, size_t stride,
-                            int32_t bias, int32_t x_zero_point)
+ * do; the true accumulator fits, so the wrapped one is right. *small: no sum exceeds 2^24. */
+static uint32_t packed_bias(const TileLevel *level, const int8_t *w, size_t n, int32_t bias,
+                            int32_t x_zero_point, int *small)
 {
-    int32_t sum = 0;
+    int32_t sum = 0, magnitudes = 0;
     if (level->element == 2)
         return (uint32_t)bias;
-    for (size_t i = 0; i < n; i++)
-        sum += w[i * stride];
+    for (size_t i = 0; i < n; i++) {
+        sum += w[i];
+        magnitudes += w[i] < 0 ? -w[i] : w[i];
+    }
+    *small = hone_rt_tile_is_small(sum, magnitudes, bias, x_zero_point);
     return (uint32_t)bias - (uint32_t)(128 + x_zero_point) * (uint32_t)sum;
 }
 
 void hone_rt_tile_conv_pack(const TileLevel *level, const HoneRtConv *g, const int8_t *w,
-                            const int32_t *bias, int32_t x_zero_point, void *packed)
+                            const int32_t *bias, int32_t x_zero_point, int begin, int end,
+                            void *packed)
 {
     const ConvPlan plan = plan_conv(level, g);
     const size_t filter = (size_t)g->kernel_h * (size_t)g->kernel_w * (size_t)g->in_c;
     const size_t cell = (size_t)(level->group * level->element);
     uint8_t *out = packed;
-    memset(out, 0, hone_rt_tile_conv_pack_bytes(level, g));
-    memcpy(out, &x_zero_point, sizeof x_zero_point);
-    for (int p = 0; p < plan.panels; p++) {
-        uint8_t *panel = out + HEADER + (size_t)p * plan.panel_bytes;
+    HONE_RT_ASSERT(level->group == (level->element == 1 ? BYTE_GROUP : WORD_GROUP));
+    HONE_RT_ASSERT(begin % plan.panel == 0 && (end % plan.panel == 0 || end == g->out_c));
+    if (begin == 0)
+        memcpy(out, &x_zero_point, sizeof x_zero_point);
+    for (int first = begin; first < end; first += plan.panel) {
+        const int p = first / plan.panel;
+        uint8_t *panel = out + header_bytes(&plan) + (size_t)p * plan.panel_bytes;
+        uint8_t *all_small = out + sizeof x_zero_point + p;
         const int width = panel_vectors(level, &plan, p) * level->lanes;
-        const int first = p * plan.panel, end = min_int(g->out_c, first + width);
-        for (int c = first; c < end; c++) {
+        const int stop = min_int(end, first + width);
+        if (stop < first + plan.panel || plan.run_elements % level->group != 0)
+            memset(panel, 0, plan.panel_bytes); /* cells that no weight fills */
+        *all_small = 1;
+        for (int c = first; c < stop; c++) {
             const int8_t *wc = w + (size_t)c * filter;
+            int small = 0;
             const uint32_t b =
-                packed_bias(level, wc, filter, 1, bias != NULL ? bias[c] : 0, x_zero_point);
+                packed_bias(level, wc, filter, bias != NULL ? bias[c] : 0, x_zero_point, &small);
+            *all_small &= (uint8_t)small;
             memcpy(panel + (size_t)(c - first) * sizeof b, &b, sizeof b);
             pack_channel(level, &plan, wc,
                          panel + (size_t)width * sizeof b + (size_t)(c - first) * cell,
@@ -278,6 +310,25 @@ static void run_panel(const TileLevel *level, const TileGemm *gemm, int vectors,
     }
 }
 
+/* One panel over a block whose first output pixel is `pixel`, in registers from sums to codes; returns
+ * 0 and does nothing where the level cannot. */
+static int run_panel_to_codes(const TileLevel *level, const TileGemm *gemm, int vectors,
+                              const ConvScratch *s, int pixels, int pixel, int channel, int cols,
+                              const HoneRtRequantize *rq)
+{
+    if (level->gemm_codes == NULL || !hone_rt_s24_is_small(rq->words + channel, cols))
+        return 0;
+    const TileCodes codes = {rq->words + channel,
+                             cols,
+                             rq->y_zp,
+                             rq->lo,
+                             rq->hi,
+                             rq->y + (ptrdiff_t)pixel * rq->y_ld + channel,
+                             rq->y_ld};
+    level->gemm_codes(gemm, pixels, vectors, s->pixel_offsets, &codes);
+    return 1;
+}
+
 void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t *x,
                        const void *packed, int row_begin, int row_end, void *scratch,
                        HoneRtEpilogue epilogue, void *context)
@@ -285,6 +336,9 @@ void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t
     const ConvPlan plan = plan_conv(level, g);
     const ConvScratch s = divide_scratch(&plan, scratch);
     const int scale = plan.g.out_h / g->out_h; /* rows of the plan per row of the caller */
+    const uint8_t *all_small = (const uint8_t *)packed + sizeof(int32_t);
+    const uint8_t *panels = (const uint8_t *)packed + header_bytes(&plan);
+    const int to_codes = epilogue == hone_rt_requantize_epilogue;
     int32_t x_zero_point;
     HONE_RT_ASSERT(0 <= row_begin && row_begin <= row_end && row_end <= g->out_h);
     memcpy(&x_zero_point, packed, sizeof x_zero_point);
@@ -292,12 +346,14 @@ void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t
     fill_pixel_offsets(level, &plan, plan.block_rows, s.pixel_offsets);
     for (int row = row_begin * scale; row < row_end * scale; row += plan.block_rows) {
         const int rows = min_int(plan.block_rows, row_end * scale - row);
+        const int pixels = rows * plan.g.out_w, pixel = row * plan.g.out_w;
         if (rows < plan.block_rows)
             fill_pixel_offsets(level, &plan, rows, s.pixel_offsets);
         fill_tile(level, &plan, x, row, rows, x_zero_point, s.tile);
         for (int p = 0; p < plan.panels; p++) {
-            const uint8_t *panel = (const uint8_t *)packed + HEADER + (size_t)p * plan.panel_bytes;
+            const uint8_t *panel = panels + (size_t)p * plan.panel_bytes;
             const int vectors = panel_vectors(level, &plan, p), width = vectors * level->lanes;
+            const int channel = p * plan.panel, cols = min_int(width, g->out_c - channel);
             const TileGemm gemm = {s.tile,
                                    s.run_offsets,
                                    plan.runs,
@@ -305,8 +361,11 @@ void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t
                                    panel + (size_t)width * sizeof(int32_t),
                                    panel,
                                    width};
-            run_panel(level, &gemm, vectors, &s, rows * plan.g.out_w, row * plan.g.out_w,
-                      p * plan.panel, min_int(width, g->out_c - p * plan.panel), epilogue, context);
+            if (!to_codes || !all_small[p] ||
+                !run_panel_to_codes(level, &gemm, vectors, &s, pixels, pixel, channel, cols,
+                                    context))
+                run_panel(level, &gemm, vectors, &s, pixels, pixel, channel, cols, epilogue,
+                          context);
         }
     }
 }

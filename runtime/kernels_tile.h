@@ -42,6 +42,16 @@ typedef struct TileGemm {
     int ld;
 } TileGemm;
 
+/* Where codes go: y[p * y_ld + c], c < cols, of pixel p and channel c of the panel; and how sums
+ * become codes. */
+typedef struct TileCodes {
+    const uint32_t *words; /* [cols], all of them small, see hone_rt_s24_is_small */
+    int cols;
+    int32_t y_zp, lo, hi;
+    int8_t *y;
+    ptrdiff_t y_ld;
+} TileCodes;
+
 /* One output row of a depthwise block: n pixels, acc[pixel * 16 + c]. May write acc up to n rounded
  * up to a multiple of dw_step, and reads the tile as if it did. */
 typedef struct TileDepthwise {
@@ -62,6 +72,10 @@ typedef struct TileLevel {
     /* rows is 1, 2, 4 or 8; vectors 1 or 2. */
     void (*gemm)(const TileGemm *t, int rows, int vectors, const int32_t *pixel_offsets,
                  int32_t *acc);
+    /* As gemm, of any number of pixels, straight to codes; the sums are small, see
+     * hone_rt_tile_is_small. NULL: the level has none. */
+    void (*gemm_codes)(const TileGemm *t, int pixels, int vectors, const int32_t *pixel_offsets,
+                       const TileCodes *codes);
     /* n pixels of up to 16 channels, x_stride bytes apart, to n cells, in the channel order that
      * dw_row wants; the channels from `channels` on get any value. */
     void (*dw_store)(uint8_t *tile, const int8_t *x, ptrdiff_t x_stride, int n, int channels,
@@ -82,10 +96,33 @@ static inline int hone_rt_s24_is_narrow(const uint32_t *words, int cols)
     return wide == 0;
 }
 
+/* True when every multiplier is below 2^6 (k >= 18, m < 2^24): with sums of at most 2^24 in
+ * magnitude, a level may then requantize in float32 (kernels_avx512.h). */
+static inline int hone_rt_s24_is_small(const uint32_t *words, int cols)
+{
+    uint32_t large = 0;
+    for (int c = 0; c < cols; c++)
+        large |= (uint32_t)(words[c] >> 24 < 18) & (uint32_t)((words[c] & 0xffffffu) != 0);
+    return large == 0;
+}
+
+/* True when no activations can bring bias + sum (x - x_zero_point) * w beyond 2^24 in magnitude;
+ * `sum` is that of the weights, `magnitudes` that of their absolute values. */
+static inline int hone_rt_tile_is_small(int32_t sum, int32_t magnitudes, int32_t bias,
+                                        int32_t x_zero_point)
+{
+    const int64_t limit = (int64_t)1 << 24;
+    const int64_t positive = ((int64_t)magnitudes + sum) / 2, negative = magnitudes - positive;
+    const int64_t below = 128 + (int64_t)x_zero_point, above = 127 - (int64_t)x_zero_point;
+    return bias + positive * above + negative * below <= limit &&
+           bias - positive * below - negative * above >= -limit;
+}
+
 size_t hone_rt_tile_conv_pack_bytes(const TileLevel *level, const HoneRtConv *g);
 size_t hone_rt_tile_conv_scratch_bytes(const TileLevel *level, const HoneRtConv *g);
 void hone_rt_tile_conv_pack(const TileLevel *level, const HoneRtConv *g, const int8_t *w,
-                            const int32_t *bias, int32_t x_zero_point, void *packed);
+                            const int32_t *bias, int32_t x_zero_point, int begin, int end,
+                            void *packed);
 void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t *x,
                        const void *packed, int row_begin, int row_end, void *scratch,
                        HoneRtEpilogue epilogue, void *context);

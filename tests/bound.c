@@ -84,10 +84,12 @@ void bound_scratch(Bound *b)
     if (r->node->op->needs)
         r->node->op->needs(r, &needs);
     free(r->saved);
+    free(r->kept);
     free(r->shared);
     free(r->worker);
     r->worker_bytes = (needs.worker + 63) / 64 * 64;
     r->saved = make(needs.saved);
+    r->kept = make(needs.kept);
     r->shared = make(needs.shared);
     r->worker = make(r->worker_bytes * (size_t)threads_count(r->compute->threads));
 }
@@ -104,6 +106,7 @@ void bound_release(Bound *b)
     free(b->out.data);
     free(b->out.grad);
     free(b->run.saved);
+    free(b->run.kept);
     free(b->run.shared);
     free(b->run.worker);
 }

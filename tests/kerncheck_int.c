@@ -224,24 +224,38 @@ static void conv_case_free(ConvCase *c)
     guarded_free(&c->bias, "bias");
 }
 
-static Collected conv_case_run(const ConvCase *c, const HoneRtKernels *k, Rng *rng)
+/* Packs, then computes all rows in two calls. */
+static void conv_case_compute(const ConvCase *c, const HoneRtKernels *k, Rng *rng,
+                              HoneRtEpilogue epilogue, void *context)
 {
     const HoneRtConv *g = &c->g;
     const bool dw = c->depthwise;
-    Collected out = collected_new(g);
     Guarded packed =
         guarded_new(dw ? k->depthwise_pack_bytes(g) : k->conv_pack_bytes(g), random_align(rng, 1));
     Guarded scratch = guarded_new(dw ? k->depthwise_scratch_bytes(g) : k->conv_scratch_bytes(g),
                                   random_align(rng, 1));
     const int32_t *bias = c->has_bias ? (const int32_t *)(const void *)c->bias.data : NULL;
-    (dw ? k->depthwise_pack : k->conv_pack)(g, (const int8_t *)c->w.data, bias, c->x_zp,
-                                            packed.data);
+    const int8_t *w = (const int8_t *)c->w.data;
+    if (dw || g->out_c % 2)
+        (dw ? k->depthwise_pack : k->conv_pack)(g, w, bias, c->x_zp, packed.data);
+    for (int end = g->out_c; !dw && g->out_c % 2 == 0 && end > 0;) { /* shares, in any order */
+        const int begin = (end - 1) / HONE_RT_PACK_CHANNELS * HONE_RT_PACK_CHANNELS;
+        k->conv_pack_part(g, w, bias, c->x_zp, begin, end, packed.data);
+        end = begin;
+    }
     for (int part = 0; part < 2; part++)
         (dw ? k->depthwise : k->conv)(g, (const int8_t *)c->x.data, packed.data,
                                       part ? c->split : 0, part ? g->out_h : c->split, scratch.data,
-                                      collect, &out);
+                                      epilogue, context);
     guarded_free(&packed, "packed");
     guarded_free(&scratch, "scratch");
+}
+
+static Collected conv_case_run(const ConvCase *c, const HoneRtKernels *k, Rng *rng)
+{
+    const HoneRtConv *g = &c->g;
+    Collected out = collected_new(g);
+    conv_case_compute(c, k, rng, collect, &out);
     for (int i = 0; i < out.pixels * out.channels; i++)
         if (out.times[i] != 1)
             ck_abort_msg("%s: pixel %d channel %d delivered %d times: %s", k->name,
@@ -282,7 +296,7 @@ START_TEST(depthwise_equals_ref)
 }
 END_TEST
 
-/* ---- requantize, add, mean ------------------------------------------------------------------ */
+/* ---- convolutions to codes ------------------------------------------------------------------ */
 
 static uint32_t random_word(Rng *rng, bool fractions)
 {
@@ -293,6 +307,115 @@ static uint32_t random_word(Rng *rng, bool fractions)
                                          : (rng_below(rng, 2) ? 0xffffffu : 0x800000u);
     return hone_rt_s24_pack(m, k);
 }
+
+static void random_clamp(Rng *rng, int32_t *lo, int32_t *hi)
+{
+    *lo = rng_below(rng, 2) ? -128 : between(rng, -128, 127);
+    *hi = rng_below(rng, 2) ? 127 : between(rng, *lo, 127);
+}
+
+/* Biases as networks have them, so that sums are small; now and then one that is not. */
+static void tame_biases(Rng *rng, ConvCase *c)
+{
+    int32_t *bias = (int32_t *)(void *)c->bias.data;
+    const int bits = between(rng, 0, 26);
+    for (int o = 0; o < c->g.out_c; o++)
+        if (rng_below(rng, 64) != 0)
+            bias[o] = between(rng, -(1 << bits), 1 << bits);
+}
+
+/* A word that takes `acc` to just below or just above the middle of two codes, where an arithmetic of
+ * less than 55 bits goes wrong. */
+static uint32_t nearly_tied_word(Rng *rng, int32_t acc)
+{
+    const uint64_t a = (uint64_t)llabs((long long)acc) + (acc == 0);
+    const uint64_t twice_middle = 2 * (uint64_t)between(rng, 0, 120) + 1;
+    int k = 1;
+    while ((twice_middle << (k - 1)) / a < 1u << 23)
+        k++;
+    const uint32_t m = (uint32_t)((twice_middle << (k - 1)) / a);
+    return hone_rt_s24_pack(m < 0xffffff ? m + rng_below(rng, 2) : m, k);
+}
+
+/* Words that spread the sums over the codes and beyond. */
+static void spread_words(Rng *rng, const Collected *sums, uint32_t *words)
+{
+    for (int o = 0; o < sums->channels; o++) {
+        const int pixel = between(rng, 0, sums->pixels - 1);
+        const uint32_t power = hone_rt_s24_pack(1u << 23, between(rng, 24, 40)); /* makes ties */
+        switch (rng_below(rng, 24)) {
+        case 0:
+            words[o] = random_word(rng, rng_below(rng, 2));
+            break;
+        case 1:
+        case 2:
+        case 3:
+            words[o] = power;
+            break;
+        default:
+            words[o] = nearly_tied_word(rng, sums->acc[pixel * sums->channels + o]);
+            break;
+        }
+    }
+}
+
+static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int number)
+{
+    const HoneRtConv *g = &c->g;
+    Collected sums = conv_case_run(c, &hone_rt_kernels_ref, rng);
+    const int y_ld = g->out_c + (rng_below(rng, 2) ? 0 : between(rng, 1, 9));
+    const size_t bytes = (size_t)((sums.pixels - 1) * y_ld + g->out_c);
+    Guarded words = guarded_input((size_t)g->out_c * 4, random_align(rng, 4));
+    Guarded want = guarded_new(bytes, random_align(rng, 1));
+    Guarded got = guarded_new(bytes, random_align(rng, 1));
+    HoneRtRequantize rq = {.words = (const uint32_t *)(const void *)words.data,
+                           .y_zp = between(rng, -128, 127),
+                           .y_ld = y_ld};
+    random_clamp(rng, &rq.lo, &rq.hi);
+    spread_words(rng, &sums, (uint32_t *)(void *)words.data);
+    rq.kernels = &hone_rt_kernels_ref;
+    rq.y = (int8_t *)want.data;
+    conv_case_compute(c, rq.kernels, rng, hone_rt_requantize_epilogue, &rq);
+    rq.kernels = k;
+    rq.y = (int8_t *)got.data;
+    conv_case_compute(c, k, rng, hone_rt_requantize_epilogue, &rq);
+    for (size_t i = 0; i < bytes; i++) /* what lies between the rows is poison in both */
+        if (want.data[i] != got.data[i])
+            ck_abort_msg("case %d, %s: pixel %d channel %d of %d is %d, ref %d: %s", number,
+                         k->name, (int)i / y_ld, (int)i % y_ld, y_ld, (int8_t)got.data[i],
+                         (int8_t)want.data[i], describe(g));
+    collected_free(&sums);
+    guarded_free(&words, "words");
+    guarded_free(&want, "want");
+    guarded_free(&got, "got");
+}
+
+/* Kernels may treat the ready-made epilogue in a way of their own. */
+static void check_all_codes(bool depthwise, const char *level)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(level);
+    for (int i = 0; k != NULL && i < CASES; i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 5 + depthwise, (uint64_t)i);
+        ConvCase c = conv_case_new(&rng, depthwise);
+        tame_biases(&rng, &c);
+        check_codes(&c, k, &rng, i);
+        conv_case_free(&c);
+    }
+}
+
+START_TEST(conv_codes_equal_ref)
+{
+    check_all_codes(false, levels[_i]);
+}
+END_TEST
+
+START_TEST(depthwise_codes_equal_ref)
+{
+    check_all_codes(true, levels[_i]);
+}
+END_TEST
+
+/* ---- requantize, add, mean ------------------------------------------------------------------ */
 
 static int32_t random_acc(Rng *rng)
 {
@@ -306,12 +429,6 @@ static int32_t random_acc(Rng *rng)
     default:
         return (int32_t)(rng_u32(rng) >> 1) >> rng_below(rng, 31) ^ -(int32_t)rng_below(rng, 2);
     }
-}
-
-static void random_clamp(Rng *rng, int32_t *lo, int32_t *hi)
-{
-    *lo = rng_below(rng, 2) ? -128 : between(rng, -128, 127);
-    *hi = rng_below(rng, 2) ? 127 : between(rng, *lo, 127);
 }
 
 START_TEST(requantize_equals_ref)
@@ -430,6 +547,8 @@ Suite *suite_kerncheck_int(void)
     TCase *t = tcase_create("levels");
     tcase_add_loop_test(t, conv_equals_ref, 0, LEVELS);
     tcase_add_loop_test(t, depthwise_equals_ref, 0, LEVELS);
+    tcase_add_loop_test(t, conv_codes_equal_ref, 0, LEVELS);
+    tcase_add_loop_test(t, depthwise_codes_equal_ref, 0, LEVELS);
     tcase_add_loop_test(t, requantize_equals_ref, 0, LEVELS);
     tcase_add_loop_test(t, add_equals_ref, 0, LEVELS);
     tcase_add_loop_test(t, mean_equals_ref, 0, LEVELS);

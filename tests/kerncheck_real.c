@@ -271,10 +271,172 @@ static void check_channel_grad(Arena *a, const Kernels *const *t)
     arena_check(a, t[1], "channel_grad", c);
 }
 
+/* ---- fused nodes ---- */
+
+static void check_statistics(Arena *a, const Kernels *const *t)
+{
+    Block b = random_block(&a->rng);
+    const size_t c = (size_t)b.c, cut = rng_below(&a->rng, (uint32_t)b.rows + 1);
+    int x = reals_new(a, b.n, rng_below(&a->rng, 2)), pivot = reals_new(a, c, false), out[6];
+    for (int k = 0; k < 6; k++)
+        out[k] = reals_new(a, c, false);
+    for (int s = 0; s < 2; s++) {
+        const size_t first = s == 0 ? b.rows : cut;
+        const Real *const from[2] = {reals(a, s, x), reals(a, s, x) + first * c};
+        const size_t rows[2] = {first, b.rows - first};
+        for (int i = 0; i < 2; i++) {
+            t[s]->channel_statistics(rows[i], b.c, from[i], reals(a, s, pivot), reals(a, s, out[0]),
+                                     reals(a, s, out[1]), reals(a, s, out[2]), reals(a, s, out[3]));
+            t[s]->channel_extent(rows[i], b.c, from[i], reals(a, s, out[4]), reals(a, s, out[5]));
+        }
+    }
+    arena_check(a, t[1], "channel_statistics or channel_extent", c);
+}
+
+/* Grids and activations of all kinds: each clips more than the other, above and below. */
+typedef struct Codes {
+    Real low, high, scale;
+    int32_t zero_point, lo, hi;
+} Codes;
+
+static Codes random_codes(Rng *r)
+{
+    static const double tops[] = {INFINITY, 6, 1, 40};
+    Codes c = {.scale = (Real)(rng_below(r, 2) ? 0.25 : 0.01 + (double)rng_uniform(r))};
+    c.low = rng_below(r, 2) ? 0 : -(Real)(rng_below(r, 2) ? (double)INFINITY : 2.5);
+    c.high = (Real)tops[rng_below(r, 4)];
+    c.lo = (int32_t)rng_below(r, 128) - 128;
+    c.hi = c.lo + 1 + (int32_t)rng_below(r, (uint32_t)(127 - c.lo));
+    c.zero_point = c.lo + (int32_t)rng_below(r, (uint32_t)(c.hi - c.lo + 1));
+    return c;
+}
+
+/* What channel_quantize replaces. */
+static void quantize_in_turns(const Kernels *k, const ChannelQuantize *p, size_t rows,
+                              const Real *x, int8_t *q, uint8_t *mask)
+{
+    enum { MOST = 150 };
+    Real y[MOST];
+    uint8_t between[MASK_ROW_BYTES(MOST)], inside[MASK_ROW_BYTES(MOST)];
+    const size_t c = (size_t)p->channels;
+    for (size_t r = 0; r < rows; r++, x += c, q += c, mask += MASK_ROW_BYTES(c)) {
+        memset(between, 0xff, sizeof between);
+        k->channel_affine(1, p->channels, x, p->slope, p->shift, y);
+        if (p->low == 0)
+            k->relu(c, y, p->high, y, between);
+        k->quantize(c, y, p->scale, p->zero_point, p->lo, p->hi, q, inside);
+        for (size_t i = 0; i < MASK_ROW_BYTES(c); i++)
+            mask[i] = between[i] & inside[i];
+    }
+}
+
+static void check_channel_quantize(Arena *a, const Kernels *const *t)
+{
+    Block b = random_block(&a->rng);
+    const size_t c = (size_t)b.c;
+    const bool masked = rng_below(&a->rng, 8);
+    Codes codes = random_codes(&a->rng);
+    int x = reals_new(a, b.n, true), slope = reals_new(a, c, false), shift = reals_new(a, c, false);
+    int q = bytes_new(a, b.n), mask = bytes_new(a, b.rows * MASK_ROW_BYTES(c));
+    int q2 = bytes_new(a, b.n), mask2 = bytes_new(a, b.rows * MASK_ROW_BYTES(c));
+    codes.high = codes.low < 0 ? (Real)INFINITY : codes.high;
+    codes.low = codes.low < 0 ? -(Real)INFINITY : codes.low; /* with relu's or none */
+    for (int s = 0; s < 2; s++) {
+        ChannelQuantize p = {.channels = b.c,
+                             .slope = reals(a, s, slope),
+                             .shift = reals(a, s, shift),
+                             .low = codes.low,
+                             .high = codes.high,
+                             .scale = codes.scale,
+                             .zero_point = codes.zero_point,
+                             .lo = codes.lo,
+                             .hi = codes.hi};
+        t[s]->channel_quantize(&p, b.rows, reals(a, s, x), (int8_t *)a->data[s][q],
+                               masked ? a->data[s][mask] : NULL);
+        quantize_in_turns(t[s], &p, b.rows, reals(a, s, x), (int8_t *)a->data[s][q2],
+                          a->data[s][mask2]);
+        ck_assert_msg(memcmp(a->data[s][q], a->data[s][q2], b.n) == 0,
+                      "%s: channel_quantize is not its parts", t[s]->name);
+        ck_assert_msg(
+            !masked || memcmp(a->data[s][mask], a->data[s][mask2], b.rows * MASK_ROW_BYTES(c)) == 0,
+            "%s: the mask of channel_quantize is not its parts'", t[s]->name);
+    }
+    arena_check(a, t[1], "channel_quantize", c);
+}
+
+static void check_add_quantize(Arena *a, const Kernels *const *t)
+{
+    const size_t n = random_size(&a->rng);
+    const bool masked = rng_below(&a->rng, 8);
+    const Codes codes = random_codes(&a->rng);
+    int x = bytes_new(a, n), y = bytes_new(a, n), q = bytes_new(a, n);
+    int mask = bytes_new(a, (n + 7) / 8), extent = reals_new(a, 2, false);
+    AddQuantize p = {.a_scale = (Real)0.037,
+                     .b_scale = (Real)0.125,
+                     .a_zero = -5,
+                     .b_zero = 17,
+                     .low = codes.low,
+                     .high = codes.high,
+                     .scale = codes.scale,
+                     .zero_point = codes.zero_point,
+                     .lo = codes.lo,
+                     .hi = codes.hi};
+    for (int s = 0; s < 2; s++)
+        t[s]->add_quantize(&p, n, (const int8_t *)a->data[s][x], (const int8_t *)a->data[s][y],
+                           (int8_t *)a->data[s][q], masked ? a->data[s][mask] : NULL,
+                           reals(a, s, extent), reals(a, s, extent) + 1);
+    arena_check(a, t[1], "add_quantize", n);
+}
+
+static void check_masked_grad(Arena *a, const Kernels *const *t)
+{
+    Block b = random_block(&a->rng);
+    const size_t c = (size_t)b.c, cut = rng_below(&a->rng, (uint32_t)b.rows + 1);
+    const size_t first = rng_below(&a->rng, (uint32_t)((c + 7) / 8)) * 8; /* channel */
+    const bool plain = rng_below(&a->rng, 3) == 0;
+    int dy = reals_new(a, b.n, false), x = reals_new(a, b.n, false);
+    int mask = bytes_new(a, b.rows * MASK_ROW_BYTES(c));
+    int pivot = reals_new(a, c, false), of_x = reals_new(a, c, false),
+        sums = reals_new(a, c, false);
+    int products = reals_new(a, c, false), y = reals_new(a, b.rows * (c - first), false);
+    for (int s = 0; s < 2; s++) {
+        const size_t rows = s == 0 ? b.rows : cut, at = rows * c;
+        const uint8_t *bits = a->data[s][mask];
+        t[s]->masked_grad_sums(rows, b.c, reals(a, s, dy), bits, reals(a, s, x), reals(a, s, pivot),
+                               reals(a, s, sums), reals(a, s, products));
+        t[s]->masked_grad_sums(b.rows - rows, b.c, reals(a, s, dy) + at,
+                               bits + rows * MASK_ROW_BYTES(c), reals(a, s, x) + at,
+                               reals(a, s, pivot), reals(a, s, sums), reals(a, s, products));
+        MaskedGrad p = {.channels = b.c - (int)first,
+                        .ld = c,
+                        .mask_ld = MASK_ROW_BYTES(c),
+                        .y_ld = c - first,
+                        .dy = reals(a, s, dy) + first,
+                        .mask = bits + first / 8,
+                        .x = plain ? NULL : reals(a, s, x) + first,
+                        .slope = plain ? NULL : reals(a, s, pivot) + first,
+                        .of_x = reals(a, s, of_x) + first,
+                        .shift = reals(a, s, sums) + first,
+                        .y = reals(a, s, y)};
+        t[s]->masked_grad(&p, b.rows);
+    }
+    arena_check(a, t[1], "masked_grad_sums or masked_grad", c);
+}
+
 typedef void (*KernelCheck)(Arena *a, const Kernels *const *t);
-static const KernelCheck checks[] = {check_minmax,    check_add,      check_relu,
-                                     check_mask_grad, check_quantize, check_dequantize,
-                                     check_moments,   check_affine,   check_channel_grad};
+static const KernelCheck checks[] = {check_minmax,
+                                     check_add,
+                                     check_relu,
+                                     check_mask_grad,
+                                     check_quantize,
+                                     check_dequantize,
+                                     check_moments,
+                                     check_affine,
+                                     check_channel_grad,
+                                     check_statistics,
+                                     check_channel_quantize,
+                                     check_add_quantize,
+                                     check_masked_grad};
 
 /* The levels this processor and this build have. */
 static const Kernels *level_at(int i)

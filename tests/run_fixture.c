@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const char run_yaml[] =
@@ -55,8 +56,13 @@ static void on_phase(void *context, const PhaseReport *report)
 /* A chosen step's report arms the allocator, the next one looks. */
 static void watch(RunFixture *r, int64_t step)
 {
-    if (step > r->watch_from && step <= r->watch_to)
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage); /* no assertion: Check would allocate */
+    if (step > r->watch_from && step <= r->watch_to) {
         r->allocated |= allocations_failed();
+        r->faulted += usage.ru_minflt + usage.ru_majflt > r->faults;
+    }
+    r->faults = usage.ru_minflt + usage.ru_majflt;
     allocations_fail_at(step >= r->watch_from && step < r->watch_to ? 1 : 0);
 }
 

@@ -33,6 +33,7 @@ typedef struct RunFixture {
     Error error;
     int64_t steps, epochs;                /* reports */
     bool allocated;                       /* between watched steps */
+    int64_t faults, faulted;              /* page faults so far; watched steps that had one */
     double train_accuracy, test_accuracy; /* of the last epoch */
     char phases[200];                     /* names as reported, "float prune " */
     volatile sig_atomic_t stop;

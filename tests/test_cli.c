@@ -425,6 +425,7 @@ static const char *const json_commands[] = {
     "\"$HONE\" inspect run/model.hone --json",
     "\"$HONE\" bench step tiny.yaml --steps 3 --profile --json",
     "\"$HONE\" bench infer run/model.hone --runs 5 --profile --json",
+    "\"$HONE\" bench infer tiny.yaml --runs 5 --json",
 };
 static const char *const json_keys[][9] = {
     {"accuracy", "loss", "n"},
@@ -436,6 +437,7 @@ static const char *const json_keys[][9] = {
     {"params", "macs", "layers", "bytes", "ram_bytes", "requant", "certificate"},
     {"images_per_s", "ms_per_step", "peak_rss_bytes", "arena_bytes", "batch", "threads", "mode",
      "cpu", "blas_core"},
+    {"latency_us", "latency_us_p10", "latency_us_p90", "threads", "kernels"},
     {"latency_us", "latency_us_p10", "latency_us_p90", "threads", "kernels"},
 };
 enum { JSONS = sizeof json_commands / sizeof json_commands[0] };
@@ -507,6 +509,21 @@ START_TEST(bench_text)
     RUNS(0, "\"$HONE\" bench infer run/model.hone --runs 5 --profile");
     HAS(out, "us per image");
     HAS(out, "classifier");
+}
+END_TEST
+
+/* Without training: a configuration's network with random weights. */
+START_TEST(bench_untrained)
+{
+    RUNS(0, "\"$HONE\" bench infer tiny.yaml --runs 5 --profile");
+    HAS(out, "us per image");
+    HAS(out, "classifier");
+    RUNS(1, "\"$HONE\" bench infer tiny.yaml --set qat=null --set prune=null");
+    HAS(err, "only a model with a qat section can be exported");
+    RUNS(2, "\"$HONE\" bench infer run/model.hone --set seed=2");
+    HAS(err, "--set changes a configuration, and 'run/model.hone' is an artifact");
+    RUNS(2, "\"$HONE\" bench infer run/last.h5");
+    HAS(err, "is a checkpoint (.h5), not a configuration (YAML) or an artifact (.hone)");
 }
 END_TEST
 
@@ -636,6 +653,7 @@ Suite *suite_cli(void)
     tcase_add_test(t, other_architecture);
     tcase_add_test(t, inspect_text);
     tcase_add_test(t, bench_text);
+    tcase_add_test(t, bench_untrained);
     tcase_add_test(t, export_again);
     tcase_add_test(t, artifact_damaged);
     tcase_add_test(t, checkpoint_damaged);

@@ -5,8 +5,9 @@
  *     if (bench_step(&r, &session, &how, &e) != HONE_OK) ...
  *     bench_release(&r);
  *
- * A step is everything but the making of images: copying the batch in, forward, backward, optimizer,
- * commit. SPDX-License-Identifier: Apache-2.0 */
+ * A step is everything but the making of images: forward, backward, optimizer, commit. Besides: an
+ * artifact to time the runtime with, without training one.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TRAINER_BENCH_H
 #define HONE_TRAINER_BENCH_H
 
@@ -38,11 +39,16 @@ typedef struct BenchResult {
     const char *blas_core; /* lives as long as the session */
     BenchCost *costs;      /* with profile, in the order of execution */
     int cost_count;
-    double optimizer_ms, commit_ms, input_ms; /* with profile: the rest of a step */
+    double optimizer_ms, commit_ms; /* with profile: the rest of a step */
 } BenchResult;
 
 /* The session may be opened without_data; its parameters are trained on noise. */
 HONE_CHECKED int bench_step(BenchResult *r, Session *s, const BenchOptions *options, Error *e);
 void bench_release(BenchResult *r);
+
+/* The bytes of an artifact of the session as it stands: weights drawn from its seed when it was just
+ * opened, ranges from random images. What it computes is worthless, how long that takes is not. The
+ * session must have a qat section, and may be opened without_data; *bytes is the caller's to free. */
+HONE_CHECKED int bench_artifact(Session *s, unsigned char **bytes, size_t *count, Error *e);
 
 #endif

@@ -129,10 +129,13 @@ int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_
 
 /* ---- export ---- */
 
-static int make_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e)
+int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e)
 {
     IntegerPlan plan;
     Lowered lowered;
+    *bytes = NULL;
+    if (!s->config->options->qat.present)
+        return error_set(e, HONE_ERR_CONFIG, "only a model with a qat section can be exported");
     int status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, e);
     if (status != HONE_OK)
         return status;
@@ -211,12 +214,10 @@ int finish_run(Finish *f, const Session *s, const char *folder, const TrainEvent
     unsigned char *bytes = NULL;
     size_t count = 0;
     *f = (Finish){0};
-    if (!s->config->options->qat.present)
-        return error_set(e, HONE_ERR_CONFIG, "only a model with a qat section can be exported");
     int length = snprintf(f->artifact.path, sizeof f->artifact.path, "%s/model.hone", folder);
     if (length < 0 || length >= (int)sizeof f->artifact.path)
         return error_set(e, HONE_ERR_CONFIG, "the path '%s' is too long", folder);
-    int status = make_artifact(s, &bytes, &count, e);
+    int status = finish_artifact(s, &bytes, &count, e);
     if (status == HONE_OK)
         status = file_write_atomic(f->artifact.path, bytes, count, e);
     free(bytes);

@@ -39,6 +39,11 @@ typedef struct Finish {
     double sparsity; /* zero integers among the weights of the artifact, 0..1 */
 } Finish;
 
+/* The bytes of the artifact of a session that was trained or calibrated with quantization; *bytes is
+ * the caller's to free, NULL on failure. Errors: ERR_CONFIG for a session without `qat` section; what
+ * export/lower.h and write_hone.h say. */
+HONE_CHECKED int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e);
+
 /* Exports the session, which was trained or calibrated with quantization, into folder as
  * "model.hone", proves it and says what came out. An artifact that is not proven is removed.
  * Errors: ERR_CONFIG for a session without `qat` section or data; ERR_MISMATCH when the proof fails;

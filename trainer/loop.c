@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#define LOG_STEPS 10 /* steps between lines of metrics.jsonl */
+#define LOG_STEPS 10 /* steps between lines of metrics.jsonl, besides the first */
 
 static const TrainEvents no_events = {0};
 
@@ -110,7 +110,8 @@ static int report_step(Loop *l, Error *e)
     StepReport r = step_report(l);
     if (l->events->step)
         l->events->step(l->events->context, &r);
-    return l->progress.step % LOG_STEPS == 0 ? metrics_step(&l->metrics, &r, e) : HONE_OK;
+    bool logged = l->progress.step == 1 || l->progress.step % LOG_STEPS == 0;
+    return logged ? metrics_step(&l->metrics, &r, e) : HONE_OK;
 }
 
 /* ---- epochs ---- */

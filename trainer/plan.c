@@ -23,8 +23,9 @@ static int64_t params_of(const Node *n)
 {
     int64_t count = 0;
     for (int k = 0; k < n->inputs; k++) {
-        const Param *p =
-            n->op->flags & (OP_QUANTIZER | OP_GRID | OP_OBSERVER) ? NULL : param_of(n, k);
+        const Param *p = n->op->flags & (OP_QUANTIZER | OP_GRID | OP_OBSERVER | OP_FUSED)
+                             ? NULL
+                             : param_of(n, k);
         count += p ? (int64_t)p->count : 0;
     }
     return count;

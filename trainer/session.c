@@ -1,6 +1,7 @@
 /* An experiment made ready: see session.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/session.h"
 
+#include "qat/fuse.h"
 #include "qat/insert.h"
 
 static int check_data(const Session *s, Error *e)
@@ -26,6 +27,8 @@ static int build_graph(Session *s, Error *e)
     int status = model_build(&s->graph, &o->model, o->train.loss.label_smoothing, &s->model, e);
     if (status == HONE_OK && o->qat.present)
         status = qat_insert(&s->graph, &o->qat, e);
+    if (status == HONE_OK && o->qat.present)
+        status = qat_fuse(&s->graph, e);
     if (status == HONE_OK)
         s->logits = s->model.loss->producer->in[0];
     if (status == HONE_OK)
@@ -63,6 +66,7 @@ void session_close(Session *s)
 int session_compile(const Session *s, Exec **x, Mode mode, int batch, const IntegerPlan *plan,
                     Error *e)
 {
+    mode.fuse = true; /* where there is something to fuse */
     const Value *keep[] = {mode.integer ? integer_source(s->logits) : s->logits};
     ExecOptions options = {.mode = mode,
                            .batch = batch,

@@ -6,8 +6,8 @@
  *     if (session_open(&s, &config, &how, &e) != HONE_OK) ...
  *     session_close(&s);
  *
- * One graph serves all compilations; the quantization pass has run where the configuration has a
- * `qat` section. SPDX-License-Identifier: Apache-2.0 */
+ * One graph serves all compilations; the quantization and fusion passes have run where the
+ * configuration has a `qat` section. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TRAINER_SESSION_H
 #define HONE_TRAINER_SESSION_H
 

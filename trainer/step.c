@@ -2,15 +2,13 @@
 #include "trainer/loop.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdatomic.h>
 
+/* The loader keeps the batch until the next step asks for another. */
 static void load_batch(Loop *l)
 {
-    const Batch *b = l->batch;
-    Tensor *image = exec_tensor(l->exec, l->s->model.image);
-    Tensor *labels = exec_tensor(l->exec, l->s->model.labels);
-    memcpy(image->data, b->x, shape_count(image->shape) * sizeof *b->x);
-    memcpy(labels->data, b->labels, (size_t)b->count * sizeof *b->labels);
+    exec_lend(l->exec, l->s->model.image, l->batch->x);
+    exec_lend(l->exec, l->s->model.labels, l->batch->labels);
 }
 
 static int64_t count_correct(const Loop *l)
@@ -31,12 +29,33 @@ static int64_t count_correct(const Loop *l)
 
 /* ---- numbers that are not finite ---- */
 
+#define FINITE_BLOCK ((size_t)65536)
+
+typedef struct FiniteJob {
+    const Kernels *kernels;
+    const Real *v;
+    size_t n, block;
+    atomic_bool bad;
+} FiniteJob;
+
+static void check_block(void *context, int block, int worker)
+{
+    (void)worker;
+    FiniteJob *job = context;
+    size_t at = (size_t)block * job->block, left = job->n - at;
+    Real lo, hi;
+    job->kernels->minmax(left < job->block ? left : job->block, job->v + at, &lo, &hi);
+    if (!isfinite(lo) || !isfinite(hi))
+        atomic_store(&job->bad, true);
+}
+
 static bool finite_block(const Loop *l, const Real *v, size_t n)
 {
-    Real lo = 0, hi = 0;
-    if (n > 0)
-        l->s->compute.real->minmax(n, v, &lo, &hi);
-    return isfinite(lo) && isfinite(hi);
+    FiniteJob job = {.kernels = l->s->compute.real, .v = v, .n = n, .block = FINITE_BLOCK};
+    while (n / job.block >= THREADS_BLOCKS_MAX)
+        job.block *= 2;
+    threads_run(l->s->compute.threads, (int)((n + job.block - 1) / job.block), check_block, &job);
+    return !atomic_load(&job.bad);
 }
 
 static const char *bad_gradient(const Loop *l)

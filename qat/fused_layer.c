@@ -1,0 +1,386 @@
+/* A weighted layer with everything that follows it, fused: see fuse.h. The anchor computes, through
+ * its own forward and backward, in blocks (Run.stream); batch-norm's arithmetic is batchnorm.h's.
+ *
+ *     forward    y by blocks of the anchor, kept; of each block, hot: sums and extremes per channel
+ *                statistics, the map a y + b, and from the channels' extremes the extent
+ *                one sweep from y to codes and one bit each: nothing was clipped
+ *     backward   one sweep: sums of dz and dz (y - mean), dz being dy where the bit is set
+ *                the map a dz + b y + c to the gradient of y, made block by block for the anchor's
+ *                backward and never stored as a whole
+ *
+ * Without batch-norm, or while it is frozen, the map is known before y: codes are made from each
+ * block at once, and without batch-norm y is not kept. An affine map and a clamp are monotone also
+ * in floating point, so the extent of the output follows from that of y exactly.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "qat/fused.h"
+
+#include "layers/batchnorm.h"
+#include "layers/channel_sums.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The memory of a run. */
+typedef struct Parts {
+    size_t channels, rows;   /* rows of channels, in the batch */
+    Real *y;                 /* [rows][channels], with batch-norm */
+    uint8_t *mask;           /* [rows][MASK_ROW_BYTES(channels)] */
+    double *first, *second;  /* [RUN_CHUNKS][channels] */
+    Real *least, *most;      /* [RUN_CHUNKS][channels] */
+    Real *a, *b, *k, *pivot; /* [channels] */
+} Parts;
+
+/* At the start of a worker's scratch. */
+typedef struct ChunkState {
+    ChannelSums sums;
+    Real room[]; /* [2][channels] */
+} ChunkState;
+
+static size_t align64(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static size_t channels_of(const Run *r)
+{
+    return (size_t)shape_channels(r->out[0]->shape);
+}
+
+static size_t rows_of(const Run *r)
+{
+    return shape_count(r->out[0]->shape) / channels_of(r);
+}
+
+static size_t shared_bytes(size_t channels)
+{
+    return align64(RUN_CHUNKS * channels * 2 * (sizeof(double) + sizeof(Real)) +
+                   4 * channels * sizeof(Real));
+}
+
+static size_t worker_bytes(size_t channels)
+{
+    return align64(sizeof(ChunkState) + 2 * channels * sizeof(Real));
+}
+
+static size_t y_bytes(const Run *r)
+{
+    const bool kept = fused_layer(r->node)->affine != NULL;
+    return kept ? align64(rows_of(r) * channels_of(r) * sizeof(Real)) : 0;
+}
+
+static Parts parts_of(const Run *r)
+{
+    const size_t c = channels_of(r);
+    Parts p = {.channels = c, .rows = rows_of(r)};
+    p.y = y_bytes(r) ? r->saved : NULL;
+    p.mask = (uint8_t *)r->saved + y_bytes(r);
+    p.first = r->shared;
+    p.second = p.first + RUN_CHUNKS * c;
+    p.least = (Real *)(p.second + RUN_CHUNKS * c);
+    p.most = p.least + RUN_CHUNKS * c;
+    p.a = p.most + RUN_CHUNKS * c;
+    p.b = p.a + c;
+    p.k = p.b + c;
+    p.pivot = p.k + c;
+    return p;
+}
+
+/* ---- the covered nodes, bound ---- */
+
+/* A covered node as if it were compiled. Its output is out, which has no memory of its own. */
+typedef struct Inner {
+    Run run;
+    Tensor out;
+} Inner;
+
+static void bind_anchor(const Run *r, const Stream *stream, Inner *i)
+{
+    const Node *n = fused_layer(r->node)->anchor;
+    const size_t c = channels_of(r);
+    i->run = *r;
+    i->run.node = n;
+    i->run.stream = stream;
+    i->out = (Tensor){.shape = r->out[0]->shape, .elem = ELEM_REAL};
+    i->run.out[0] = &i->out;
+    for (int k = n->inputs; k < r->node->inputs; k++)
+        i->run.want[k] = false;
+    i->run.shared = r->shared ? (unsigned char *)r->shared + shared_bytes(c) : NULL;
+    i->run.worker = r->worker ? r->worker + worker_bytes(c) : NULL;
+}
+
+static void bind_affine(const Run *r, Inner *i)
+{
+    const FusedLayer *f = fused_layer(r->node);
+    i->run = *r;
+    i->run.node = f->affine;
+    i->out = (Tensor){.shape = r->out[0]->shape, .elem = ELEM_REAL};
+    i->run.in[0] = i->run.out[0] = &i->out;
+    for (int k = 1; k < f->affine->inputs; k++) {
+        const int from = f->anchor->inputs + k - 1;
+        i->run.in[k] = r->in[from];
+        i->run.want[k] = r->want[from];
+        i->run.accumulate[k] = r->accumulate[from];
+    }
+}
+
+static void needs(const Run *r, Needs *needs)
+{
+    const FusedLayer *f = fused_layer(r->node);
+    const size_t c = channels_of(r);
+    const Stream stream = {.owner = r};
+    Inner anchor, affine;
+    Needs inner = {0}, norm = {0};
+    bind_anchor(r, &stream, &anchor);
+    f->anchor->op->needs(&anchor.run, &inner);
+    if (f->affine) {
+        bind_affine(r, &affine);
+        f->affine->op->needs(&affine.run, &norm);
+    }
+    needs->saved = y_bytes(r) + rows_of(r) * MASK_ROW_BYTES(c);
+    needs->kept = norm.kept;
+    needs->shared = shared_bytes(c) + inner.shared;
+    needs->worker = worker_bytes(c) + inner.worker;
+}
+
+/* ---- forward ---- */
+
+static ChannelQuantize quantizer(const Run *r, const Parts *p)
+{
+    const FusedOutput o = fused_output(r);
+    return (ChannelQuantize){.channels = (int)p->channels,
+                             .slope = p->a,
+                             .shift = p->b,
+                             .low = o.low,
+                             .high = o.high,
+                             .scale = o.scale,
+                             .zero_point = o.zero_point,
+                             .lo = o.lo,
+                             .hi = o.hi};
+}
+
+static void quantize_rows(const Run *r, const Parts *p, size_t first, size_t rows, const Real *y)
+{
+    const ChannelQuantize q = quantizer(r, p);
+    r->compute->real->channel_quantize(&q, rows, y, (int8_t *)r->out[0]->data + first * p->channels,
+                                       p->mask + first * MASK_ROW_BYTES(p->channels));
+}
+
+/* First row of a chunk, or of the end. */
+static size_t chunk_row(const Run *r, const Parts *p, int chunk)
+{
+    const int batch = r->out[0]->shape.dim[0];
+    return p->rows / (size_t)batch * (size_t)run_chunk_begin(batch, chunk);
+}
+
+static void begin_extremes(const Parts *p, int chunk)
+{
+    const size_t at = (size_t)chunk * p->channels;
+    for (size_t i = at; i < at + p->channels; i++) {
+        p->least[i] = (Real)INFINITY;
+        p->most[i] = -(Real)INFINITY;
+    }
+}
+
+static void take_first(const Run *anchor, const Real *y)
+{
+    const Parts p = parts_of(anchor->stream->owner);
+    memcpy(p.pivot, y, p.channels * sizeof *y);
+}
+
+static Real *place(const Run *anchor, size_t first)
+{
+    const Parts p = parts_of(anchor->stream->owner);
+    return p.y ? p.y + first * p.channels : NULL;
+}
+
+/* The sums and extremes of a block. */
+static void gather_block(const Run *anchor, int chunk, int worker, size_t first, size_t rows,
+                         const Real *y)
+{
+    const Run *r = anchor->stream->owner;
+    const Parts p = parts_of(r);
+    const size_t at = (size_t)chunk * p.channels;
+    ChunkState *s = run_worker(r, worker);
+    if (first == chunk_row(r, &p, chunk)) {
+        channel_sums_begin(&s->sums, p.channels, s->room, p.first + at, p.second + at);
+        begin_extremes(&p, chunk);
+    }
+    for (size_t n, left = rows; left > 0; left -= n, y += n * p.channels) {
+        n = channel_sums_piece(&s->sums, left);
+        r->compute->real->channel_statistics(n, (int)p.channels, y, p.pivot, s->sums.real,
+                                             s->sums.real + p.channels, p.least + at, p.most + at);
+        channel_sums_added(&s->sums, n);
+    }
+    if (first + rows == chunk_row(r, &p, chunk + 1))
+        channel_sums_end(&s->sums);
+}
+
+/* The extremes of a block, and its codes: the map is known. */
+static void finish_block(const Run *anchor, int chunk, int worker, size_t first, size_t rows,
+                         const Real *y)
+{
+    (void)worker;
+    const Run *r = anchor->stream->owner;
+    const Parts p = parts_of(r);
+    const size_t at = (size_t)chunk * p.channels;
+    if (first == chunk_row(r, &p, chunk))
+        begin_extremes(&p, chunk);
+    r->compute->real->channel_extent(rows, (int)p.channels, y, p.least + at, p.most + at);
+    quantize_rows(r, &p, first, rows, y);
+}
+
+static void quantize_items(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)begin, (void)end, (void)worker;
+    const Parts p = parts_of(r);
+    const size_t first = chunk_row(r, &p, chunk), last = chunk_row(r, &p, chunk + 1);
+    quantize_rows(r, &p, first, last - first, p.y + first * p.channels);
+}
+
+/* The extent of the layer from the extremes of y. */
+static void give_extent(const Run *r, const Parts *p)
+{
+    const FusedOutput o = fused_output(r);
+    const int chunks = run_chunk_count(r->out[0]->shape.dim[0]);
+    Real lo = (Real)INFINITY, hi = -(Real)INFINITY;
+    bool finite = true;
+    for (size_t c = 0; c < p->channels; c++) {
+        Real least = p->least[c], most = p->most[c];
+        for (size_t i = 1; i < (size_t)chunks; i++) {
+            const Real l = p->least[i * p->channels + c], m = p->most[i * p->channels + c];
+            least = l < least ? l : least;
+            most = m > most ? m : most;
+        }
+        const Real from = p->a[c] * least + p->b[c], to = p->a[c] * most + p->b[c];
+        finite = finite && isfinite(from) && isfinite(to);
+        lo = from < lo ? from : lo;
+        lo = to < lo ? to : lo;
+        hi = from > hi ? from : hi;
+        hi = to > hi ? to : hi;
+    }
+    lo = lo > o.low ? lo : o.low;
+    hi = hi > o.low ? hi : o.low;
+    fused_give_extent(r, finite ? lo < o.high ? lo : o.high : (Real)NAN, hi < o.high ? hi : o.high);
+}
+
+/* a and b where they do not depend on the batch. */
+static void known_map(const Run *r, const Parts *p, const Inner *affine)
+{
+    if (fused_layer(r->node)->affine) {
+        batchnorm_map(&affine->run, NULL, NULL, NULL, p->a, p->b);
+        return;
+    }
+    for (size_t i = 0; i < p->channels; i++) {
+        p->a[i] = 1;
+        p->b[i] = 0;
+    }
+}
+
+static void forward(const Run *r)
+{
+    const FusedLayer *f = fused_layer(r->node);
+    const Parts p = parts_of(r);
+    const bool batch_map = f->affine && !r->control->freeze_batchnorm;
+    const Stream stream = {.owner = r,
+                           .first = batch_map ? take_first : NULL,
+                           .place = place,
+                           .placed = batch_map ? gather_block : finish_block};
+    const int batch = r->out[0]->shape.dim[0];
+    Inner anchor, affine;
+    bind_anchor(r, &stream, &anchor);
+    if (f->affine)
+        bind_affine(r, &affine);
+    if (!batch_map)
+        known_map(r, &p, &affine);
+    f->anchor->op->forward(&anchor.run);
+    if (batch_map) {
+        channel_sums_total(p.channels, run_chunk_count(batch), p.first, p.second);
+        batchnorm_map(&affine.run, p.first, p.second, p.pivot, p.a, p.b);
+        run_chunks(r, batch, quantize_items);
+    }
+    give_extent(r, &p);
+}
+
+/* ---- backward ---- */
+
+static void grad_sum_items(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)begin, (void)end;
+    const Parts p = parts_of(r);
+    const size_t at = (size_t)chunk * p.channels, last = chunk_row(r, &p, chunk + 1);
+    size_t row = chunk_row(r, &p, chunk);
+    ChunkState *s = run_worker(r, worker);
+    channel_sums_begin(&s->sums, p.channels, s->room, p.first + at, p.second + at);
+    while (row < last) {
+        const size_t n = channel_sums_piece(&s->sums, last - row);
+        r->compute->real->masked_grad_sums(n, (int)p.channels, r->out[0]->grad + row * p.channels,
+                                           p.mask + row * MASK_ROW_BYTES(p.channels),
+                                           p.y + row * p.channels, p.pivot, s->sums.real,
+                                           s->sums.real + p.channels);
+        channel_sums_added(&s->sums, n);
+        row += n;
+    }
+    channel_sums_end(&s->sums);
+}
+
+/* The gradient of y, for the anchor. */
+static void gradient(const Run *anchor, size_t first, size_t rows, int channel, int cols, Real *to)
+{
+    const Run *r = anchor->stream->owner;
+    const Parts p = parts_of(r);
+    const size_t c = (size_t)channel, at = first * p.channels + c;
+    const MaskedGrad g = {.channels = cols,
+                          .ld = p.channels,
+                          .mask_ld = MASK_ROW_BYTES(p.channels),
+                          .y_ld = (size_t)cols,
+                          .dy = r->out[0]->grad + at,
+                          .mask = p.mask + first * MASK_ROW_BYTES(p.channels) + c / 8,
+                          .x = p.y ? p.y + at : NULL,
+                          .slope = p.y ? p.a + c : NULL,
+                          .of_x = p.b + c,
+                          .shift = p.k + c,
+                          .y = to};
+    r->compute->real->masked_grad(&g, rows);
+}
+
+static void backward(const Run *r)
+{
+    const FusedLayer *f = fused_layer(r->node);
+    const Parts p = parts_of(r);
+    const Stream stream = {.owner = r, .gradient = gradient};
+    const int batch = r->out[0]->shape.dim[0];
+    Inner anchor, affine;
+    if (f->affine) {
+        bind_affine(r, &affine);
+        memcpy(p.pivot, batchnorm_mean(&affine.run), p.channels * sizeof *p.pivot);
+        run_chunks(r, batch, grad_sum_items);
+        channel_sums_total(p.channels, run_chunk_count(batch), p.first, p.second);
+        batchnorm_grad_map(&affine.run, p.first, p.second, p.a, p.b, p.k);
+    }
+    bind_anchor(r, &stream, &anchor);
+    f->anchor->op->backward(&anchor.run);
+}
+
+static void commit(const Run *r)
+{
+    const FusedLayer *f = fused_layer(r->node);
+    Inner affine;
+    if (!f->affine)
+        return;
+    bind_affine(r, &affine);
+    f->affine->op->commit(&affine.run);
+}
+
+const Op op_fused_layer = {
+    .name = "fused_layer",
+    .flags = OP_FUSED,
+    .reads = OP_IN(0) | OP_IN(1),
+    .codes = OP_IN(0) | OP_IN(1),
+    .grads = OP_IN(0) | OP_IN(1) | OP_IN(2) | OP_IN(3) | OP_IN(4), /* states want none */
+    .outputs = 2,
+    .infer = fused_infer,
+    .needs = needs,
+    .forward = forward,
+    .backward = backward,
+    .commit = commit,
+};
