@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define BLOCK_BYTES ((size_t)16 * 1024)
-#define ALIGN ((size_t)16)
+#define ALIGN       ((size_t)16)
 
 struct ArenaBlock {
     ArenaBlock *next;

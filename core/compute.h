@@ -17,9 +17,9 @@
 
 typedef struct Compute {
     Threads *threads;
-    const Kernels *real;           /* float kernels of the chosen level */
-    const ConvKernels *conv;       /* those of convolutions and dense layers */
-    const HoneRtKernels *integer;  /* integer kernels of the same level */
+    const Kernels *real;          /* float kernels of the chosen level */
+    const ConvKernels *conv;      /* those of convolutions and dense layers */
+    const HoneRtKernels *integer; /* integer kernels of the same level */
     Blas blas;
 } Compute;
 

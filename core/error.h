@@ -40,12 +40,10 @@ typedef struct Error {
 
 /* Stores code and the formatted sentence in e (if e is not NULL and holds no error yet); returns
  * code, so that a failing function ends in `return error_set(e, HONE_ERR_DATA, "...")`. */
-int error_set(Error *e, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+int error_set(Error *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* As error_set, and appends ": " and strerror(errno) as it was at the call. */
-int error_errno(Error *e, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+int error_errno(Error *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "prefix: " in front of the sentence that e holds; returns e's code. e must hold an error. */
 int error_prefix(Error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -21,8 +21,8 @@ typedef struct ExecOptions {
     const Compute *compute;   /* borrowed, outlives the exec */
     const Value *const *keep; /* values to be read after a step, besides the loss; keep_count */
     int keep_count;
-    bool keep_all;                 /* no memory is reused: for tests and comparisons */
-    const IntegerLayer *integer;   /* Mode.integer: by node index; borrowed */
+    bool keep_all;               /* no memory is reused: for tests and comparisons */
+    const IntegerLayer *integer; /* Mode.integer: by node index; borrowed */
 } ExecOptions;
 
 typedef struct Exec Exec;

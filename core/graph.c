@@ -148,8 +148,8 @@ Node *graph_node_at(Graph *g, int index, const Op *op, const char *name, int inp
         return NULL;
     if (bytes > 0)
         memcpy(own, attributes, bytes);
-    *n = (Node){.op = op, .name = copy, .inputs = inputs,
-                .outputs = op->outputs, .attributes = own};
+    *n =
+        (Node){.op = op, .name = copy, .inputs = inputs, .outputs = op->outputs, .attributes = own};
     for (int i = 0; i < inputs; i++)
         n->in[i] = in[i];
     if (add_outputs(g, n) != HONE_OK)

@@ -105,8 +105,8 @@ typedef struct Kernels {
     void (*masked_grad)(const MaskedGrad *p, size_t rows);
     /* The same bits as dequantize, sum, relu and quantize one after the other; mask as relu's. lo
      * and hi become the extremes of the activation and what they were. */
-    void (*add_quantize)(const AddQuantize *p, size_t n, const int8_t *a, const int8_t *b, int8_t *q,
-                         uint8_t *mask, Real *lo, Real *hi);
+    void (*add_quantize)(const AddQuantize *p, size_t n, const int8_t *a, const int8_t *b,
+                         int8_t *q, uint8_t *mask, Real *lo, Real *hi);
 } Kernels;
 
 extern const Kernels kernels_ref;

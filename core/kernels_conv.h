@@ -48,7 +48,7 @@ typedef struct ConvOuter {
     const Real *dy;
     int dy_ld;
     int rows, cols;
-    Real *sum; /* [runs * length][sum_ld]; columns from cols to sum_ld get any value */
+    Real *sum;  /* [runs * length][sum_ld]; columns from cols to sum_ld get any value */
     int sum_ld; /* cols rounded up to a multiple of lanes */
 } ConvOuter;
 
@@ -57,18 +57,18 @@ typedef struct ConvOuter {
  * Gradient of the weights: dw[tap][c] += sum over pixels of x[p, tap][c] * dy[p][c]. */
 typedef struct DepthwiseRect {
     int rows, cols, channels;
-    int taps_h, taps_w;            /* may be 0 in gather */
-    const Real *x;                 /* of the first pixel and the first tap */
-    ptrdiff_t x_row, x_col;        /* from pixel to pixel */
+    int taps_h, taps_w;             /* may be 0 in gather */
+    const Real *x;                  /* of the first pixel and the first tap */
+    ptrdiff_t x_row, x_col;         /* from pixel to pixel */
     ptrdiff_t x_tap_row, x_tap_col; /* from tap to tap */
-    const Real *w;                 /* of the first tap; gather only */
-    Real *dw;                      /* gradient only */
-    ptrdiff_t w_row, w_col;        /* also of dw */
-    const Real *bias;              /* NULL: 0; gather only */
-    Real *y;                       /* gather only */
-    const Real *dy;                /* gradient only */
-    ptrdiff_t y_row, y_col;        /* also of dy */
-    bool accumulate;               /* gather only */
+    const Real *w;                  /* of the first tap; gather only */
+    Real *dw;                       /* gradient only */
+    ptrdiff_t w_row, w_col;         /* also of dw */
+    const Real *bias;               /* NULL: 0; gather only */
+    Real *y;                        /* gather only */
+    const Real *dy;                 /* gradient only */
+    ptrdiff_t y_row, y_col;         /* also of dy */
+    bool accumulate;                /* gather only */
 } DepthwiseRect;
 
 typedef struct ConvKernels {

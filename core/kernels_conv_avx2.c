@@ -9,7 +9,7 @@ typedef __m256 Vec;
 typedef __m256i Mask;
 /* 12 accumulators, 2 vectors of weights and a broadcast fit the 16 registers. */
 enum { LANES = 8, ROWS = 6, OUTER_ROWS_1 = 12, OUTER_ROWS_2 = 6 };
-#define TABLE kernels_conv_avx2
+#define TABLE      kernels_conv_avx2
 #define TABLE_NAME "avx2"
 
 static inline Mask mask_first(int n)

@@ -14,7 +14,8 @@
 
 INLINE void store_row(const ConvMultiply *m, Real *y, const Vec *acc, const int vectors)
 {
-    UNROLL for (int v = 0; v < vectors; v++, y += LANES) {
+    UNROLL for (int v = 0; v < vectors; v++, y += LANES)
+    {
         const int left = m->cols - v * LANES;
         if (left >= LANES) {
             vec_store(y, m->accumulate ? vec_add(vec_load(y), acc[v]) : acc[v]);
@@ -30,27 +31,25 @@ INLINE void multiply_block(const ConvMultiply *m, int row, const int rows, const
 {
     Vec acc[ROWS][2];
     const Real *x[ROWS];
-    UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int r = 0; r < rows; r++)
+    {
         x[r] = m->x + m->x_row[row + r];
-        UNROLL for (int v = 0; v < vectors; v++)
-            acc[r][v] = vec_load(m->panel + v * LANES);
+        UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = vec_load(m->panel + v * LANES);
     }
     for (int i = 0; i < m->runs; i++) {
         const Real *w = m->panel + (ptrdiff_t)(1 + m->run_w[i]) * vectors * LANES;
         const ptrdiff_t begin = m->run_x[i], end = begin + m->length;
         for (ptrdiff_t e = begin; e < end; e++, w += vectors * LANES) {
             Vec b[2];
-            UNROLL for (int v = 0; v < vectors; v++)
-                b[v] = vec_load(w + v * LANES);
-            UNROLL for (int r = 0; r < rows; r++) {
+            UNROLL for (int v = 0; v < vectors; v++) b[v] = vec_load(w + v * LANES);
+            UNROLL for (int r = 0; r < rows; r++)
+            {
                 const Vec a = vec_set(x[r][e]);
-                UNROLL for (int v = 0; v < vectors; v++)
-                    acc[r][v] = vec_fma(a, b[v], acc[r][v]);
+                UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = vec_fma(a, b[v], acc[r][v]);
             }
         }
     }
-    UNROLL for (int r = 0; r < rows; r++)
-        store_row(m, m->y + m->y_row[row + r], acc[r], vectors);
+    UNROLL for (int r = 0; r < rows; r++) store_row(m, m->y + m->y_row[row + r], acc[r], vectors);
 }
 
 #define MULTIPLY_CASE(rows, vectors)                                                               \
@@ -104,23 +103,22 @@ INLINE void outer_block(const ConvOuter *m, const Real *x, const Real *dy, Real 
                         const int rows, const int vectors, const bool part)
 {
     Vec acc[OUTER_ROWS_1 > 2 * OUTER_ROWS_2 ? OUTER_ROWS_1 : 2 * OUTER_ROWS_2];
-    UNROLL for (int i = 0; i < rows * vectors; i++)
-        acc[i] = vec_set(0);
+    UNROLL for (int i = 0; i < rows * vectors; i++) acc[i] = vec_set(0);
     for (int p = 0; p < m->rows; p++, dy += m->dy_ld) {
         const Real *a = x + m->x_row[p];
         Vec b[2];
-        UNROLL for (int v = 0; v < vectors; v++)
-            b[v] = part && v == vectors - 1 ? vec_load_part(dy + v * LANES, last)
-                                            : vec_load(dy + v * LANES);
-        UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < vectors; v++) b[v] = part && v == vectors - 1
+                                                            ? vec_load_part(dy + v * LANES, last)
+                                                            : vec_load(dy + v * LANES);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
             const Vec s = vec_set(a[r]);
-            UNROLL for (int v = 0; v < vectors; v++)
-                acc[r * vectors + v] = vec_fma(s, b[v], acc[r * vectors + v]);
+            UNROLL for (int v = 0; v < vectors; v++) acc[r * vectors + v] =
+                vec_fma(s, b[v], acc[r * vectors + v]);
         }
     }
-    UNROLL for (int r = 0; r < rows; r++, sum += m->sum_ld)
-        UNROLL for (int v = 0; v < vectors; v++)
-            vec_store(sum + v * LANES, vec_add(vec_load(sum + v * LANES), acc[r * vectors + v]));
+    UNROLL for (int r = 0; r < rows; r++, sum += m->sum_ld) UNROLL for (int v = 0; v < vectors; v++)
+        vec_store(sum + v * LANES, vec_add(vec_load(sum + v * LANES), acc[r * vectors + v]));
 }
 
 #define OUTER_CASE(rows, vectors)                                                                  \
@@ -177,9 +175,13 @@ static void outer_call(const ConvOuter *m, const Real *x, const Real *dy, Real *
     const bool part = cols % LANES != 0;
     const Mask last = mask_first(cols % LANES);
     if (cols > LANES) {
-        switch (rows) { OUTER_MANY_2 }
+        switch (rows) {
+            OUTER_MANY_2
+        }
     } else {
-        switch (rows) { OUTER_MANY_1 }
+        switch (rows) {
+            OUTER_MANY_1
+        }
     }
 }
 
@@ -222,16 +224,15 @@ INLINE void gather_row(const DepthwiseRect *d, const Real *x, Real *y, int c, co
                        const int w, Mask m, const bool part)
 {
     Vec taps[DEPTHWISE_TAPS];
-    UNROLL for (int t = 0; t < h * w; t++)
-        taps[t] = load_some(d->w + t / w * d->w_row + t % w * d->w_col + c, m, part);
+    UNROLL for (int t = 0; t < h * w; t++) taps[t] =
+        load_some(d->w + t / w * d->w_row + t % w * d->w_col + c, m, part);
     const Vec bias = d->bias ? load_some(d->bias + c, m, part) : vec_set(0);
     x += c;
     y += c;
     for (int p = 0; p < d->cols; p++, x += d->x_col, y += d->y_col) {
         Vec acc = bias;
-        UNROLL for (int t = 0; t < h * w; t++)
-            acc = vec_fma(load_some(x + t / w * d->x_tap_row + t % w * d->x_tap_col, m, part),
-                          taps[t], acc);
+        UNROLL for (int t = 0; t < h * w; t++) acc = vec_fma(
+            load_some(x + t / w * d->x_tap_row + t % w * d->x_tap_col, m, part), taps[t], acc);
         if (d->accumulate)
             acc = vec_add(load_some(y, m, part), acc);
         store_some(y, m, acc, part);
@@ -297,19 +298,18 @@ INLINE void weights_block(const DepthwiseRect *d, int i, int j, int c, const int
                           Mask m, const bool part)
 {
     Vec acc[DEPTHWISE_TAPS];
-    UNROLL for (int t = 0; t < h * w; t++)
-        acc[t] = vec_set(0);
+    UNROLL for (int t = 0; t < h * w; t++) acc[t] = vec_set(0);
     for (int r = 0; r < d->rows; r++) {
         const Real *x = d->x + r * d->x_row + i * d->x_tap_row + j * d->x_tap_col + c;
         const Real *dy = d->dy + r * d->y_row + c;
         for (int p = 0; p < d->cols; p++, x += d->x_col, dy += d->y_col) {
             const Vec g = load_some(dy, m, part);
-            UNROLL for (int t = 0; t < h * w; t++)
-                acc[t] = vec_fma(load_some(x + t / w * d->x_tap_row + t % w * d->x_tap_col, m, part),
-                                 g, acc[t]);
+            UNROLL for (int t = 0; t < h * w; t++) acc[t] = vec_fma(
+                load_some(x + t / w * d->x_tap_row + t % w * d->x_tap_col, m, part), g, acc[t]);
         }
     }
-    UNROLL for (int t = 0; t < h * w; t++) {
+    UNROLL for (int t = 0; t < h * w; t++)
+    {
         Real *dw = d->dw + (i + t / w) * d->w_row + (j + t % w) * d->w_col + c;
         store_some(dw, m, vec_add(load_some(dw, m, part), acc[t]), part);
     }

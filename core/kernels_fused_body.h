@@ -131,8 +131,7 @@ ALWAYS_INLINE void quantize_rows(const ChannelQuantize *p, const QuantizeBounds 
     do {                                                                                           \
         const Vec v = vec_load(p->slope + (i), count) * vec_load(x + (i), count) +                 \
                       vec_load(p->shift + (i), count);                                             \
-        const unsigned bits =                                                                      \
-            quantize_part(b, v, p->zero_point, q + (i), count, v_low, v_high);                     \
+        const unsigned bits = quantize_part(b, v, p->zero_point, q + (i), count, v_low, v_high);   \
         if (mask)                                                                                  \
             bits_store(mask + (i) / 8, bits, count);                                               \
     } while (0)
@@ -146,8 +145,7 @@ ALWAYS_INLINE void quantize_rows(const ChannelQuantize *p, const QuantizeBounds 
 static void KERNEL(channel_quantize)(const ChannelQuantize *p, size_t rows, const float *x,
                                      int8_t *q, uint8_t *mask)
 {
-    const QuantizeBounds b =
-        bounds_of(p->scale, p->zero_point, p->lo, p->hi, p->low, p->high);
+    const QuantizeBounds b = bounds_of(p->scale, p->zero_point, p->lo, p->hi, p->low, p->high);
     if (b.test_v_low && b.test_v_high)
         quantize_rows(p, &b, rows, x, q, mask, true, true);
     else if (b.test_v_low)
@@ -176,8 +174,8 @@ ALWAYS_INLINE unsigned add_part(const AddQuantize *p, const QuantizeBounds *b, A
 }
 
 ALWAYS_INLINE void add_codes(const AddQuantize *p, const QuantizeBounds *b, size_t n,
-                             const int8_t *x, const int8_t *y, int8_t *q, uint8_t *mask, AddState *s,
-                             const bool v_low, const bool v_high)
+                             const int8_t *x, const int8_t *y, int8_t *q, uint8_t *mask,
+                             AddState *s, const bool v_low, const bool v_high)
 {
 #define SUM_CODES_STEP(i, count)                                                                   \
     do {                                                                                           \
@@ -192,8 +190,7 @@ ALWAYS_INLINE void add_codes(const AddQuantize *p, const QuantizeBounds *b, size
 static void KERNEL(add_quantize)(const AddQuantize *p, size_t n, const int8_t *a, const int8_t *b,
                                  int8_t *q, uint8_t *mask, float *lo, float *hi)
 {
-    const QuantizeBounds to =
-        bounds_of(p->scale, p->zero_point, p->lo, p->hi, p->low, p->high);
+    const QuantizeBounds to = bounds_of(p->scale, p->zero_point, p->lo, p->hi, p->low, p->high);
     AddState s = {vec_set(*lo), vec_set(*hi)};
     float least[LANES], most[LANES];
     if (to.test_v_low && to.test_v_high)

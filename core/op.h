@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#define NODE_INPUTS_MAX 8
+#define NODE_INPUTS_MAX  8
 #define NODE_OUTPUTS_MAX 2
 
 /* What an element of a tensor is in a compilation. */
@@ -139,7 +139,7 @@ enum {
     OP_STREAMS = 128,     /* on codes, forward and backward mind Run.stream */
 };
 
-#define OP_IN(i) (1u << (i))
+#define OP_IN(i)  (1u << (i))
 #define OP_OUT(j) (1u << (NODE_INPUTS_MAX + (j)))
 
 struct Op {
@@ -153,7 +153,8 @@ struct Op {
                          weight_channels_last), 0: none */
     int bias;         /* input that may hold a bias [channels], 0: none */
     bool weight_channels_last;
-    bool share_inputs; /* quantized, the inputs can use one grid (an add needs one multiplier then) */
+    bool
+        share_inputs; /* quantized, the inputs can use one grid (an add needs one multiplier then) */
 
     /* Checks the inputs and sets the outputs' shapes, per sample (batch 1). Must not be NULL. */
     int (*infer)(Node *n, Error *e);

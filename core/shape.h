@@ -13,8 +13,8 @@ typedef struct Shape {
     int dim[SHAPE_RANK_MAX]; /* each >= 1; unused entries are 0 */
 } Shape;
 
-#define SHAPE1(a) ((Shape){1, {(a)}})
-#define SHAPE2(a, b) ((Shape){2, {(a), (b)}})
+#define SHAPE1(a)          ((Shape){1, {(a)}})
+#define SHAPE2(a, b)       ((Shape){2, {(a), (b)}})
 #define SHAPE4(a, b, c, d) ((Shape){4, {(a), (b), (c), (d)}})
 
 /* Number of elements; 1 for a scalar. */

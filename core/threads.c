@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SPIN 20000
+#define SPIN   20000
 #define POLITE 1000 /* rounds without giving way */
 
 struct Threads {
@@ -33,9 +33,9 @@ struct Threads {
     pthread_t *ids;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop;      /* under lock */
-    int sleepers;   /* under lock */
-    ThreadsFn fn;   /* of the current job, published by ticket */
+    bool stop;    /* under lock */
+    int sleepers; /* under lock */
+    ThreadsFn fn; /* of the current job, published by ticket */
     void *context;
     _Atomic uint64_t ticket;
     _Atomic int unfinished; /* blocks of the current job not yet done */

@@ -13,7 +13,7 @@
 
 #include "core/error.h"
 
-#define THREADS_MAX 256
+#define THREADS_MAX        256
 #define THREADS_BLOCKS_MAX 65535
 
 typedef struct Threads Threads;

@@ -7,8 +7,14 @@
 #include "core/graph.h"
 
 /* Places among the inputs of the node. */
-enum { BATCHNORM_X, BATCHNORM_GAMMA, BATCHNORM_BETA, BATCHNORM_MEAN, BATCHNORM_VARIANCE,
-       BATCHNORM_INPUTS };
+enum {
+    BATCHNORM_X,
+    BATCHNORM_GAMMA,
+    BATCHNORM_BETA,
+    BATCHNORM_MEAN,
+    BATCHNORM_VARIANCE,
+    BATCHNORM_INPUTS
+};
 
 /* Training, the map y = a x + b: from sums over the batch of x - pivot and (x - pivot)^2, or where
  * first is NULL from the running statistics. Leaves in Run.kept what backward and commit need. */

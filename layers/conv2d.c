@@ -10,7 +10,6 @@
 #include "layers/layers.h"
 #include "layers/weighted.h"
 
-
 enum { CHANNELS_MAX = 1 << 16 };
 
 typedef struct Attributes {
@@ -35,10 +34,8 @@ static bool pointwise(const WindowAttributes *w)
 static ConvShape shape_of(const Node *n)
 {
     const Attributes *a = n->attributes;
-    ConvShape s = {.y = a->window.y,
-                   .x = a->window.x,
-                   .in_c = n->in[0]->shape.dim[3],
-                   .out_c = a->channels};
+    ConvShape s = {
+        .y = a->window.y, .x = a->window.x, .in_c = n->in[0]->shape.dim[3], .out_c = a->channels};
     if (pointwise(&a->window)) { /* a kernel of 1 cannot be padded */
         s.flat = true;
         s.pixels = s.y.in * s.x.in;
@@ -142,6 +139,5 @@ Value *layer_conv2d(Graph *g, const char *name, Value *x, const Conv2dOptions *o
     const int in_c = x->shape.dim[3];
     const Shape weight = SHAPE4(a.channels, a.window.y.kernel, a.window.x.kernel, in_c);
     const double fan_in = (double)a.window.y.kernel * a.window.x.kernel * in_c;
-    return weighted_node(g, &op_conv2d, name, x, weight, fan_in, a.channels, o->bias, &a,
-                         sizeof a);
+    return weighted_node(g, &op_conv2d, name, x, weight, fan_in, a.channels, o->bias, &a, sizeof a);
 }

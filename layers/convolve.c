@@ -6,10 +6,10 @@
 #include <string.h>
 
 enum {
-    REDUCE_ROWS = 16,       /* rows of dW^T that are transposed at a time */
-    PACK_ROWS = 64,         /* rows of a panel written at a time: they stay in the first-level cache */
-    SUM_ROWS = 512,         /* rows of a flat layer that a partial sum of dW is worth */
-    SLICE_ROWS = 12,        /* least rows of dW^T in a slice */
+    REDUCE_ROWS = 16, /* rows of dW^T that are transposed at a time */
+    PACK_ROWS = 64,   /* rows of a panel written at a time: they stay in the first-level cache */
+    SUM_ROWS = 512,   /* rows of a flat layer that a partial sum of dW is worth */
+    SLICE_ROWS = 12,  /* least rows of dW^T in a slice */
     PIECE_REALS = 16 * 1024 /* of dY in a piece of a flat layer: a cache has it for both products */
 };
 

@@ -89,8 +89,7 @@ static void fill_rows(const Gather *g, Phase *p)
     for (int j = 0, at = 0; j < g->block_rows; j++)
         for (int i = 0; i < p->cols; i++, at++) {
             p->x_row[at] = (j * g->y.step * g->width + i * g->x.step) * g->from_c;
-            p->y_row[at] =
-                ((p->to_y + j * stride_y) * g->x.to + p->to_x + i * stride_x) * g->to_c;
+            p->y_row[at] = ((p->to_y + j * stride_y) * g->x.to + p->to_x + i * stride_x) * g->to_c;
         }
 }
 
@@ -138,8 +137,8 @@ void gather_init(Gather *g, const ConvShape *shape, bool back, bool codes, Carve
 }
 
 /* n elements of the source from element `from` on, as reals. */
-static void read_source(const Compute *compute, const Tensor *source, const Real *reals, size_t from,
-                        size_t n, Real *to)
+static void read_source(const Compute *compute, const Tensor *source, const Real *reals,
+                        size_t from, size_t n, Real *to)
 {
     if (reals)
         memcpy(to, reals + from, n * sizeof *to);

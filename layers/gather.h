@@ -37,25 +37,25 @@ void *carve(Carve *c, size_t bytes);
 typedef struct GatherAxis {
     const Axis *axis;
     bool back;
-    int from, to;        /* sizes of source and destination */
+    int from, to; /* sizes of source and destination */
     int phases, step;
     int lowest, highest; /* of the offsets */
     int most;            /* pixels of the largest phase, phase 0 */
 } GatherAxis;
 
 typedef struct Phase {
-    int to_y, to_x;     /* its first pixel in the destination */
-    int rows, cols;     /* pixels */
+    int to_y, to_x; /* its first pixel in the destination */
+    int rows, cols; /* pixels */
     int runs;
-    int32_t *run_x, *run_w;  /* [runs] */
-    int32_t *x_row, *y_row;  /* [block_rows * cols], of the first block */
+    int32_t *run_x, *run_w; /* [runs] */
+    int32_t *x_row, *y_row; /* [block_rows * cols], of the first block */
 } Phase;
 
 typedef struct Gather {
     GatherAxis y, x;
     int from_c, to_c;
-    int length;     /* of a run */
-    bool direct;    /* windows are read from the source itself */
+    int length;  /* of a run */
+    bool direct; /* windows are read from the source itself */
     bool flat;
     int width;      /* pixels of a row of the tile, or of the source when direct */
     int block_rows; /* rows of phase 0 in a block */
@@ -74,8 +74,8 @@ int gather_offset(const GatherAxis *a, int t);
 /* A block of an image, ready for the kernels. */
 typedef struct Block {
     const Real *x; /* where x_row counts from */
-    size_t to;     /* offset of the block's first row of phase pixels in the destination, in Reals */
-    int first;     /* row of phase 0 */
+    size_t to; /* offset of the block's first row of phase pixels in the destination, in Reals */
+    int first; /* row of phase 0 */
 } Block;
 
 /* The block that starts at row `first`, of the image that begins at element `start` of source;

@@ -34,8 +34,7 @@ int weighted_window(const char *op, const char *name, const Conv2dOptions *o, Sh
 }
 
 Value *weighted_node(Graph *g, const Op *op, const char *name, Value *x, Shape weight,
-                     double fan_in, int channels, bool bias, const void *attributes,
-                     size_t bytes)
+                     double fan_in, int channels, bool bias, const void *attributes, size_t bytes)
 {
     const char *weight_name = arena_printf(&g->arena, "%s.weight", name);
     const char *bias_name = arena_printf(&g->arena, "%s.bias", name);

@@ -21,8 +21,7 @@ HONE_CHECKED int weighted_window(const char *op, const char *name, const struct 
 /* Appends "name.weight", with `bias` "name.bias", and the node; returns its output. fan_in: products
  * per sum, for the first values (layers.h). */
 Value *weighted_node(Graph *g, const Op *op, const char *name, Value *x, Shape weight,
-                     double fan_in, int channels, bool bias, const void *attributes,
-                     size_t bytes);
+                     double fan_in, int channels, bool bias, const void *attributes, size_t bytes);
 
 /* Checks that weights have shape `want` and that a bias, if any, is [channels]. */
 HONE_CHECKED int weighted_check(const Node *n, Shape want, int channels, Error *e);

@@ -11,8 +11,8 @@
 #include "core/error.h"
 
 typedef enum Padding {
-    PADDING_SAME,     /* out = ceil(in / stride); the odd row or column goes after, as in TensorFlow */
-    PADDING_VALID,    /* none */
+    PADDING_SAME,  /* out = ceil(in / stride); the odd row or column goes after, as in TensorFlow */
+    PADDING_VALID, /* none */
     PADDING_EXPLICIT, /* as told */
 } Padding;
 

@@ -25,7 +25,7 @@ typedef struct Inserter {
     Source *sources;
     int count;
     Value **scales, **zero_points, **ranges; /* of a set, by its root */
-    int at; /* where the next node goes */
+    int at;                                  /* where the next node goes */
 } Inserter;
 
 /* ---- grouping ---- */
@@ -115,10 +115,11 @@ static int check_coverage(const Inserter *ins, Error *e)
         if (n->op->flags & OP_LOSS || n->outputs == 0 || !quantizable(n->out[0]) ||
             inside_a_layer(ins, n))
             continue;
-        return error_set(e, HONE_ERR_CONFIG,
-                         "qat: layer '%s' (%s) follows '%s' (%s), and this pair has no integer form",
-                         n->name, n->op->name, n->in[0]->name,
-                         n->in[0]->producer ? n->in[0]->producer->op->name : "input");
+        return error_set(
+            e, HONE_ERR_CONFIG,
+            "qat: layer '%s' (%s) follows '%s' (%s), and this pair has no integer form", n->name,
+            n->op->name, n->in[0]->name,
+            n->in[0]->producer ? n->in[0]->producer->op->name : "input");
     }
     return HONE_OK;
 }
@@ -339,8 +340,8 @@ static int insert_activation(Inserter *ins, int source)
         insert_extent(ins, source, base, q);
     if (ins->g->error.code != HONE_OK)
         return ins->g->error.code;
-    Node *n = insert_fakequant(ins, base, s->value, ins->scales[set], ins->zero_points[set],
-                               &attributes);
+    Node *n =
+        insert_fakequant(ins, base, s->value, ins->scales[set], ins->zero_points[set], &attributes);
     if (n && q) {
         q->output = n;
         insert_observer(ins, source, base);

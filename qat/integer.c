@@ -67,7 +67,8 @@ static int check_observed(const Folder *f, const Value *scale, const char *layer
 static int read_grid(const Folder *f, const Value *v, const char *layer, Grid *grid)
 {
     if (!v->scale)
-        return error_set(f->e, HONE_ERR_CONFIG, "layer '%s': '%s' is not quantized", layer, v->name);
+        return error_set(f->e, HONE_ERR_CONFIG, "layer '%s': '%s' is not quantized", layer,
+                         v->name);
     int status = check_observed(f, v->scale, layer);
     if (status != HONE_OK)
         return status;
@@ -118,9 +119,8 @@ static int read_affine(Folder *f, const QuantLayer *q, int channels, Real *a, Re
     }
     for (int c = 0; c < channels; c++)
         if (!isfinite(a[c]) || !isfinite(b[c]))
-            return error_set(f->e, HONE_ERR_NUMERIC,
-                             "layer '%s': channel %d folds to %g x + %g", q->anchor->name, c,
-                             (double)a[c], (double)b[c]);
+            return error_set(f->e, HONE_ERR_NUMERIC, "layer '%s': channel %d folds to %g x + %g",
+                             q->anchor->name, c, (double)a[c], (double)b[c]);
     return HONE_OK;
 }
 

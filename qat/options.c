@@ -8,13 +8,12 @@ static const OptionTable weight_options = {
     .name = "weights",
     .help = "grid of the weights: symmetric, no zero point",
     .size = sizeof(QatWeightOptions),
-    .options =
-        (const Option[]){
-            OPTION_INT("bits", QatWeightOptions, bits, "bits", 2, 8, "8",
-                       "width of a weight's code"),
-            OPTION_CHOICE("granularity", QatWeightOptions, granularity, granularities, "channel",
-                          "one scale per output channel, or one per tensor"),
-            OPTION_END},
+    .options = (const Option[]){OPTION_INT("bits", QatWeightOptions, bits, "bits", 2, 8, "8",
+                                           "width of a weight's code"),
+                                OPTION_CHOICE("granularity", QatWeightOptions, granularity,
+                                              granularities, "channel",
+                                              "one scale per output channel, or one per tensor"),
+                                OPTION_END},
 };
 
 static const OptionTable activation_options = {
@@ -70,8 +69,7 @@ const OptionTable qat_options = {
             OPTION_REAL("freeze_observers_epoch", QatOptions, freeze_observers_epoch, "epochs", -1,
                         100000, "-1", "when the ranges stop moving; -1 never"),
             OPTION_REAL("freeze_batchnorm_epoch", QatOptions, freeze_batchnorm_epoch, "epochs", -1,
-                        100000, "-1",
-                        "when batch-norm turns to its running statistics; -1 never"),
+                        100000, "-1", "when batch-norm turns to its running statistics; -1 never"),
             OPTION_INT("calibration_batches", QatOptions, calibration_batches, "batches", 1, 100000,
                        "20", "training batches observed before the first quantized step"),
             OPTION_SECTION("weights", QatOptions, weights, &weight_options,

@@ -19,7 +19,7 @@ typedef struct QatActivationOptions {
 } QatActivationOptions;
 
 typedef struct QatOverride {
-    const char *layers; /* pattern of layer names, as the shell's * and ? */
+    const char *layers;           /* pattern of layer names, as the shell's * and ? */
     int64_t weights, activations; /* bits; 0: as everywhere */
 } QatOverride;
 

@@ -45,8 +45,8 @@ static void make_codes(Bound *b, int which, int channels, Rng *rng)
     t->zero_point = &b->zero_point;
 }
 
-void bound_init(Bound *b, const Node *n, const Compute *compute, int batch, bool codes, bool training,
-                Real old, Rng *rng)
+void bound_init(Bound *b, const Node *n, const Compute *compute, int batch, bool codes,
+                bool training, Real old, Rng *rng)
 {
     *b = (Bound){.mode = {.training = training, .quantize = codes}};
     b->run = (Run){.node = n, .compute = compute, .mode = &b->mode, .control = &b->control};

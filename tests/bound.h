@@ -17,8 +17,8 @@ typedef struct Bound {
 /* Binds n at the given batch. codes: inputs 0 and 1 are codes. Data is random from rng: reals normal,
  * codes of the whole range, scales positive; gradients of the output random, of the inputs filled
  * with `old`. Everything but the parameters is new memory. Fails the test when there is none. */
-void bound_init(Bound *b, const Node *n, const Compute *compute, int batch, bool codes, bool training,
-                Real old, Rng *rng);
+void bound_init(Bound *b, const Node *n, const Compute *compute, int batch, bool codes,
+                bool training, Real old, Rng *rng);
 /* Sizes and allocates scratch, exactly what the op asks for; call after changing elems. */
 void bound_scratch(Bound *b);
 void bound_release(Bound *b);

@@ -89,7 +89,8 @@ static void windows_make(Windows *w, int ld, Rng *rng)
 }
 
 /* Packs weights [depth][cols] for a table; bias row 0. */
-static Real *packed(const ConvKernels *k, const Real *weights, const Real *bias, int depth, int cols)
+static Real *packed(const ConvKernels *k, const Real *weights, const Real *bias, int depth,
+                    int cols)
 {
     const int width = conv_panel_width(k, cols, 0);
     Real *p = malloc((size_t)(1 + depth) * (size_t)width * sizeof *p);
@@ -117,9 +118,17 @@ START_TEST(multiply_matches)
         Real *bias = guarded((size_t)cols, false, &rng);
         Real *mine = packed(k, weights, bias, w.depth, cols);
         Real *theirs = packed(ref, weights, bias, w.depth, cols);
-        ConvMultiply m = {.x = x, .x_row = w.x_row, .run_x = w.run_x, .run_w = w.run_w,
-                          .runs = w.runs, .length = w.length, .panel = mine, .y = y,
-                          .y_row = w.y_row, .rows = w.rows, .cols = cols,
+        ConvMultiply m = {.x = x,
+                          .x_row = w.x_row,
+                          .run_x = w.run_x,
+                          .run_w = w.run_w,
+                          .runs = w.runs,
+                          .length = w.length,
+                          .panel = mine,
+                          .y = y,
+                          .y_row = w.y_row,
+                          .rows = w.rows,
+                          .cols = cols,
                           .accumulate = below(&rng, 2)};
         k->multiply(&m);
         m.panel = theirs;
@@ -154,9 +163,17 @@ START_TEST(wide_panels_match_their_columns)
         Real *weights = guarded((size_t)(w.depth * cols), false, &rng);
         Real *bias = guarded((size_t)cols, false, &rng);
         Real *mine = packed(k, weights, bias, w.depth, cols);
-        ConvMultiply m = {.x = x, .x_row = w.x_row, .run_x = w.run_x, .run_w = w.run_w,
-                          .runs = w.runs, .length = w.length, .panel = mine, .y = y,
-                          .y_row = w.y_row, .rows = w.rows, .cols = cols};
+        ConvMultiply m = {.x = x,
+                          .x_row = w.x_row,
+                          .run_x = w.run_x,
+                          .run_w = w.run_w,
+                          .runs = w.runs,
+                          .length = w.length,
+                          .panel = mine,
+                          .y = y,
+                          .y_row = w.y_row,
+                          .rows = w.rows,
+                          .cols = cols};
         k->multiply(&m);
         for (int r = 0; r < w.rows; r++)
             for (int c = 0; c < cols; c++) {
@@ -192,9 +209,17 @@ START_TEST(outer_matches)
         Real *x = guarded(w.size, false, &rng);
         Real *dy = guarded((size_t)(w.rows * cols), false, &rng);
         Real *sum = guarded(n, true, &rng), *want = guarded_copy(sum, n);
-        ConvOuter m = {.x = x, .x_row = w.x_row, .run_x = w.run_x, .runs = w.runs,
-                       .length = w.length, .dy = dy, .dy_ld = cols, .rows = w.rows, .cols = cols,
-                       .sum = sum, .sum_ld = sum_ld};
+        ConvOuter m = {.x = x,
+                       .x_row = w.x_row,
+                       .run_x = w.run_x,
+                       .runs = w.runs,
+                       .length = w.length,
+                       .dy = dy,
+                       .dy_ld = cols,
+                       .rows = w.rows,
+                       .cols = cols,
+                       .sum = sum,
+                       .sum_ld = sum_ld};
         k->outer(&m);
         m.sum = want;
         ref->outer(&m);
@@ -213,8 +238,10 @@ END_TEST
 /* A random rectangle in an image just large enough, taps forwards or backwards. */
 static DepthwiseRect rect_make(size_t *nx, size_t *nw, size_t *ny, Rng *rng)
 {
-    DepthwiseRect d = {.rows = 1 + below(rng, 4), .cols = 1 + below(rng, 6),
-                       .channels = 1 + below(rng, 50), .taps_h = 1 + below(rng, 4),
+    DepthwiseRect d = {.rows = 1 + below(rng, 4),
+                       .cols = 1 + below(rng, 6),
+                       .channels = 1 + below(rng, 50),
+                       .taps_h = 1 + below(rng, 4),
                        .taps_w = 1 + below(rng, 4)};
     const int step_y = 1 + below(rng, 2), step_x = 1 + below(rng, 2), move = 1 + below(rng, 2);
     const int wide = (d.cols - 1) * step_x + (d.taps_w - 1) * move + 1;
@@ -238,7 +265,8 @@ static DepthwiseRect rect_make(size_t *nx, size_t *nw, size_t *ny, Rng *rng)
 /* Where the first pixel meets the first tap. */
 static ptrdiff_t rect_start(const DepthwiseRect *d)
 {
-    return d->x_tap_col > 0 ? 0 : -((d->taps_h - 1) * d->x_tap_row + (d->taps_w - 1) * d->x_tap_col);
+    return d->x_tap_col > 0 ? 0
+                            : -((d->taps_h - 1) * d->x_tap_row + (d->taps_w - 1) * d->x_tap_col);
 }
 
 START_TEST(depthwise_matches)
@@ -287,7 +315,8 @@ START_TEST(sums_match)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 5, 0);
     for (int round = 0; round < ROUNDS; round++) {
-        const int rows = 1 + below(&rng, 20), cols = 1 + below(&rng, 50), ld = cols + below(&rng, 5);
+        const int rows = 1 + below(&rng, 20), cols = 1 + below(&rng, 50),
+                  ld = cols + below(&rng, 5);
         const size_t n = (size_t)rows * (size_t)cols;
         Real *x = guarded(n, false, &rng), *sum = guarded((size_t)cols, true, &rng);
         Real *want = guarded_copy(sum, (size_t)cols);

@@ -22,10 +22,10 @@ START_TEST(window_same_is_tensorflows)
     static const struct {
         int in, kernel, stride, dilation, out, before, after;
     } table[] = {
-        {32, 3, 1, 1, 32, 1, 1}, {32, 3, 2, 1, 16, 0, 1}, {33, 3, 2, 1, 17, 1, 1},
-        {7, 5, 1, 1, 7, 2, 2},   {8, 5, 2, 1, 4, 1, 2},   {10, 2, 1, 1, 10, 0, 1},
-        {10, 3, 1, 2, 10, 2, 2}, {32, 1, 2, 1, 16, 0, 0}, {5, 3, 4, 1, 2, 1, 1},
-        {4, 7, 3, 1, 2, 3, 3},   {1, 3, 1, 1, 1, 1, 1},   {2, 3, 2, 1, 1, 0, 1},
+        {32, 3, 1, 1, 32, 1, 1},  {32, 3, 2, 1, 16, 0, 1}, {33, 3, 2, 1, 17, 1, 1},
+        {7, 5, 1, 1, 7, 2, 2},    {8, 5, 2, 1, 4, 1, 2},   {10, 2, 1, 1, 10, 0, 1},
+        {10, 3, 1, 2, 10, 2, 2},  {32, 1, 2, 1, 16, 0, 0}, {5, 3, 4, 1, 2, 1, 1},
+        {4, 7, 3, 1, 2, 3, 3},    {1, 3, 1, 1, 1, 1, 1},   {2, 3, 2, 1, 1, 0, 1},
         {49, 10, 2, 1, 25, 4, 5}, {10, 4, 2, 1, 5, 1, 1},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -106,10 +106,11 @@ START_TEST(builders_say_what_is_wrong)
     Graph g;
     graph_init(&g);
     Value *x = graph_input(&g, "x", SHAPE4(1, 3, 8, 2), ELEM_REAL);
-    expect_error(&g,
-                 layer_conv2d(&g, "stem", x, &(Conv2dOptions){.channels = 4, .kernel = {5, 5},
-                                                              .padding = PADDING_VALID}),
-                 "conv2d 'stem': kernel 5 > input 3");
+    expect_error(
+        &g,
+        layer_conv2d(&g, "stem", x,
+                     &(Conv2dOptions){.channels = 4, .kernel = {5, 5}, .padding = PADDING_VALID}),
+        "conv2d 'stem': kernel 5 > input 3");
     graph_init(&g);
     x = graph_input(&g, "x", SHAPE4(1, 3, 8, 2), ELEM_REAL);
     expect_error(&g, layer_conv2d(&g, "a", x, &(Conv2dOptions){.kernel = {3, 3}}),
@@ -117,9 +118,11 @@ START_TEST(builders_say_what_is_wrong)
     graph_init(&g);
     x = graph_input(&g, "x", SHAPE4(1, 3, 8, 2), ELEM_REAL);
     expect_error(&g,
-                 layer_conv2d(&g, "b", x, &(Conv2dOptions){.channels = 4, .kernel = {3, 3},
-                                                           .padding = PADDING_EXPLICIT,
-                                                           .pads = {0, 0, 3, 0}}),
+                 layer_conv2d(&g, "b", x,
+                              &(Conv2dOptions){.channels = 4,
+                                               .kernel = {3, 3},
+                                               .padding = PADDING_EXPLICIT,
+                                               .pads = {0, 0, 3, 0}}),
                  "conv2d 'b': padding 0, 3 is outside 0..2");
     graph_init(&g);
     x = graph_input(&g, "x", SHAPE4(1, 3, 8, 2), ELEM_REAL);
@@ -216,8 +219,8 @@ static void case_release(Case *c)
 /* Calls visit(context, x, y, w, channel of w) with the elements of every product of the sum. */
 typedef void (*Product)(void *context, size_t x, size_t y, size_t w, size_t channel);
 
-static void each_channel(const Case *c, size_t pixel_in, size_t pixel_out, size_t tap, Product visit,
-                         void *context)
+static void each_channel(const Case *c, size_t pixel_in, size_t pixel_out, size_t tap,
+                         Product visit, void *context)
 {
     const size_t in_c = (size_t)c->in_c, out_c = (size_t)c->out_c;
     const size_t taps = (size_t)c->y.kernel * (size_t)c->x.kernel;
@@ -559,8 +562,10 @@ START_TEST(lowering_keeps_the_geometry)
     Graph g;
     graph_init(&g);
     Value *x = graph_input(&g, "x", SHAPE4(1, 9, 8, 3), ELEM_REAL);
-    x = layer_conv2d(&g, "a", x, &(Conv2dOptions){.channels = 6, .kernel = {3, 5}, .stride = {2, 1},
-                                                  .dilation = {1, 2}, .bias = true});
+    x = layer_conv2d(
+        &g, "a", x,
+        &(Conv2dOptions){
+            .channels = 6, .kernel = {3, 5}, .stride = {2, 1}, .dilation = {1, 2}, .bias = true});
     HoneRtOp op = {0};
     x->producer->op->lower(x->producer, &op);
     ck_assert_int_eq(op.kind, HONE_RT_OP_CONV);

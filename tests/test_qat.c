@@ -24,9 +24,8 @@ typedef struct Net {
     Error e;
 } Net;
 
-static const QatOptions defaults = {.present = true,
-                                    .weights = {8, QAT_PER_CHANNEL},
-                                    .activations = {8, OBSERVER_EMA, 0.9, true}};
+static const QatOptions defaults = {
+    .present = true, .weights = {8, QAT_PER_CHANNEL}, .activations = {8, OBSERVER_EMA, 0.9, true}};
 
 /* image > stem (conv, bn, relu) > right (conv, bn) --+
  *                      |                            sum > relu > pool > logits
@@ -119,7 +118,8 @@ START_TEST(layers_are_grouped)
     Net t;
     build(&t);
     insert(&t, &defaults);
-    const QuantLayer *stem = layer(&t, "stem"), *right = layer(&t, "right"), *sum = layer(&t, "sum");
+    const QuantLayer *stem = layer(&t, "stem"), *right = layer(&t, "right"),
+                     *sum = layer(&t, "sum");
     ck_assert_str_eq(stem->affine->name, "stem.bn");
     ck_assert_str_eq(stem->activation->name, "stem.relu");
     ck_assert_str_eq(right->last->name, "right.bn");

@@ -86,7 +86,8 @@ START_TEST(test_one_number)
 {
     Binding b;
     Error e = {0};
-    ck_assert_msg(bind(&b, "name: x\nmarks: 0.25\nlayers: [{op: conv, kernel: 5}]\n", &e) == HONE_OK,
+    ck_assert_msg(bind(&b, "name: x\nmarks: 0.25\nlayers: [{op: conv, kernel: 5}]\n", &e) ==
+                      HONE_OK,
                   "%s", e.text);
     const Sample *s = b.options;
     const SampleLayer *layers = s->layers.items;

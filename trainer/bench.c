@@ -21,9 +21,9 @@ typedef struct Bench {
     Exec *exec;
     Optimizer *optimizer;
     int batch;
-    Real *images[BATCHES];          /* [batch][image] */
-    int32_t *labels;                /* [batch], of every batch */
-    double *ms;                     /* [steps] */
+    Real *images[BATCHES];   /* [batch][image] */
+    int32_t *labels;         /* [batch], of every batch */
+    double *ms;              /* [steps] */
     double optimize, commit; /* seconds of the timed steps, with profile */
 } Bench;
 
