@@ -207,7 +207,7 @@ $(build)/alone/%.o: %.c $(build)/flags
 
 # One stamp per file: a second run looks only at what changed.
 tidy: $(patsubst %.c,$(build)/tidy/%.ok,$(sources)) ## clang-tidy (.clang-tidy says what)
-$(build)/tidy/%.ok: %.c $(build)/%.o .clang-tidy
+$(build)/tidy/%.ok: %.c $(build)/%.o .clang-tidy tests/.clang-tidy
 	$(call say,TIDY,$<)
 	@mkdir -p $(@D)
 	$(quiet)clang-tidy --quiet --warnings-as-errors='*' $< -- $(call flags_of,$<) 2>$@.log \

@@ -14,6 +14,7 @@
 
 #include "core/plan.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,7 @@ static void describe_tensors(Compiler *c)
     }
     for (int i = 0; i < x->run_count; i++) {
         Run *r = &x->runs[i];
+        assert(r->node);
         for (int k = 0; k < r->node->inputs; k++)
             r->in[k] = &x->tensors[root_of(x, r->node->in[k])];
         for (int j = 0; j < r->node->outputs; j++)
@@ -228,6 +230,7 @@ static void find_gradients(Compiler *c)
     Exec *x = c->x;
     for (int i = x->run_count - 1; i >= 0; i--) {
         Run *r = &x->runs[i];
+        assert(r->node);
         const Op *op = r->node->op;
         if (op->flags & OP_LOSS)
             c->reached[root_of(x, r->node->out[0])] = true;

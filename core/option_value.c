@@ -124,9 +124,11 @@ static int read_real(const Option *option, OptionWord word, double *value, Error
 
 static int read_bool(OptionWord word, bool *value, Error *e)
 {
-    if (!word.text || word.quoted || (strcmp(word.text, "true") && strcmp(word.text, "false")))
+    bool yes = word.text && strcmp(word.text, "true") == 0;
+    bool no = word.text && strcmp(word.text, "false") == 0;
+    if (word.quoted || (!yes && !no))
         return refuse_type(word, "true or false", e);
-    *value = word.text[0] == 't';
+    *value = yes;
     return HONE_OK;
 }
 

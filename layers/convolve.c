@@ -50,7 +50,7 @@ static int items_of(const Run *r, const ConvShape *s)
 
 static size_t packed_bytes(const ConvKernels *k, int depth, int cols)
 {
-    const size_t width = (size_t)((cols + k->lanes - 1) / k->lanes * k->lanes);
+    const size_t width = (size_t)((cols + k->lanes - 1) / k->lanes) * (size_t)k->lanes;
     return width * (size_t)(1 + depth) * sizeof(Real);
 }
 

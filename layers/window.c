@@ -5,6 +5,8 @@
 
 #include "runtime/program.h"
 
+#include <assert.h>
+
 /* floor(a / b), b > 0. */
 static int floor_div(int a, int b)
 {
@@ -92,6 +94,7 @@ Taps window_at_input(const Axis *a, int i)
     const int origin = i + a->before;
     Taps taps = {.step = step, .move = -move};
     int first = 0;
+    assert(step > 0 && move > 0);
     while (first < step && (origin - first * a->dilation) % a->stride != 0)
         first++;
     if (first == step)

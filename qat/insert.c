@@ -368,7 +368,7 @@ int qat_insert(Graph *g, const QatOptions *options, Error *e)
     int status = graph_failed(g, e);
     if (status != HONE_OK)
         return status;
-    size_t room = (size_t)(g->node_count + g->value_count);
+    size_t room = (size_t)g->node_count + (size_t)g->value_count;
     Inserter ins = {.g = g, .o = options};
     bool *used = calloc(options->overrides.count + 1, sizeof *used);
     ins.sources = calloc(room, sizeof *ins.sources);

@@ -138,7 +138,7 @@ size_t hone_rt_avx512_dw_pack_bytes(const HoneRtConv *g)
 static size_t dword_of(int position)
 {
     const int lane = position / 16, vector = position % 16 / 4;
-    return (size_t)(vector * 16 + lane * 4 + position % 4);
+    return (size_t)vector * 16 + (size_t)lane * 4 + (size_t)position % 4;
 }
 
 /* One channel, w at its first tap, to all its positions; returns whether its sums are small. */

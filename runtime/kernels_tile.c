@@ -161,7 +161,7 @@ void hone_rt_tile_conv_pack(const TileLevel *level, const HoneRtConv *g, const i
 {
     const ConvPlan plan = plan_conv(level, g);
     const size_t filter = (size_t)g->kernel_h * (size_t)g->kernel_w * (size_t)g->in_c;
-    const size_t cell = (size_t)(level->group * level->element);
+    const size_t cell = (size_t)level->group * (size_t)level->element;
     uint8_t *out = packed;
     HONE_RT_ASSERT(level->group == (level->element == 1 ? BYTE_GROUP : WORD_GROUP));
     HONE_RT_ASSERT(begin % plan.panel == 0 && (end % plan.panel == 0 || end == g->out_c));

@@ -6,6 +6,7 @@
 #include "trainer/speed.h"
 #include "trainer/summary.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { STEPS = 30, WARMUP = 3, CALIBRATION = 2 };
@@ -101,6 +102,7 @@ static int compare(const void *a, const void *b)
 static void time_steps(Bench *b, const BenchOptions *o, BenchResult *r)
 {
     int warmup = o->warmup ? o->warmup : WARMUP;
+    assert(b->ms && r->steps > 0);
     for (int i = 0; i < warmup; i++)
         step(b, i);
     b->optimize = b->commit = 0;

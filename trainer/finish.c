@@ -180,7 +180,7 @@ static int verdict(const Finish *f, Error *e)
         e, HONE_ERR_MISMATCH,
         "%s differs from the trained model in %lld of %lld codes, first in layer '%s': "
         "%s; it was removed",
-        f->artifact.path, (long long)r->mismatches, (long long)(r->compared + r->traced),
+        f->artifact.path, (long long)r->mismatches, (long long)r->compared + (long long)r->traced,
         r->first_layer, r->detail);
 }
 

@@ -1,6 +1,7 @@
 /* Overrides on the tree: see override.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/override.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* One step of a dotted key. */
@@ -34,6 +35,7 @@ static YamlNode *numbered(const YamlNode *list, Step step)
 
 static YamlNode *step_into(const YamlNode *node, Step step)
 {
+    assert(node);
     if (node->kind == YAML_SEQUENCE)
         return numbered(node, step);
     return node->kind == YAML_MAPPING ? yaml_child(node, step.name, step.length) : NULL;
@@ -45,6 +47,7 @@ static int enter(YamlNode **node, Step step, const char *key, const YamlPlace *p
                  Error *e)
 {
     YamlNode *from = *node;
+    assert(from);
     int before = step.name > key ? (int)(step.name - key) - 1 : 0;
     if (yaml_is_null(from))
         from->kind = YAML_MAPPING;

@@ -2,6 +2,7 @@
  * per kind of node, depth and size counted on the way down. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/yaml.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,10 +158,11 @@ static int take_key(Reader *r, const yaml_event_t *event, const YamlNode *mappin
 {
     if (event->type != YAML_SCALAR_EVENT || event->data.scalar.tag || event->data.scalar.anchor)
         return refuse(r, event->start_mark, "a key must be a plain word");
-    YamlNode *word;
+    YamlNode *word = NULL;
     int rc = read_scalar(r, event, &word);
     if (rc != HONE_OK)
         return rc;
+    assert(word);
     const YamlNode *twin = yaml_child(mapping, word->text, strlen(word->text));
     if (twin) {
         char what[200];
@@ -196,6 +198,7 @@ static int read_child(Reader *r, yaml_event_t *event, YamlNode *parent, int dept
     }
     if (rc != HONE_OK)
         return rc;
+    assert(child);
     child->key = key.text;
     child->key_place = key.place;
     yaml_append(parent, child);
@@ -361,6 +364,8 @@ int yaml_tree_file(YamlNode **root, const char *path, Arena *arena, Error *e)
         rc = error_memory(e, path, strlen(path));
     if (rc == HONE_OK)
         rc = yaml_tree_text(root, text_string(&text), text.length, source, true, arena, e);
+    if (rc == HONE_OK)
+        assert(*root);
     if (rc == HONE_OK && (*root)->kind == YAML_SCALAR && yaml_is_null(*root))
         (*root)->kind = YAML_MAPPING;
     text_release(&text);
