@@ -173,17 +173,28 @@ static void run_add(const HoneRtModel *model, const HoneRtOp *op)
                             hone_rt_elements(y), codes(model, op->output));
 }
 
+/* One word for all channels, which the kernels want one by one. */
 static void run_mean(const HoneRtModel *model, const HoneRtOp *op)
 {
+    enum { SHARE = 64 };
     const HoneRtProgram *p = &model->program;
+    const HoneRtKernels *k = model->kernels;
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    const int32_t n = (int32_t)(x->h * x->w);
+    const int channels = (int)x->c, n = (int)(x->h * x->w);
     const uint32_t *word = hone_rt_constant(p, op->requant);
     int32_t *sums = (int32_t *)(void *)model->scratch;
     int8_t *out = codes(model, op->output);
-    model->kernels->mean_sum(codes(model, op->inputs[0]), n, (int)x->c, sums);
-    for (uint32_t c = 0; c < x->c; c++)
-        out[c] = hone_rt_mean_code(sums[c], n, x->zero_point, *word, y->zero_point, op->lo, op->hi);
+    uint32_t words[SHARE];
+    for (int i = 0; i < SHARE; i++)
+        words[i] = *word;
+    k->mean_sum(codes(model, op->inputs[0]), n, channels, sums);
+    for (int c = 0; c < channels; c++)
+        sums[c] -= n * x->zero_point;
+    for (int c = 0; c < channels; c += SHARE) {
+        const int cols = channels - c < SHARE ? channels - c : SHARE;
+        k->requantize_s24(sums + c, cols, 1, cols, words, y->zero_point, op->lo, op->hi, out + c,
+                          cols);
+    }
 }
 
 static void run_op(const HoneRtModel *model, const HoneRtOp *op, const void *packed)
