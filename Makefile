@@ -150,20 +150,25 @@ test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tes
 # BENCH holds more arguments: make roofline BENCH=--json, make bench-peers BENCH='--rounds 7'.
 BENCH        ?=
 BENCH_MODELS ?= configs/bench/resnet8.yaml configs/bench/mobilenet_v2_cifar.yaml
-.PHONY: bench bench-start bench-peers bench-publish roofline
+.PHONY: bench bench-start bench-peers bench-infer bench-publish roofline
 bench: $(build)/bench/nodes ## speed of the kernels, layer by layer, and their share of the ceiling
 	@$< $(BENCH) $(BENCH_MODELS)
 bench-start: $(build)/hone ## time from starting `hone train` to its first finished step
 	@bench/start.py --hone $< $(BENCH)
 bench-peers: $(build)/hone ## training speed and memory beside PyTorch (BENCH=--help: how)
 	@bench/peers.py --hone $< $(BENCH)
+bench-infer: $(build)/hone ## latency of the runtime beside ONNX Runtime (BENCH=--help: how)
+	@bench/peers_infer.py --hone $< $(BENCH)
 roofline: $(build)/bench/roofline ## ceilings of this machine: arithmetic, memory, OpenBLAS
 	@$< $(BENCH)
-# BENCH is of the peers here.
-bench-publish: $(build)/hone $(benches:%.c=$(build)/%) ## all three, into docs/PERFORMANCE.md
+# BENCH is of the peers here, BENCH_INFER of the runtime's.
+BENCH_INFER ?= --threads 1,2
+bench-publish: $(build)/hone $(benches:%.c=$(build)/%) ## all four, into docs/PERFORMANCE.md
 	@$(build)/bench/roofline | bench/publish.py ceilings docs/PERFORMANCE.md
 	@$(build)/bench/nodes $(BENCH_MODELS) | bench/publish.py kernels docs/PERFORMANCE.md
 	@bench/peers.py --hone $(build)/hone $(BENCH) | bench/publish.py peers docs/PERFORMANCE.md
+	@bench/peers_infer.py --hone $(build)/hone $(BENCH_INFER) | \
+	  bench/publish.py inference docs/PERFORMANCE.md
 
 # ---- checking -----------------------------------------------------------------------------------
 

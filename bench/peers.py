@@ -22,66 +22,23 @@ import argparse
 import collections
 import json
 import os
-import pathlib
-import platform
-import resource
 import shlex
 import statistics
 import subprocess
 import sys
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BATCHES = {"resnet8": 128, "mobilenet_v2_cifar": 64, "mobilenet_v2_224": 16}
+sys.dont_write_bytecode = True  # nothing into the source tree
+from measure import (OTHERS_MAX, ROOT, Failure, machine, median_of, number, positive, run, say,
+                     threads_of)
+
+BATCHES = {"resnet8": 128, "vww": 32, "kws": 100, "mobilenet_v2_cifar": 64, "mobilenet_v2_224": 16,
+           "mobilenet_v1_224": 16}
 PROGRAMS, MODES = ("hone", "torch"), ("float", "qat")
 CONTESTANTS = [(program, mode) for program in PROGRAMS for mode in MODES]  # in the order of a round
 TORCH_ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000"}
 STEPS_MIN = 5
-OTHERS_MAX = 0.1  # processors that other programs may use in a measurement that counts
 
 Case = collections.namedtuple("Case", "model batch threads")
-
-
-class Failure(Exception):
-    pass
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-# ---- running ------------------------------------------------------------------------------------
-
-def busy_seconds():
-    """Processor seconds that all programs, and the host beside us, have used so far."""
-    try:
-        fields = [int(x) for x in open("/proc/stat").readline().split()[1:9]]
-    except OSError:
-        return 0.0
-    idle = fields[3] + fields[4]
-    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK")
-
-
-def own_seconds():
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(u.ru_utime + u.ru_stime for u in used)
-
-
-def run(command, environment=None):
-    """The JSON that a program prints, with the processors that others used meanwhile as `others`."""
-    busy, own, begin = busy_seconds(), own_seconds(), time.perf_counter()
-    done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True,
-                          env=dict(os.environ, **(environment or {})))
-    took = time.perf_counter() - begin
-    if done.returncode != 0:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise Failure(f"{shlex.join(map(str, command))}: status {done.returncode}: {last}")
-    try:
-        result = json.loads(done.stdout)
-    except ValueError:
-        raise Failure(f"{shlex.join(map(str, command))}: prints no JSON object") from None
-    result["others"] = max(0.0, (busy_seconds() - busy - (own_seconds() - own)) / took)
-    return result
 
 
 class Bench:
@@ -154,14 +111,6 @@ class Bench:
 
 # ---- the table ----------------------------------------------------------------------------------
 
-def median_of(results, key):
-    return statistics.median(r[key] for r in results)
-
-
-def number(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
 def ratio(results, above, below, key):
     """Median and extremes of the rounds' ratios, or a dash."""
     if above not in results or below not in results:
@@ -189,22 +138,6 @@ COLUMNS = [  # heading, text of a cell from the results of a case
     ("MB, Hone QAT", lambda r: cell(r, ("hone", "qat"), "peak_rss_bytes", 1e6)),
     ("memory", lambda r: ratio(r, ("hone", "qat"), ("torch", "qat"), "peak_rss_bytes")),
 ]
-
-
-def machine():
-    name, memory = platform.processor() or platform.machine(), 0
-    try:
-        for line in open("/proc/cpuinfo"):
-            if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
-        for line in open("/proc/meminfo"):
-            if line.startswith("MemTotal:"):
-                memory = int(line.split()[1]) / 2**20
-                break
-    except OSError:
-        pass
-    return f"{name}, {os.cpu_count()} processors" + (f", {memory:.0f} GiB" if memory else "")
 
 
 DISTURBED = ("**Disturbed, not for quoting.** With several threads the ratios then flatter Hone: "
@@ -250,16 +183,6 @@ def as_json(bench, cases):
 
 # ---- the command line ---------------------------------------------------------------------------
 
-def positive(kind):
-    def parse(text):
-        value = kind(text)
-        if value <= 0:
-            raise ValueError
-        return value
-    parse.__name__ = f"positive {kind.__name__}"
-    return parse
-
-
 def models_of(text):
     """[(model, batch)] of "resnet8:32,mobilenet_v2_cifar"."""
     chosen = []
@@ -271,13 +194,6 @@ def models_of(text):
             raise argparse.ArgumentTypeError(f"'{batch}' is no batch size")
         chosen.append((name, int(batch) if colon else BATCHES[name]))
     return chosen
-
-
-def threads_of(text):
-    try:
-        return [positive(int)(word) for word in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no list of thread counts") from None
 
 
 def parse_arguments():

@@ -5,6 +5,7 @@
 #include "cli/show.h"
 #include "cli/table.h"
 #include "core/rng.h"
+#include "export/parallel.h"
 #include "runtime/runtime.h"
 #include "trainer/bench.h"
 
@@ -23,6 +24,8 @@ typedef struct BenchInferArguments {
 
 typedef struct Latency {
     HoneRtModel model;
+    Threads *threads;   /* NULL: one, the runtime by itself */
+    Parallel *parallel; /* likewise */
     const char *kernels;
     size_t arena_bytes;
     void *arena;
@@ -77,6 +80,23 @@ static int open_model(Latency *l, const char *path, const void *bytes, size_t co
     return HONE_OK;
 }
 
+/* Several threads, when they are asked for; the model is prepared. */
+static int open_threads(Latency *l, int64_t count, Error *e)
+{
+    if (count == FLAG_UNSET || count == 1)
+        return HONE_OK;
+    int status = threads_new(&l->threads, (int)count, e);
+    if (status == HONE_OK)
+        status = parallel_new(&l->parallel, &l->model, l->threads, e);
+    return status;
+}
+
+static HoneRtStatus run_once(Latency *l, HoneRtTrace trace)
+{
+    return l->parallel ? parallel_run(l->parallel, l->image, NULL, trace, l)
+                       : hone_rt_run_traced(&l->model, l->image, NULL, trace, l);
+}
+
 static void on_op(void *context, uint32_t op, uint32_t tensor, const int8_t *data, size_t n)
 {
     Latency *l = context;
@@ -89,10 +109,10 @@ static int time_runs(Latency *l, Error *e)
 {
     HoneRtStatus status = HONE_RT_OK;
     for (int i = 0; i < WARMUP; i++)
-        status = hone_rt_run(&l->model, l->image, NULL);
+        status = run_once(l, NULL);
     for (int i = 0; i < l->runs && status == HONE_RT_OK; i++) {
         double begin = now_us();
-        status = hone_rt_run(&l->model, l->image, NULL);
+        status = run_once(l, NULL);
         l->us[i] = now_us() - begin;
     }
     qsort(l->us, (size_t)l->runs, sizeof *l->us, compare);
@@ -112,7 +132,7 @@ static int time_ops(Latency *l, Error *e)
         return error_memory(e, "the profile", ops * runs * sizeof *l->op_us);
     for (l->run = 0; l->run < l->runs && status == HONE_RT_OK; l->run++) {
         l->mark_us = now_us();
-        status = hone_rt_run_traced(&l->model, l->image, NULL, on_op, l);
+        status = run_once(l, on_op);
     }
     for (size_t i = 0; i < ops; i++)
         qsort(l->op_us + i * runs, runs, sizeof *l->op_us, compare);
@@ -139,8 +159,9 @@ static void add_text(const Latency *l, Text *out)
     static const char *const headings[] = {"layer", "us", "share"};
     text_printf(out, "%.1f us per image, batch 1 (%.1f..%.1f in 80 %% of %d runs)\n", at(l, 50),
                 at(l, 10), at(l, 90), l->runs);
-    text_printf(out, "1 thread, %s kernels, %s bytes of RAM\n", l->kernels,
-                show_whole((int64_t)l->arena_bytes).text);
+    const int threads = threads_count(l->threads);
+    text_printf(out, "%d thread%s, %s kernels, %s bytes of RAM\n", threads, threads == 1 ? "" : "s",
+                l->kernels, show_whole((int64_t)l->arena_bytes).text);
     if (!l->op_us)
         return;
     double all = 0;
@@ -165,7 +186,7 @@ static void add_json(const Latency *l, Text *out)
     json_real(&j, "latency_us", at(l, 50));
     json_real(&j, "latency_us_p10", at(l, 10));
     json_real(&j, "latency_us_p90", at(l, 90));
-    json_whole(&j, "threads", 1);
+    json_whole(&j, "threads", threads_count(l->threads));
     json_text(&j, "kernels", l->kernels);
     json_whole(&j, "runs", l->runs);
     json_whole(&j, "arena_bytes", (int64_t)l->arena_bytes);
@@ -226,6 +247,8 @@ static int run(const void *arguments, Error *e)
     if (status == HONE_OK)
         status = open_model(&l, a->file, bytes, count, e);
     if (status == HONE_OK)
+        status = open_threads(&l, a->threads, e);
+    if (status == HONE_OK)
         status = time_runs(&l, e);
     if (status == HONE_OK && a->profile)
         status = time_ops(&l, e);
@@ -236,6 +259,8 @@ static int run(const void *arguments, Error *e)
             add_text(&l, &text);
         status = output_text(&text, e);
     }
+    parallel_free(l.parallel);
+    threads_free(l.threads);
     free(l.op_us);
     free(l.us);
     free(l.image);
@@ -254,8 +279,8 @@ const Verb verb_bench_infer = {
                             FLAG_SETS(BenchInferArguments, sets),
                             FLAG_COUNT("--runs", "N", BenchInferArguments, runs, 1, 1000000,
                                        "runs to time (default: 300)"),
-                            FLAG_COUNT("--threads", "N", BenchInferArguments, threads, 1, 1,
-                                       "the runtime uses 1 thread"),
+                            FLAG_COUNT("--threads", "N", BenchInferArguments, threads, 1,
+                                       THREADS_MAX, "threads to use (default: 1)"),
                             FLAG_SWITCH("--profile", BenchInferArguments, profile,
                                         "what each layer takes"),
                             FLAG_JSON(BenchInferArguments, json), FLAG_END},

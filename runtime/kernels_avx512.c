@@ -294,23 +294,59 @@ static void requantize_s24(const int32_t *acc, int ld, int rows, int cols, const
 
 /* ---- elementwise ---- */
 
+/* Of an addition: multipliers m = high * 2^11 + low of a and b, side by side as int16, and what is
+ * added to the sum. */
+typedef struct AddScales {
+    __m512i high, low, constant;
+    __m128i k;
+} AddScales;
+
+enum { ADD_LOW_BITS = 11 };
+
+/* 32 sums >> k as int16, in order. a m1 + b m2 is a dot product of two; 21-bit multipliers go in two
+ * parts. Sums may wrap on the way: the true one fits. */
+INLINE __m512i add_vector(__m256i a, __m256i b, const AddScales *s)
+{
+    const __m512i wide_a = _mm512_cvtepi8_epi16(a), wide_b = _mm512_cvtepi8_epi16(b);
+    const __m512i pairs[2] = {_mm512_unpacklo_epi16(wide_a, wide_b),
+                              _mm512_unpackhi_epi16(wide_a, wide_b)};
+    __m512i v[2];
+    for (int i = 0; i < 2; i++) {
+        const __m512i high = _mm512_slli_epi32(_mm512_madd_epi16(pairs[i], s->high), ADD_LOW_BITS);
+        const __m512i low = _mm512_dpwssd_epi32(s->constant, pairs[i], s->low);
+        v[i] = _mm512_sra_epi32(_mm512_add_epi32(high, low), s->k);
+    }
+    return _mm512_packs_epi32(v[0], v[1]);
+}
+
+INLINE __m512i side_by_side(int32_t first, int32_t second)
+{
+    return _mm512_set1_epi32((int32_t)((uint32_t)first | (uint32_t)second << 16));
+}
+
 static void add_s24(const HoneRtAdd *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y)
 {
-    const __m512i m1 = _mm512_set1_epi32(p->m1), m2 = _mm512_set1_epi32(p->m2);
-    const __m512i constant =
-        _mm512_set1_epi32((1 << (p->k - 1)) - p->a_zp * p->m1 - p->b_zp * p->m2);
-    const __m512i lo = _mm512_set1_epi32(p->lo - p->y_zp), hi = _mm512_set1_epi32(p->hi - p->y_zp);
-    const __m512i y_zp = _mm512_set1_epi32(p->y_zp);
-    const __m128i k = _mm_cvtsi32_si128(p->k);
-    for (size_t i = 0; i < n; i += 16) {
-        const size_t rest = n - i;
-        const __mmask16 mask = (__mmask16)(rest < 16 ? (1u << rest) - 1u : 0xffffu);
-        const __m512i va = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, a + i));
-        const __m512i vb = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, b + i));
-        const __m512i sum = _mm512_add_epi32(
-            _mm512_add_epi32(_mm512_mullo_epi32(va, m1), _mm512_mullo_epi32(vb, m2)), constant);
-        const __m512i v = _mm512_min_epi32(_mm512_max_epi32(_mm512_sra_epi32(sum, k), lo), hi);
-        _mm_mask_storeu_epi8(y + i, mask, _mm512_cvtepi32_epi8(_mm512_add_epi32(v, y_zp)));
+    const int32_t low_mask = (1 << ADD_LOW_BITS) - 1;
+    const AddScales s = {
+        .high = side_by_side(p->m1 >> ADD_LOW_BITS, p->m2 >> ADD_LOW_BITS),
+        .low = side_by_side(p->m1 & low_mask, p->m2 & low_mask),
+        .constant = _mm512_set1_epi32((1 << (p->k - 1)) - p->a_zp * p->m1 - p->b_zp * p->m2),
+        .k = _mm_cvtsi32_si128(p->k)};
+    const __m512i y_zp = _mm512_set1_epi16((short)p->y_zp);
+    const __m512i lo = _mm512_set1_epi8((char)p->lo), hi = _mm512_set1_epi8((char)p->hi);
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    for (size_t i = 0; i < n; i += 64) {
+        const __mmask64 mask = low_bits(n - i < 64 ? (int)(n - i) : 64);
+        const __m512i va = _mm512_maskz_loadu_epi8(mask, a + i);
+        const __m512i vb = _mm512_maskz_loadu_epi8(mask, b + i);
+        const __m512i first =
+            add_vector(_mm512_castsi512_si256(va), _mm512_castsi512_si256(vb), &s);
+        const __m512i second =
+            add_vector(_mm512_extracti64x4_epi64(va, 1), _mm512_extracti64x4_epi64(vb, 1), &s);
+        const __m512i packed =
+            _mm512_packs_epi16(_mm512_adds_epi16(first, y_zp), _mm512_adds_epi16(second, y_zp));
+        const __m512i codes = _mm512_permutexvar_epi64(order, packed);
+        _mm512_mask_storeu_epi8(y + i, mask, _mm512_min_epi8(_mm512_max_epi8(codes, lo), hi));
     }
 }
 

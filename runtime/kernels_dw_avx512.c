@@ -208,9 +208,18 @@ static void store_cells(const Block *b, uint8_t *to, const int8_t *x, ptrdiff_t 
     }
 }
 
+/* n cells of border; few, so no memset. */
+static void store_border(const Block *b, uint8_t *to, int n, __m512i border)
+{
+    const int bytes = n * b->width;
+    for (int i = 0; i < bytes; i += POSITIONS)
+        _mm512_mask_storeu_epi8(to + i, low_bits(min_int(bytes - i, POSITIONS)), border);
+}
+
 /* One tile row from one input row (x at its first channel), phase by phase: cell i of a phase holds
  * input column i * stride_w + phase - pad_left. */
-static void fill_row(const HoneRtConv *g, const Block *b, const int8_t *x, int border, uint8_t *to)
+static void fill_row(const HoneRtConv *g, const Block *b, const int8_t *x, __m512i border,
+                     uint8_t *to)
 {
     const size_t width = (size_t)b->width;
     for (int phase = 0; phase < g->stride_w; phase++, to += (size_t)b->columns * width) {
@@ -219,12 +228,12 @@ static void fill_row(const HoneRtConv *g, const Block *b, const int8_t *x, int b
         const int last = g->in_w - 1 + shift; /* the last inside: i * stride <= last */
         const int end = last < 0 ? begin : min_int(last / g->stride_w + 1, b->columns);
         const int n = max_int(end - begin, 0);
-        memset(to, border, (size_t)begin * width);
+        store_border(b, to, begin, border);
         if (n > 0)
             store_cells(b, to + (size_t)begin * width,
                         x + ((ptrdiff_t)begin * g->stride_w - shift) * g->in_c,
                         (ptrdiff_t)g->stride_w * g->in_c, n);
-        memset(to + (size_t)(begin + n) * width, border, (size_t)(b->columns - begin - n) * width);
+        store_border(b, to + (size_t)(begin + n) * width, b->columns - begin - n, border);
     }
 }
 
@@ -233,11 +242,11 @@ static void fill_tile(const HoneRtConv *g, const Block *b, const int8_t *x, int 
                       int32_t x_zero_point, uint8_t *tile)
 {
     const int n = tile_rows(g, rows), top = row * g->stride_h - g->pad_top;
-    const int border = x_zero_point + 128;
+    const __m512i border = _mm512_set1_epi8((char)(x_zero_point + 128));
     for (int i = 0; i < n; i++, tile += b->row_bytes) {
         const int iy = top + i;
         if (iy < 0 || iy >= g->in_h)
-            memset(tile, border, b->row_bytes);
+            store_border(b, tile, g->stride_w * b->columns, border);
         else
             fill_row(g, b, x + (ptrdiff_t)iy * g->in_w * g->in_c + b->channel, border, tile);
     }

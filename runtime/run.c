@@ -1,6 +1,8 @@
 /* Preparing and running an open model. Trusts the program: check.c has seen every field.
  *
- *     arena:  [ align | activations | scratch | packed weights of op 0, 1, ... ]   64-byte aligned
+ *     arena:  [ align | activations | scratch | places | packed weights of op 0, 1, ... ]
+ *
+ * each part 64-byte aligned; places says where in the last one each op's weights begin.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "internal.h"
@@ -61,8 +63,8 @@ static size_t packed_bytes(const HoneRtModel *model, const HoneRtOp *op)
 static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op)
 {
     const HoneRtKernels *k = model->kernels;
-    if (op->kind == HONE_RT_OP_MEAN) /* the sums */
-        return (size_t)model->program.tensors[op->output].c * sizeof(int32_t);
+    if (op->kind == HONE_RT_OP_MEAN) /* the sums, and what aligning them takes */
+        return ((size_t)model->program.tensors[op->output].c + 1) * sizeof(int32_t);
     if (!is_convolution(op))
         return 0;
     const HoneRtConv g = geometry(&model->program, op);
@@ -70,28 +72,39 @@ static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op)
                                             : k->conv_scratch_bytes(&g);
 }
 
+size_t hone_rt_scratch_bytes(const HoneRtModel *model)
+{
+    size_t most = 0;
+    for (uint32_t i = 0; model->kernels != NULL && i < model->program.op_count; i++) {
+        const size_t bytes = scratch_bytes(model, &model->program.ops[i]);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 /* ---- the arena ---- */
 
 typedef struct Layout {
-    size_t activations, scratch, packed; /* bytes, multiples of ARENA_ALIGN */
+    size_t activations, scratch, places, packed; /* bytes, multiples of ARENA_ALIGN */
 } Layout;
 
 /* Returns the sum with what aligning the arena may take, or 0 when it exceeds SIZE_MAX. */
 static size_t plan(const HoneRtModel *model, Layout *layout)
 {
     const HoneRtProgram *p = &model->program;
-    size_t total = 0, scratch = 0;
+    size_t total = 0;
     layout->activations = round_up(p->activation_bytes);
+    layout->places = round_up(p->op_count * sizeof *model->places);
     layout->packed = 0;
     for (uint32_t i = 0; i < p->op_count; i++) {
-        const size_t bytes = packed_bytes(model, &p->ops[i]), s = scratch_bytes(model, &p->ops[i]);
+        const size_t bytes = packed_bytes(model, &p->ops[i]);
         if (bytes > SIZE_MAX - layout->packed)
             return 0;
         layout->packed += bytes;
-        scratch = s > scratch ? s : scratch;
     }
-    layout->scratch = round_up(scratch);
-    const size_t parts[] = {ARENA_ALIGN - 1, layout->activations, layout->scratch, layout->packed};
+    layout->scratch = round_up(hone_rt_scratch_bytes(model));
+    const size_t parts[] = {ARENA_ALIGN - 1, layout->activations, layout->scratch, layout->places,
+                            layout->packed};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (parts[i] > SIZE_MAX - total)
             return 0;
@@ -104,6 +117,11 @@ size_t hone_rt_arena_bytes(const HoneRtModel *model)
 {
     Layout layout;
     return model->kernels == NULL ? 0 : plan(model, &layout);
+}
+
+static uint8_t *packed_weights(const HoneRtModel *model, uint32_t op)
+{
+    return model->packed + (size_t)model->places[op] * ARENA_ALIGN;
 }
 
 static void pack(const HoneRtModel *model, const HoneRtOp *op, void *packed)
@@ -132,68 +150,105 @@ HoneRtStatus hone_rt_prepare(HoneRtModel *model, void *arena, size_t bytes)
     const size_t skip = (ARENA_ALIGN - (uintptr_t)arena % ARENA_ALIGN) % ARENA_ALIGN;
     model->activations = (uint8_t *)arena + skip;
     model->scratch = model->activations + layout.activations;
-    model->packed = model->scratch + layout.scratch;
-    uint8_t *packed = model->packed;
+    model->places = (uint32_t *)(void *)(model->scratch + layout.scratch);
+    model->packed = (uint8_t *)model->places + layout.places;
+    uint32_t place = 0;
     for (uint32_t i = 0; i < p->op_count; i++) {
+        model->places[i] = place;
         if (is_convolution(&p->ops[i]))
-            pack(model, &p->ops[i], packed);
-        packed += packed_bytes(model, &p->ops[i]);
+            pack(model, &p->ops[i], packed_weights(model, i));
+        place += (uint32_t)(packed_bytes(model, &p->ops[i]) / ARENA_ALIGN);
     }
     return HONE_RT_OK;
 }
 
 /* ---- the ops ---- */
 
+static int32_t *aligned(void *scratch)
+{
+    const size_t off = (uintptr_t)scratch % sizeof(int32_t);
+    return (int32_t *)(void *)((uint8_t *)scratch + (sizeof(int32_t) - off) % sizeof(int32_t));
+}
+
 static int8_t *codes(const HoneRtModel *model, uint32_t tensor)
 {
     return (int8_t *)(model->activations + model->program.tensors[tensor].offset);
 }
 
-static void run_convolution(const HoneRtModel *model, const HoneRtOp *op, const void *packed)
+static void run_convolution(const HoneRtModel *model, uint32_t index, int begin, int end,
+                            void *scratch)
 {
     const HoneRtProgram *p = &model->program;
     const HoneRtKernels *k = model->kernels;
+    const HoneRtOp *op = &p->ops[index];
     const HoneRtTensor *y = &p->tensors[op->output];
     const HoneRtConv g = geometry(p, op);
     HoneRtRequantize rq = {k,      hone_rt_constant(p, op->requant), y->zero_point,  op->lo,
                            op->hi, codes(model, op->output),         (ptrdiff_t)y->c};
-    (op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise : k->conv)(&g, codes(model, op->inputs[0]),
-                                                                packed, 0, g.out_h, model->scratch,
-                                                                hone_rt_requantize_epilogue, &rq);
+    (op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise : k->conv)(
+        &g, codes(model, op->inputs[0]), packed_weights(model, index), begin, end, scratch,
+        hone_rt_requantize_epilogue, &rq);
 }
 
-static void run_add(const HoneRtModel *model, const HoneRtOp *op)
+static void run_add(const HoneRtModel *model, const HoneRtOp *op, int begin, int end)
 {
     const HoneRtTensor *t = model->program.tensors;
     const HoneRtTensor *y = &t[op->output];
     const HoneRtAdd add = {
         op->m1,        op->m2, op->k, t[op->inputs[0]].zero_point, t[op->inputs[1]].zero_point,
         y->zero_point, op->lo, op->hi};
-    model->kernels->add_s24(&add, codes(model, op->inputs[0]), codes(model, op->inputs[1]),
-                            hone_rt_elements(y), codes(model, op->output));
+    const size_t row = (size_t)y->w * (size_t)y->c, first = (size_t)begin * row;
+    model->kernels->add_s24(&add, codes(model, op->inputs[0]) + first,
+                            codes(model, op->inputs[1]) + first, (size_t)(end - begin) * row,
+                            codes(model, op->output) + first);
 }
 
-static void run_mean(const HoneRtModel *model, const HoneRtOp *op)
+/* One word for all channels, which the kernels want one by one. */
+static void run_mean(const HoneRtModel *model, const HoneRtOp *op, void *scratch)
+{
+    enum { SHARE = 64 };
+    const HoneRtProgram *p = &model->program;
+    const HoneRtKernels *k = model->kernels;
+    const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
+    const int channels = (int)x->c, n = (int)(x->h * x->w);
+    const uint32_t *word = hone_rt_constant(p, op->requant);
+    int32_t *sums = aligned(scratch);
+    int8_t *out = codes(model, op->output);
+    uint32_t words[SHARE];
+    for (int i = 0; i < SHARE; i++)
+        words[i] = *word;
+    k->mean_sum(codes(model, op->inputs[0]), n, channels, sums);
+    for (int c = 0; c < channels; c++)
+        sums[c] -= n * x->zero_point;
+    for (int c = 0; c < channels; c += SHARE) {
+        const int cols = channels - c < SHARE ? channels - c : SHARE;
+        k->requantize_s24(sums + c, cols, 1, cols, words, y->zero_point, op->lo, op->hi, out + c,
+                          cols);
+    }
+}
+
+int hone_rt_rows(const HoneRtModel *model, uint32_t op)
 {
     const HoneRtProgram *p = &model->program;
-    const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    const int32_t n = (int32_t)(x->h * x->w);
-    const uint32_t *word = hone_rt_constant(p, op->requant);
-    int32_t *sums = (int32_t *)(void *)model->scratch;
-    int8_t *out = codes(model, op->output);
-    model->kernels->mean_sum(codes(model, op->inputs[0]), n, (int)x->c, sums);
-    for (uint32_t c = 0; c < x->c; c++)
-        out[c] = hone_rt_mean_code(sums[c], n, x->zero_point, *word, y->zero_point, op->lo, op->hi);
+    if (op >= p->op_count)
+        return 0;
+    const uint16_t kind = p->ops[op].kind;
+    const int divides =
+        kind == HONE_RT_OP_CONV || kind == HONE_RT_OP_DEPTHWISE || kind == HONE_RT_OP_ADD;
+    return divides ? (int)p->tensors[p->ops[op].output].h : 1;
 }
 
-static void run_op(const HoneRtModel *model, const HoneRtOp *op, const void *packed)
+void hone_rt_run_rows(const HoneRtModel *model, uint32_t op, int begin, int end, void *scratch)
 {
-    if (op->kind == HONE_RT_OP_ADD)
-        run_add(model, op);
-    else if (op->kind == HONE_RT_OP_MEAN)
-        run_mean(model, op);
+    const HoneRtOp *o = &model->program.ops[op];
+    if (begin >= end)
+        return;
+    if (o->kind == HONE_RT_OP_ADD)
+        run_add(model, o, begin, end);
+    else if (o->kind == HONE_RT_OP_MEAN)
+        run_mean(model, o, scratch);
     else
-        run_convolution(model, op, packed);
+        run_convolution(model, op, begin, end, scratch);
 }
 
 HoneRtStatus hone_rt_run_traced(HoneRtModel *model, const int8_t *input, int8_t *output,
@@ -204,11 +259,9 @@ HoneRtStatus hone_rt_run_traced(HoneRtModel *model, const int8_t *input, int8_t 
         return HONE_RT_ERR_STATE;
     if (input != NULL)
         memcpy(codes(model, p->input), input, hone_rt_elements(&p->tensors[p->input]));
-    const uint8_t *packed = model->packed;
     for (uint32_t i = 0; i < p->op_count; i++) {
         const HoneRtOp *op = &p->ops[i];
-        run_op(model, op, packed);
-        packed += packed_bytes(model, op);
+        hone_rt_run_rows(model, i, 0, hone_rt_rows(model, i), model->scratch);
         if (trace != NULL)
             trace(context, i, op->output, codes(model, op->output),
                   hone_rt_elements(&p->tensors[op->output]));

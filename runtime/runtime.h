@@ -61,7 +61,8 @@ typedef struct HoneRtModel {
     const HoneRtKernels *kernels;
     uint8_t *activations; /* NULL until prepared */
     uint8_t *scratch;
-    uint8_t *packed; /* weights in the kernels' form, op after op */
+    uint32_t *places; /* of each op's weights in packed, in units of 64 bytes */
+    uint8_t *packed;  /* weights in the kernels' form, op after op */
 } HoneRtModel;
 
 /* One sentence, a constant; "unknown status" for anything else. */
@@ -97,6 +98,14 @@ HoneRtStatus hone_rt_run(HoneRtModel *model, const int8_t *input, int8_t *output
 /* As hone_rt_run, and shows every intermediate tensor: finds the first layer that differs. */
 HoneRtStatus hone_rt_run_traced(HoneRtModel *model, const int8_t *input, int8_t *output,
                                 HoneRtTrace trace, void *context);
+
+/* For hosts with threads: a run is its ops in order, and an op is its rows in any order, by anybody.
+ * hone_rt_rows: rows that an op can be divided into, 1 where it cannot; 0 for an index too large.
+ * hone_rt_run_rows: rows [begin, end) of an op, 0 <= begin <= end <= hone_rt_rows. The model is
+ * prepared; concurrent calls have scratches of their own, of hone_rt_scratch_bytes, any alignment. */
+int hone_rt_rows(const HoneRtModel *model, uint32_t op);
+size_t hone_rt_scratch_bytes(const HoneRtModel *model);
+void hone_rt_run_rows(const HoneRtModel *model, uint32_t op, int begin, int end, void *scratch);
 
 /* Where a prepared model reads its input and leaves its output, in the arena; NULL otherwise. The
  * input is valid from writing to running (running overwrites it), the output until the next run. */

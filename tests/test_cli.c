@@ -517,6 +517,10 @@ START_TEST(bench_untrained)
 {
     RUNS(0, "\"$HONE\" bench infer tiny.yaml --runs 5 --profile");
     HAS(out, "us per image");
+    HAS(out, "1 thread, ");
+    HAS(out, "classifier");
+    RUNS(0, "\"$HONE\" bench infer tiny.yaml --runs 5 --threads 2 --profile");
+    HAS(out, "2 threads, ");
     HAS(out, "classifier");
     RUNS(1, "\"$HONE\" bench infer tiny.yaml --set qat=null --set prune=null");
     HAS(err, "only a model with a qat section can be exported");

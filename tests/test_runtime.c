@@ -137,6 +137,36 @@ START_TEST(every_layer_equals_oracle)
 }
 END_TEST
 
+/* Row by row from the last to the first, in a scratch of one's own. */
+START_TEST(rows_in_any_order)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    if (k == NULL)
+        return;
+    uint8_t *file = copy_file(sizeof model_file);
+    HoneRtModel model;
+    ck_assert_int_eq(hone_rt_open(&model, file, sizeof model_file, k), HONE_RT_OK);
+    const size_t bytes = hone_rt_arena_bytes(&model), scratch_bytes = hone_rt_scratch_bytes(&model);
+    char *arena = malloc(bytes), *scratch = malloc(scratch_bytes + 1);
+    ck_assert(arena != NULL && scratch != NULL);
+    ck_assert_int_eq(hone_rt_prepare(&model, arena, bytes), HONE_RT_OK);
+    memcpy(hone_rt_input_codes(&model), model_x, sizeof model_x);
+    for (uint32_t op = 0; op < model.program.op_count; op++) {
+        const HoneRtTensor *y = &model.program.tensors[model.program.ops[op].output];
+        const int rows = hone_rt_rows(&model, op);
+        ck_assert_int_eq(rows, (int)y->h); /* means and dense layers have one */
+        for (int row = rows; row > 0; row--)
+            hone_rt_run_rows(&model, op, row - 1, row, scratch + 1);
+        hone_rt_run_rows(&model, op, rows, rows, scratch + 1); /* none */
+        ck_assert_mem_eq(model.activations + y->offset, layer_codes[op], layer_bytes[op]);
+    }
+    ck_assert_int_eq(hone_rt_rows(&model, model.program.op_count), 0);
+    free(arena);
+    free(scratch);
+    free(file);
+}
+END_TEST
+
 START_TEST(codes_in_place)
 {
     uint8_t *file = copy_file(sizeof model_file);
@@ -461,6 +491,7 @@ Suite *suite_runtime(void)
     Suite *s = suite_create("runtime");
     TCase *t = tcase_create("runtime");
     tcase_add_loop_test(t, every_layer_equals_oracle, 0, LEVELS);
+    tcase_add_loop_test(t, rows_in_any_order, 0, LEVELS);
     tcase_add_test(t, codes_in_place);
     tcase_add_test(t, accessors);
     tcase_add_test(t, wrong_use);

@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 
-def conv(inputs, outputs, kernel=3, stride=1, groups=1, relu=True):
+def conv(inputs, outputs, kernel=3, stride=1, groups=1, relu=True, padding=None):
     """Convolution, batch-norm and, with relu, activation."""
-    layers = [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+    padding = kernel // 2 if padding is None else padding
+    layers = [nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False),
               nn.BatchNorm2d(outputs)]
     return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if relu else []))
 
@@ -71,10 +72,35 @@ def mobilenet_v2(classes, stem_stride, stage2_stride):
     return nn.Sequential(*layers, conv(inputs, 1280, 1), *head(1280, classes))
 
 
+def separable(inputs, outputs, stride=1):
+    return [conv(inputs, inputs, 3, stride, groups=inputs), conv(inputs, outputs, 1)]
+
+
+def mobilenet_v1(width, classes):
+    """Howard et al., 2017, table 1; width 0.25 is MLPerf Tiny's visual wake words."""
+    layers, inputs = [conv(3, int(32 * width), 3, 2)], int(32 * width)
+    for channels, stride in [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
+                             *[(512, 1)] * 5, (1024, 2), (1024, 1)]:
+        layers += separable(inputs, int(channels * width), stride)
+        inputs = int(channels * width)
+    return nn.Sequential(*layers, *head(inputs, classes))
+
+
+def ds_cnn():
+    """MLPerf Tiny's keyword spotting: 49x10 to 25x5; without its dropout."""
+    layers = [conv(1, 64, (10, 4), 2, padding=(5, 1))]
+    for _ in range(4):
+        layers += separable(64, 64)
+    return nn.Sequential(*layers, *head(64, 12))
+
+
 MODELS = {  # name of the configuration: (constructor, shape of an image, classes)
     "resnet8": (resnet8, (3, 32, 32), 10),
+    "vww": (lambda: mobilenet_v1(0.25, 2), (3, 96, 96), 2),
+    "kws": (ds_cnn, (1, 49, 10), 12),
     "mobilenet_v2_cifar": (lambda: mobilenet_v2(10, 1, 1), (3, 32, 32), 10),
     "mobilenet_v2_224": (lambda: mobilenet_v2(1000, 2, 2), (3, 224, 224), 1000),
+    "mobilenet_v1_224": (lambda: mobilenet_v1(1.0, 1000), (3, 224, 224), 1000),
 }
 
 
