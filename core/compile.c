@@ -12,13 +12,14 @@
  * ticks, a kept one to the end. In-place nodes merge buffers before the plan. SPDX-License-Identifier: Apache-2.0 */
 #include "core/exec_internal.h"
 
+#include "core/memory.h"
 #include "core/plan.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGN ((size_t)64)
+#define ALIGN   ((size_t)64)
 #define FOREVER INT_MAX
 
 /* Buffers, in this order: data and gradient of each value, saved and kept of each run, two of
@@ -92,7 +93,8 @@ static bool transparent(const Node *n, Mode mode)
         return false;
     if (mode.integer && !n->in[0]->batched)
         return false;
-    return n->in[0]->batched == n->out[0]->batched && shape_equal(n->in[0]->shape, n->out[0]->shape);
+    return n->in[0]->batched == n->out[0]->batched &&
+           shape_equal(n->in[0]->shape, n->out[0]->shape);
 }
 
 static bool made_by_fused(const Node *fused, const Value *v)
@@ -377,8 +379,7 @@ static void merge_inplace(Compiler *c)
     for (int i = 0; i < x->run_count && !c->options->keep_all; i++) {
         const Run *r = &x->runs[i];
         const Node *n = r->node;
-        if (n->inputs == 0 || n->outputs == 0 ||
-            !shape_equal(r->in[0]->shape, r->out[0]->shape))
+        if (n->inputs == 0 || n->outputs == 0 || !shape_equal(r->in[0]->shape, r->out[0]->shape))
             continue;
         int in = root_of(x, n->in[0]), out = root_of(x, n->out[0]);
         if (x->graph->values[in]->kind != VALUE_ACTIVATION)
@@ -437,10 +438,9 @@ static int plan_memory(Compiler *c, Error *e)
     if (status != HONE_OK)
         return status;
     x->arena_bytes += ALIGN; /* kernels may load a whole vector at the end of a tensor */
-    x->arena = aligned_alloc(ALIGN, x->arena_bytes);
+    x->arena = memory_new(x->arena_bytes); /* pages are touched here, not in the first step */
     if (!x->arena)
         return error_memory(e, "the memory plan of a step", x->arena_bytes);
-    memset(x->arena, 0, x->arena_bytes); /* every page is touched here, not in the first step */
     bind(c, scratch, last);
     return HONE_OK;
 }

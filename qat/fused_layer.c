@@ -172,6 +172,13 @@ static size_t chunk_row(const Run *r, const Parts *p, int chunk)
     return p->rows / (size_t)batch * (size_t)run_chunk_begin(batch, chunk);
 }
 
+/* A sweep that follows one of the anchor's, or comes before one, goes the other way: it finds in the
+ * cache what that one used last, and leaves there what that one will use first. */
+static int backwards(const Run *r, int chunk)
+{
+    return run_chunk_count(r->out[0]->shape.dim[0]) - 1 - chunk;
+}
+
 static void begin_extremes(const Parts *p, int chunk)
 {
     const size_t at = (size_t)chunk * p->channels;
@@ -233,6 +240,7 @@ static void quantize_items(const Run *r, int chunk, int begin, int end, int work
 {
     (void)begin, (void)end, (void)worker;
     const Parts p = parts_of(r);
+    chunk = backwards(r, chunk);
     const size_t first = chunk_row(r, &p, chunk), last = chunk_row(r, &p, chunk + 1);
     quantize_rows(r, &p, first, last - first, p.y + first * p.channels);
 }
@@ -307,6 +315,7 @@ static void grad_sum_items(const Run *r, int chunk, int begin, int end, int work
 {
     (void)begin, (void)end;
     const Parts p = parts_of(r);
+    chunk = backwards(r, chunk);
     const size_t at = (size_t)chunk * p.channels, last = chunk_row(r, &p, chunk + 1);
     size_t row = chunk_row(r, &p, chunk);
     ChunkState *s = run_worker(r, worker);
