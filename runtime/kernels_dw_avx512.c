@@ -137,8 +137,8 @@ size_t hone_rt_avx512_dw_pack_bytes(const HoneRtConv *g)
 /* The dword of a position, among the 64 of four vectors. */
 static size_t dword_of(int position)
 {
-    const int lane = position / 16, vector = position % 16 / 4;
-    return (size_t)(vector * 16 + lane * 4 + position % 4);
+    const size_t p = (size_t)position, lane = p / 16, vector = p % 16 / 4;
+    return vector * 16 + lane * 4 + p % 4;
 }
 
 /* One channel, w at its first tap, to all its positions; returns whether its sums are small. */
