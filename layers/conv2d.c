@@ -8,8 +8,8 @@
 #include "layers/codes.h"
 #include "layers/convolve.h"
 #include "layers/layers.h"
+#include "layers/pointwise.h"
 #include "layers/weighted.h"
-
 
 enum { CHANNELS_MAX = 1 << 16 };
 
@@ -35,10 +35,8 @@ static bool pointwise(const WindowAttributes *w)
 static ConvShape shape_of(const Node *n)
 {
     const Attributes *a = n->attributes;
-    ConvShape s = {.y = a->window.y,
-                   .x = a->window.x,
-                   .in_c = n->in[0]->shape.dim[3],
-                   .out_c = a->channels};
+    ConvShape s = {
+        .y = a->window.y, .x = a->window.x, .in_c = n->in[0]->shape.dim[3], .out_c = a->channels};
     if (pointwise(&a->window)) { /* a kernel of 1 cannot be padded */
         s.flat = true;
         s.pixels = s.y.in * s.x.in;
@@ -55,10 +53,18 @@ static CodesShape codes_shape(const Node *n)
                         .pixels = a->window.y.in * a->window.x.in};
 }
 
+static bool again(const Run *r)
+{
+    const ConvShape shape = shape_of(r->node);
+    return pointwise_again(r, &shape);
+}
+
 static void needs(const Run *r, Needs *out)
 {
     const CodesShape codes = codes_shape(r->node);
     const ConvShape shape = shape_of(r->node);
+    if (r->stream && again(r))
+        pointwise_needs(r, &shape, out);
     if (r->mode->integer || codes_apply(r))
         codes_needs(r, &codes, out);
     if (!r->mode->integer)
@@ -78,7 +84,10 @@ static void forward(const Run *r)
 static void backward(const Run *r)
 {
     const ConvShape shape = shape_of(r->node);
-    convolve_backward(r, &shape);
+    if (r->stream && r->stream->solve)
+        pointwise_backward(r, &shape);
+    else
+        convolve_backward(r, &shape);
 }
 
 static void integer(const Run *r)
@@ -122,6 +131,7 @@ const Op op_conv2d = {
     .forward = forward,
     .backward = backward,
     .macs = macs,
+    .again = again,
     .pack = pack,
     .integer = integer,
     .lower = lower,
@@ -142,6 +152,5 @@ Value *layer_conv2d(Graph *g, const char *name, Value *x, const Conv2dOptions *o
     const int in_c = x->shape.dim[3];
     const Shape weight = SHAPE4(a.channels, a.window.y.kernel, a.window.x.kernel, in_c);
     const double fan_in = (double)a.window.y.kernel * a.window.x.kernel * in_c;
-    return weighted_node(g, &op_conv2d, name, x, weight, fan_in, a.channels, o->bias, &a,
-                         sizeof a);
+    return weighted_node(g, &op_conv2d, name, x, weight, fan_in, a.channels, o->bias, &a, sizeof a);
 }
