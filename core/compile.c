@@ -12,6 +12,7 @@
  * ticks, a kept one to the end. In-place nodes merge buffers before the plan. SPDX-License-Identifier: Apache-2.0 */
 #include "core/exec_internal.h"
 
+#include "core/memory.h"
 #include "core/plan.h"
 
 #include <assert.h>
@@ -440,10 +441,9 @@ static int plan_memory(Compiler *c, Error *e)
     if (status != HONE_OK)
         return status;
     x->arena_bytes += ALIGN; /* kernels may load a whole vector at the end of a tensor */
-    x->arena = aligned_alloc(ALIGN, x->arena_bytes);
+    x->arena = memory_new(x->arena_bytes); /* pages are touched here, not in the first step */
     if (!x->arena)
         return error_memory(e, "the memory plan of a step", x->arena_bytes);
-    memset(x->arena, 0, x->arena_bytes); /* every page is touched here, not in the first step */
     bind(c, scratch, last);
     return HONE_OK;
 }

@@ -17,6 +17,8 @@
 #include <math.h>
 #include <string.h>
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* STEP(i, count) for whole vectors, then for the rest of n. */
 #define FOR_VECTORS(n, STEP)                                                                       \
     do {                                                                                           \
@@ -187,7 +189,7 @@ static inline size_t part(size_t n, int j)
     return n - (size_t)j * LANES < LANES ? n - (size_t)j * LANES : LANES;
 }
 
-static inline void moments_block(size_t rows, size_t ld, const float *x, const float *pivot,
+ALWAYS_INLINE void moments_block(size_t rows, size_t ld, const float *x, const float *pivot,
                                  float *sum, float *square, size_t n, int count)
 {
     Vec p[BLOCK], s[BLOCK], q[BLOCK];
@@ -209,16 +211,40 @@ static inline void moments_block(size_t rows, size_t ld, const float *x, const f
     }
 }
 
+/* Sums go over channels in blocks of up to BLOCK vectors, the last of them partial: CASE(1) to
+ * CASE(BLOCK), each with its constant, for channels i .. i + left - 1. Of many channels they take a
+ * few rows at a time, for memory to be read in its order. */
+#define FOR_BLOCKS(n, CASE)                                                                        \
+    for (size_t i = 0, left; i < (n); i += BLOCK_LANES) {                                          \
+        left = (n)-i < BLOCK_LANES ? (n)-i : BLOCK_LANES;                                          \
+        switch ((left + LANES - 1) / LANES) {                                                      \
+            CASE(1)                                                                                \
+            CASE(2)                                                                                \
+            CASE(3)                                                                                \
+            CASE(4)                                                                                \
+        }                                                                                          \
+    }
+
+static inline size_t rows_at_once(size_t rows, size_t n)
+{
+    enum { TILE = 2048, LEAST = 4 };
+    const size_t tile = TILE / n > LEAST ? TILE / n : LEAST;
+    return n <= BLOCK_LANES || rows < tile ? rows : tile;
+}
+
 static void KERNEL(channel_moments)(size_t rows, int c, const float *x, const float *pivot,
                                     float *sum, float *square)
 {
-    size_t n = (size_t)c, i = 0;
-    for (; i + BLOCK_LANES <= n; i += BLOCK_LANES)
-        moments_block(rows, n, x + i, pivot + i, sum + i, square + i, BLOCK_LANES, BLOCK);
-    for (; i + LANES <= n; i += LANES)
-        moments_block(rows, n, x + i, pivot + i, sum + i, square + i, LANES, 1);
-    if (i < n)
-        moments_block(rows, n, x + i, pivot + i, sum + i, square + i, n - i, 1);
+    const size_t n = (size_t)c, step = rows_at_once(rows, n);
+#define MOMENTS_CASE(count)                                                                        \
+    case count:                                                                                    \
+        moments_block(here, n, x + i, pivot + i, sum + i, square + i, left, count);                \
+        break;
+    for (size_t r = 0; r < rows; r += step, x += step * n) {
+        const size_t here = rows - r < step ? rows - r : step;
+        FOR_BLOCKS(n, MOMENTS_CASE)
+    }
+#undef MOMENTS_CASE
 }
 
 static void KERNEL(channel_affine)(size_t rows, int c, const float *x, const float *a,
@@ -234,7 +260,7 @@ static void KERNEL(channel_affine)(size_t rows, int c, const float *x, const flo
 #undef AFFINE_STEP
 }
 
-static inline void grad_sums_block(size_t rows, size_t ld, const float *dy, const float *x,
+ALWAYS_INLINE void grad_sums_block(size_t rows, size_t ld, const float *dy, const float *x,
                                    const float *pivot, float *sum_dy, float *sum_dyx, size_t n,
                                    int count)
 {
@@ -260,14 +286,16 @@ static inline void grad_sums_block(size_t rows, size_t ld, const float *dy, cons
 static void KERNEL(channel_grad_sums)(size_t rows, int c, const float *dy, const float *x,
                                       const float *pivot, float *sum_dy, float *sum_dyx)
 {
-    size_t n = (size_t)c, i = 0;
-    for (; i + BLOCK_LANES <= n; i += BLOCK_LANES)
-        grad_sums_block(rows, n, dy + i, x + i, pivot + i, sum_dy + i, sum_dyx + i, BLOCK_LANES,
-                        BLOCK);
-    for (; i + LANES <= n; i += LANES)
-        grad_sums_block(rows, n, dy + i, x + i, pivot + i, sum_dy + i, sum_dyx + i, LANES, 1);
-    if (i < n)
-        grad_sums_block(rows, n, dy + i, x + i, pivot + i, sum_dy + i, sum_dyx + i, n - i, 1);
+    const size_t n = (size_t)c, step = rows_at_once(rows, n);
+#define SUMS_CASE(count)                                                                           \
+    case count:                                                                                    \
+        grad_sums_block(here, n, dy + i, x + i, pivot + i, sum_dy + i, sum_dyx + i, left, count);  \
+        break;
+    for (size_t r = 0; r < rows; r += step, dy += step * n, x += step * n) {
+        const size_t here = rows - r < step ? rows - r : step;
+        FOR_BLOCKS(n, SUMS_CASE)
+    }
+#undef SUMS_CASE
 }
 
 static void KERNEL(channel_grad)(size_t rows, int c, const float *dy, const float *x,

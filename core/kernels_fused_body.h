@@ -4,8 +4,6 @@
 #ifndef HONE_CORE_KERNELS_FUSED_BODY_H
 #define HONE_CORE_KERNELS_FUSED_BODY_H
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 /* ---- statistics ---- */
 
 ALWAYS_INLINE void statistics_block(size_t rows, size_t ld, const float *x, const float *pivot,
@@ -40,14 +38,17 @@ ALWAYS_INLINE void statistics_block(size_t rows, size_t ld, const float *x, cons
 static void KERNEL(channel_statistics)(size_t rows, int c, const float *x, const float *pivot,
                                        float *sum, float *square, float *lo, float *hi)
 {
-    enum { TWO = 2 * LANES };
-    size_t n = (size_t)c, i = 0;
-    for (; i + TWO <= n; i += TWO)
-        statistics_block(rows, n, x + i, pivot + i, sum + i, square + i, lo + i, hi + i, TWO, 2);
-    for (; i + LANES <= n; i += LANES)
-        statistics_block(rows, n, x + i, pivot + i, sum + i, square + i, lo + i, hi + i, LANES, 1);
-    if (i < n)
-        statistics_block(rows, n, x + i, pivot + i, sum + i, square + i, lo + i, hi + i, n - i, 1);
+    const size_t n = (size_t)c, step = rows_at_once(rows, n);
+#define STATISTICS_CASE(count)                                                                     \
+    case count:                                                                                    \
+        statistics_block(here, n, x + i, pivot + i, sum + i, square + i, lo + i, hi + i, left,     \
+                         count);                                                                   \
+        break;
+    for (size_t r = 0; r < rows; r += step, x += step * n) {
+        const size_t here = rows - r < step ? rows - r : step;
+        FOR_BLOCKS(n, STATISTICS_CASE)
+    }
+#undef STATISTICS_CASE
 }
 
 ALWAYS_INLINE void extent_block(size_t rows, size_t ld, const float *x, float *lo, float *hi,
@@ -243,17 +244,17 @@ static void KERNEL(masked_grad_sums)(size_t rows, int c, const float *dy, const 
                                      const float *x, const float *pivot, float *sum_dy,
                                      float *sum_dyx)
 {
-    const size_t n = (size_t)c, ld = MASK_ROW_BYTES(c);
-    size_t i = 0;
-    for (; i + BLOCK_LANES <= n; i += BLOCK_LANES)
-        masked_sums_block(rows, n, ld, dy + i, mask + i / 8, x + i, pivot + i, sum_dy + i,
-                          sum_dyx + i, BLOCK_LANES, BLOCK);
-    for (; i + LANES <= n; i += LANES)
-        masked_sums_block(rows, n, ld, dy + i, mask + i / 8, x + i, pivot + i, sum_dy + i,
-                          sum_dyx + i, LANES, 1);
-    if (i < n)
-        masked_sums_block(rows, n, ld, dy + i, mask + i / 8, x + i, pivot + i, sum_dy + i,
-                          sum_dyx + i, n - i, 1);
+    const size_t n = (size_t)c, ld = MASK_ROW_BYTES(n), step = rows_at_once(rows, n);
+#define SUMS_CASE(count)                                                                           \
+    case count:                                                                                    \
+        masked_sums_block(here, n, ld, dy + i, mask + i / 8, x + i, pivot + i, sum_dy + i,         \
+                          sum_dyx + i, left, count);                                               \
+        break;
+    for (size_t r = 0; r < rows; r += step, dy += step * n, x += step * n, mask += step * ld) {
+        const size_t here = rows - r < step ? rows - r : step;
+        FOR_BLOCKS(n, SUMS_CASE)
+    }
+#undef SUMS_CASE
 }
 
 static void KERNEL(masked_grad)(const MaskedGrad *p, size_t rows)

@@ -104,9 +104,15 @@ typedef struct Stream {
     /* Forward: rows [first, first + rows) have been written, y being the first. The batch is cut by
      * samples, as run_chunks() cuts it, and the rows of a chunk come in ascending order. */
     void (*placed)(const Run *r, int chunk, int worker, size_t first, size_t rows, const Real *y);
-    /* Backward: writes the gradients of channels [channel, channel + cols) of the rows to to, cols to
-     * a row. May be called more than once for a row, in any order. */
+    /* Backward: writes dz, the gradients of channels [channel, channel + cols) of the rows, to to,
+     * cols to a row; channel is a multiple of 8. May be called more than once for a row, in any
+     * order. */
     void (*gradient)(const Run *r, size_t first, size_t rows, int channel, int cols, Real *to);
+    /* Backward of an op whose output was not kept (Op.again): the gradient of the output y is
+     * slope dz + of_y y + shift, by channel. The op sums over the batch dz and dz (y - pivot), asks
+     * once for of_y and shift, and computes y again. NULL: it is dz. */
+    void (*solve)(const Run *r, const double *sum, const double *product, Real *of_y, Real *shift);
+    const Real *slope, *pivot;
 } Stream;
 
 /* A node bound to memory. */
@@ -167,6 +173,8 @@ struct Op {
     void (*commit)(const Run *r);
     /* Multiply-accumulates of one sample; NULL: none. */
     int64_t (*macs)(const Node *n);
+    /* OP_STREAMS: whether to compute the output again costs less than to keep it. NULL: it never does. */
+    bool (*again)(const Run *r);
 
     /* A per-channel affine map y = a[c] x + b[c] of evaluation, foldable into a weighted op before
      * it (batch-norm). state(v) returns the current numbers of an input value. NULL: is none. */

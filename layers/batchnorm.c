@@ -262,6 +262,14 @@ static void give(const Run *r, int k, size_t i, double d)
         r->in[k]->grad[i] = (Real)(r->accumulate[k] ? (double)r->in[k]->grad[i] + d : d);
 }
 
+void batchnorm_grad_slope(const Run *r, Real *a)
+{
+    Kept kept = kept_of(r);
+    const Real *gamma = r->in[GAMMA]->data;
+    for (size_t i = 0, c = channels_of(r); i < c; i++)
+        a[i] = (Real)((double)gamma[i] * (double)kept.invstd[i]);
+}
+
 void batchnorm_grad_map(const Run *r, const double *first, const double *second, Real *a, Real *b,
                         Real *k)
 {

@@ -22,6 +22,8 @@ void batchnorm_map(const Run *r, const double *first, const double *second, cons
                    Real *a, Real *b);
 /* Of the last batchnorm_map. */
 const Real *batchnorm_mean(const Run *r);
+/* The a of batchnorm_grad_map, which does not depend on the sums. */
+void batchnorm_grad_slope(const Run *r, Real *a);
 /* Gradients of gamma and beta, and the map dx = a dy + b x + k: from sums over the batch of dy and
  * dy (x - mean). */
 void batchnorm_grad_map(const Run *r, const double *first, const double *second, Real *a, Real *b,

@@ -8,6 +8,7 @@
 #include "layers/codes.h"
 #include "layers/convolve.h"
 #include "layers/layers.h"
+#include "layers/pointwise.h"
 #include "layers/weighted.h"
 
 enum { CHANNELS_MAX = 1 << 16 };
@@ -52,10 +53,18 @@ static CodesShape codes_shape(const Node *n)
                         .pixels = a->window.y.in * a->window.x.in};
 }
 
+static bool again(const Run *r)
+{
+    const ConvShape shape = shape_of(r->node);
+    return pointwise_again(r, &shape);
+}
+
 static void needs(const Run *r, Needs *out)
 {
     const CodesShape codes = codes_shape(r->node);
     const ConvShape shape = shape_of(r->node);
+    if (r->stream && again(r))
+        pointwise_needs(r, &shape, out);
     if (r->mode->integer || codes_apply(r))
         codes_needs(r, &codes, out);
     if (!r->mode->integer)
@@ -75,7 +84,10 @@ static void forward(const Run *r)
 static void backward(const Run *r)
 {
     const ConvShape shape = shape_of(r->node);
-    convolve_backward(r, &shape);
+    if (r->stream && r->stream->solve)
+        pointwise_backward(r, &shape);
+    else
+        convolve_backward(r, &shape);
 }
 
 static void integer(const Run *r)
@@ -119,6 +131,7 @@ const Op op_conv2d = {
     .forward = forward,
     .backward = backward,
     .macs = macs,
+    .again = again,
     .pack = pack,
     .integer = integer,
     .lower = lower,

@@ -60,7 +60,18 @@ static void forward(const Run *r)
     fused_give_extent(r, all.lo, all.hi);
 }
 
-/* Inputs in order: when both are one value, the second adds to what the first wrote. */
+/* n elements from i on for input k. Masking twice is masking once, so the first input's gradient may
+ * lie where dy was. When both inputs are one value, the second adds to what the first wrote. */
+static void give(const Run *r, int k, size_t i, size_t n)
+{
+    const Real *dy = r->out[0]->grad + i;
+    Real *dx = r->in[k]->grad + i;
+    if (r->accumulate[k] && dx == dy)
+        r->compute->real->sum(n, dx, dx, dx);
+    else
+        r->compute->real->mask_grad(n, dy, (const uint8_t *)r->saved + i / 8, r->accumulate[k], dx);
+}
+
 static void backward_items(const Run *r, int chunk, int begin, int end, int worker)
 {
     (void)chunk, (void)worker;
@@ -69,9 +80,7 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
         const size_t n = last - i < TILE ? last - i : TILE;
         for (int k = 0; k < 2; k++)
             if (r->want[k])
-                r->compute->real->mask_grad(n, r->out[0]->grad + i,
-                                            (const uint8_t *)r->saved + i / 8, r->accumulate[k],
-                                            r->in[k]->grad + i);
+                give(r, k, i, n);
     }
 }
 
@@ -83,7 +92,7 @@ static void backward(const Run *r)
 
 const Op op_fused_add = {
     .name = "fused_add",
-    .flags = OP_FUSED,
+    .flags = OP_FUSED | OP_INPLACE_GRAD,
     .codes = OP_IN(0) | OP_IN(1),
     .grads = OP_IN(0) | OP_IN(1),
     .outputs = 2,

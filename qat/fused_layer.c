@@ -9,7 +9,9 @@
  *                backward and never stored as a whole
  *
  * Without batch-norm, or while it is frozen, the map is known before y: codes are made from each
- * block at once, and without batch-norm y is not kept. An affine map and a clamp are monotone also
+ * block at once, and without batch-norm y is not kept. Nor is it where the anchor rather computes it
+ * again (Op.again): forward then runs the anchor twice, for the statistics and for the codes, and in
+ * backward the anchor makes the sums and applies the map. An affine map and a clamp are monotone also
  * in floating point, so the extent of the output follows from that of y exactly.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "qat/fused.h"
@@ -62,9 +64,18 @@ static size_t worker_bytes(size_t channels)
     return align64(sizeof(ChunkState) + 2 * channels * sizeof(Real));
 }
 
+/* Whether the anchor computes its output again instead of it being kept. */
+static bool again(const Run *r)
+{
+    const FusedLayer *f = fused_layer(r->node);
+    Run anchor = *r;
+    anchor.node = f->anchor;
+    return f->affine && f->anchor->op->again && f->anchor->op->again(&anchor);
+}
+
 static size_t y_bytes(const Run *r)
 {
-    const bool kept = fused_layer(r->node)->affine != NULL;
+    const bool kept = fused_layer(r->node)->affine && !again(r);
     return kept ? align64(rows_of(r) * channels_of(r) * sizeof(Real)) : 0;
 }
 
@@ -72,8 +83,9 @@ static Parts parts_of(const Run *r)
 {
     const size_t c = channels_of(r);
     Parts p = {.channels = c, .rows = rows_of(r)};
-    p.y = y_bytes(r) ? r->saved : NULL;
-    p.mask = (uint8_t *)r->saved + y_bytes(r);
+    const size_t y = y_bytes(r);
+    p.y = y ? r->saved : NULL;
+    p.mask = (uint8_t *)r->saved + y;
     p.first = r->shared;
     p.second = p.first + RUN_CHUNKS * c;
     p.least = (Real *)(p.second + RUN_CHUNKS * c);
@@ -172,6 +184,13 @@ static size_t chunk_row(const Run *r, const Parts *p, int chunk)
     return p->rows / (size_t)batch * (size_t)run_chunk_begin(batch, chunk);
 }
 
+/* A sweep that follows one of the anchor's, or comes before one, goes the other way: it finds in the
+ * cache what that one used last, and leaves there what that one will use first. */
+static int backwards(const Run *r, int chunk)
+{
+    return run_chunk_count(r->out[0]->shape.dim[0]) - 1 - chunk;
+}
+
 static void begin_extremes(const Parts *p, int chunk)
 {
     const size_t at = (size_t)chunk * p->channels;
@@ -229,10 +248,21 @@ static void finish_block(const Run *anchor, int chunk, int worker, size_t first,
     quantize_rows(r, &p, first, rows, y);
 }
 
+/* The codes of a block that was computed again. */
+static void code_block(const Run *anchor, int chunk, int worker, size_t first, size_t rows,
+                       const Real *y)
+{
+    (void)chunk, (void)worker;
+    const Run *r = anchor->stream->owner;
+    const Parts p = parts_of(r);
+    quantize_rows(r, &p, first, rows, y);
+}
+
 static void quantize_items(const Run *r, int chunk, int begin, int end, int worker)
 {
     (void)begin, (void)end, (void)worker;
     const Parts p = parts_of(r);
+    chunk = backwards(r, chunk);
     const size_t first = chunk_row(r, &p, chunk), last = chunk_row(r, &p, chunk + 1);
     quantize_rows(r, &p, first, last - first, p.y + first * p.channels);
 }
@@ -276,6 +306,18 @@ static void known_map(const Run *r, const Parts *p, const Inner *affine)
     }
 }
 
+/* From y, which is kept or computed again. */
+static void make_codes(const Run *r, const Parts *p, Inner *anchor)
+{
+    const Stream stream = {.owner = r, .place = place, .placed = code_block};
+    if (p->y) {
+        run_chunks(r, r->out[0]->shape.dim[0], quantize_items);
+        return;
+    }
+    anchor->run.stream = &stream;
+    anchor->run.node->op->forward(&anchor->run);
+}
+
 static void forward(const Run *r)
 {
     const FusedLayer *f = fused_layer(r->node);
@@ -296,7 +338,7 @@ static void forward(const Run *r)
     if (batch_map) {
         channel_sums_total(p.channels, run_chunk_count(batch), p.first, p.second);
         batchnorm_map(&affine.run, p.first, p.second, p.pivot, p.a, p.b);
-        run_chunks(r, batch, quantize_items);
+        make_codes(r, &p, &anchor);
     }
     give_extent(r, &p);
 }
@@ -307,6 +349,7 @@ static void grad_sum_items(const Run *r, int chunk, int begin, int end, int work
 {
     (void)begin, (void)end;
     const Parts p = parts_of(r);
+    chunk = backwards(r, chunk);
     const size_t at = (size_t)chunk * p.channels, last = chunk_row(r, &p, chunk + 1);
     size_t row = chunk_row(r, &p, chunk);
     ChunkState *s = run_worker(r, worker);
@@ -323,7 +366,7 @@ static void grad_sum_items(const Run *r, int chunk, int begin, int end, int work
     channel_sums_end(&s->sums);
 }
 
-/* The gradient of y, for the anchor. */
+/* The gradient of y, or where y is not kept dz alone, for the anchor. */
 static void gradient(const Run *anchor, size_t first, size_t rows, int channel, int cols, Real *to)
 {
     const Run *r = anchor->stream->owner;
@@ -343,19 +386,37 @@ static void gradient(const Run *anchor, size_t first, size_t rows, int channel, 
     r->compute->real->masked_grad(&g, rows);
 }
 
+/* sum and product are over the batch, of dz and dz (y - mean). */
+static void solve(const Run *anchor, const double *sum, const double *product, Real *of_y,
+                  Real *shift)
+{
+    const Run *r = anchor->stream->owner;
+    const Parts p = parts_of(r);
+    Inner affine;
+    bind_affine(r, &affine);
+    batchnorm_grad_map(&affine.run, sum, product, p.a, of_y, shift);
+}
+
 static void backward(const Run *r)
 {
     const FusedLayer *f = fused_layer(r->node);
     const Parts p = parts_of(r);
-    const Stream stream = {.owner = r, .gradient = gradient};
     const int batch = r->out[0]->shape.dim[0];
+    Stream stream = {.owner = r, .gradient = gradient};
     Inner anchor, affine;
     if (f->affine) {
         bind_affine(r, &affine);
         memcpy(p.pivot, batchnorm_mean(&affine.run), p.channels * sizeof *p.pivot);
+    }
+    if (p.y) {
         run_chunks(r, batch, grad_sum_items);
         channel_sums_total(p.channels, run_chunk_count(batch), p.first, p.second);
         batchnorm_grad_map(&affine.run, p.first, p.second, p.a, p.b, p.k);
+    } else if (f->affine) {
+        batchnorm_grad_slope(&affine.run, p.a);
+        stream.solve = solve;
+        stream.slope = p.a;
+        stream.pivot = p.pivot;
     }
     bind_anchor(r, &stream, &anchor);
     f->anchor->op->backward(&anchor.run);

@@ -39,13 +39,15 @@ typedef struct Case {
     Activation activation;
 } Case;
 
-/* Flat layers come with few rows and many weights (dW in slices) and the other way round. */
+/* Flat layers come with few rows and many weights (dW in slices) and the other way round (many outputs
+ * are computed again instead of kept). */
 static const Case cases[] = {
     {"3x3", CONV, 3, 1, 1, 9, 16, 24, 5, 0, 0, 0, 0, NONE},
     {"3x3 /2", CONV, 3, 2, 1, 10, 5, 10, 20, 0, 0, 0, 0, NONE},
     {"3x3 dilated", CONV, 3, 1, 2, 8, 3, 16, 17, 0, 0, 0, 0, NONE},
     {"1x1, few rows", CONV, 1, 1, 1, 4, 16, 96, 7, 0, 0, 0, 0, NONE},
-    {"1x1, many rows", CONV, 1, 1, 1, 23, 4, 5, 16, 0, 0, 0, 0, NONE},
+    {"1x1, many rows", CONV, 1, 1, 1, 23, 20, 5, 16, 0, 0, 0, 0, NONE},
+    {"1x1, many rows and outputs", CONV, 1, 1, 1, 23, 4, 37, 16, 0, 0, 0, 0, NONE},
     {"1x1 /2", CONV, 1, 2, 1, 9, 12, 33, 18, 0, 0, 0, 0, NONE},
     {"depthwise", DEPTHWISE, 3, 1, 1, 7, 40, 40, 5, 0, 0, 0, 0, NONE},
     {"depthwise /2", DEPTHWISE, 3, 2, 1, 10, 21, 21, 5, 0, 0, 0, 0, NONE},
