@@ -30,7 +30,8 @@ static void build(Graph *g, Model *m, const ModelOptions *o)
 {
     Error e = {0};
     graph_init(g);
-    ck_assert_msg(model_build(g, o, 0.1, m, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(model_build(g, o, &(LossOptions){.label_smoothing = 0.1}, m, &e) == HONE_OK, "%s",
+                  e.text);
 }
 
 static void refused(const ModelOptions *o, const char *text)
@@ -39,7 +40,7 @@ static void refused(const ModelOptions *o, const char *text)
     Model m;
     Error e = {0};
     graph_init(&g);
-    ck_assert_int_lt(model_build(&g, o, 0, &m, &e), 0);
+    ck_assert_int_lt(model_build(&g, o, NULL, &m, &e), 0);
     ck_assert_msg(strstr(e.text, text) != NULL, "'%s' does not contain '%s'", e.text, text);
     graph_release(&g);
 }
@@ -480,7 +481,7 @@ START_TEST(test_out_of_memory)
         const long alive = allocations_alive();
         graph_init(&g);
         allocations_fail_at(n);
-        int status = model_build(&g, &l.options, 0, &m, &e);
+        int status = model_build(&g, &l.options, NULL, &m, &e);
         done = !allocations_failed();
         allocations_fail_at(0);
         ck_assert_msg(status == (done ? HONE_OK : HONE_ERR_MEMORY), "%s", e.text);
@@ -526,7 +527,7 @@ static void check_learns(const ModelOptions *o, int steps)
     Exec *x;
     Error e = {0};
     graph_init(&g);
-    ck_assert_msg(model_build(&g, o, 0, &m, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(model_build(&g, o, NULL, &m, &e) == HONE_OK, "%s", e.text);
     ck_assert_int_eq(params_new(&p, &g, 1, &e), HONE_OK);
     ck_assert_int_eq(compute_open(&c, 1, NULL, &e), HONE_OK);
     Optimizer *sgd;
