@@ -78,7 +78,7 @@ static int evaluate_baseline(const Loop *l, Figures *figures, Error *e)
     Evaluation v = {0};
     EvaluateOptions how = {.split = DATASET_TEST, .events = l->events};
     SessionOptions options = {.threads = threads_count(l->s->compute.threads),
-                              .level = l->s->compute.integer->name,
+                              .level = l->s->compute.level,
                               .without_data = true};
     int status = checkpoint_open(&c, l->o->baseline, NULL, 0, e);
     if (status != HONE_OK)
