@@ -20,7 +20,8 @@ build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)
 
 # ---- what is compiled ---------------------------------------------------------------------------
 
-folders   := core layers models optim qat prune share distill datasets store trainer export runtime
+folders   := core layers models optim qat prune share distill datasets store report trainer export \
+             runtime
 library   := $(filter-out cli/main.c,$(wildcard $(folders:%=%/*.c) cli/*.c))
 program   := $(wildcard cli/main.c)
 tests     := $(wildcard tests/*.c)
@@ -143,7 +144,8 @@ check: ## install what tests need, build, run all tests (under a minute)
 
 # Sanitizers slow the tests down; a test that hangs still ends.
 test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan cov,$(config)),8,1) \
-            HONE_PROGRAM=$(build)/hone LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
+            HONE_PROGRAM=$(build)/hone HONE_ORACLE_PYTHON=$(wildcard build/oracle/bin/python) \
+            LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tests, installing nothing
 	@$(test_env) $< -j $(JOBS) $(SUITES)
 
@@ -243,7 +245,7 @@ cov: ## line and branch coverage of the tests, per folder
 # `levels` runs what kerncheck does.
 checks := includes runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
-	@tools/deps build test dev
+	@tools/deps build test dev oracle
 	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done
 	@echo "check-all: all passed"
 
