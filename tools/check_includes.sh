@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/.."
-folders='core layers models optim qat prune share distill datasets store report trainer export runtime cli tests bench examples'
+folders='core layers models optim qat prune share distill datasets store report trainer export runtime api cli tests bench examples'
 
 # ---- rules --------------------------------------------------------------------------------------
 
@@ -26,6 +26,7 @@ store:    core layers models
 report:   core
 export:   core layers qat share runtime
 trainer:  core layers models optim qat prune share distill datasets store report export runtime
+api:      core layers optim qat export runtime
 cli:      *
 tests:    *
 bench:    *
