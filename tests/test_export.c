@@ -391,7 +391,6 @@ Suite *suite_export(void)
         write_is_deterministic,
         write_reads_back,
         write_refuses_a_broken_program,
-        export_survives_lack_of_memory,
         describe_counts,
         options_fallbacks,
         file_replaces_as_a_whole,
