@@ -6,8 +6,8 @@
 #include "cli/json.h"
 #include "cli/layers.h"
 #include "cli/output.h"
-#include "cli/show.h"
 #include "cli/table.h"
+#include "report/show.h"
 #include "trainer/phases.h"
 
 #include <inttypes.h>
@@ -29,7 +29,7 @@ static const RunOptions *options_of(const Subject *s)
 /* 0 for a model that reproduces its input. */
 static int classes_of(const Subject *s)
 {
-    return options_of(s)->train.loss.target == LOSS_OF_LABELS ? session_outputs(s->session) : 0;
+    return session_classifies(s->session) ? session_outputs(s->session) : 0;
 }
 
 /* NULL for a row without integers. */

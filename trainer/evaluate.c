@@ -58,6 +58,8 @@ static int run_batch(void *context, const Batch *b, Error *e)
     for (int i = 0; i < b->count; i++) {
         read_row(job, i);
         scorer_add(&job->score, job->row, b->pixels + (size_t)i * pixels, b->labels[i]);
+        if (job->options->each)
+            job->options->each(job->options->context, b, i, job->row);
     }
     return HONE_OK;
 }

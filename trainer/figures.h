@@ -33,7 +33,7 @@ bool figures_better(const Figures *a, const Figures *b);
 const char *figures_name(const Figures *f);
 
 typedef struct FiguresText {
-    char text[64];
+    char text[48];
 } FiguresText;
 
 /* "71.25 %"; "0.01234"; "0.01234 (AUC 0.8532)"; "-" where nothing was measured. */

@@ -144,7 +144,7 @@ int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_
 /* Of what the outputs are scores: the image's own numbers are none. */
 static int classes_of(const Session *s)
 {
-    return s->config->options->train.loss.target == LOSS_OF_LABELS ? session_outputs(s) : 0;
+    return session_classifies(s) ? session_outputs(s) : 0;
 }
 
 int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e)

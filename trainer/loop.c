@@ -16,7 +16,7 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
     l->o = s->config->options;
     l->events = request->events ? request->events : &no_events;
     l->stop = request->stop;
-    l->metrics.file = -1;
+    logs_init(&l->logs, &l->o->report);
     progress_init(&l->progress);
     int status = speed_init(&l->speed, e);
     if (status == HONE_OK)
@@ -38,7 +38,7 @@ void loop_release(Loop *l)
     optimizer_free(l->optimizer);
     loader_free(l->loader);
     speed_release(&l->speed);
-    metrics_close(&l->metrics);
+    logs_close(&l->logs);
 }
 
 int loop_check_stop(const Loop *l, Error *e)
@@ -73,7 +73,7 @@ static int save(Loop *l, const char *file, Error *e)
     char path[RUNDIR_FILE_BYTES];
     Progress *p = &l->progress;
     p->seconds = speed_now() - l->started;
-    p->metrics_bytes = metrics_bytes(&l->metrics);
+    p->metrics_bytes = metrics_bytes(&l->logs.metrics);
     if (l->speed.count > 0)
         p->images_per_s = images_per_s(l, speed_median(&l->speed, SPEED_STEPS));
     l->step_end = 0;
@@ -84,11 +84,6 @@ static int save(Loop *l, const char *file, Error *e)
 }
 
 /* ---- reports ---- */
-
-static bool classifies(const Loop *l)
-{
-    return l->o->train.loss.target == LOSS_OF_LABELS;
-}
 
 static StepReport step_report(const Loop *l)
 {
@@ -104,9 +99,10 @@ static StepReport step_report(const Loop *l)
                         .phase = phases_name(&l->phases, last),
                         .loss = l->loss,
                         .mean_loss = p->epoch_loss / (double)done,
-                        .accuracy = classifies(l) ? (double)p->epoch_correct /
-                                                        (double)(done * l->o->train.batch)
-                                                  : FIGURE_NONE,
+                        .accuracy =
+                            session_classifies(l->s)
+                                ? (double)p->epoch_correct / (double)(done * l->o->train.batch)
+                                : FIGURE_NONE,
                         .lr = l->lr,
                         .images_per_s = images_per_s(l, l->speed.recent),
                         .seconds_left = (double)(l->phases.total - p->step) * l->speed.recent};
@@ -118,7 +114,7 @@ static int report_step(Loop *l, Error *e)
     if (l->events->step)
         l->events->step(l->events->context, &r);
     bool logged = l->progress.step == 1 || l->progress.step % LOG_STEPS == 0;
-    return logged ? metrics_step(&l->metrics, &r, e) : HONE_OK;
+    return logged ? logs_step(&l->logs, &r, e) : HONE_OK;
 }
 
 /* ---- epochs ---- */
@@ -186,7 +182,7 @@ static int end_epoch(Loop *l, Error *e)
     if (status != HONE_OK)
         return status;
     r.seconds = speed_now() - l->started;
-    status = metrics_epoch(&l->metrics, &r, e);
+    status = logs_epoch(&l->logs, &r, l->s, quantized_at(l, p->step), e);
     p->epoch_loss = 0;
     p->epoch_correct = 0;
     p->complete = p->step == l->phases.total;

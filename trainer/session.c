@@ -14,8 +14,7 @@ static int check_data(const Session *s, Error *e)
                            "[%lld, %lld, %lld], but images of '%s' are [%d, %d, %d]",
                            (long long)in[0], (long long)in[1], (long long)in[2], d->kind, d->height,
                            d->width, d->channels);
-    const bool labels = s->config->options->train.loss.target == LOSS_OF_LABELS;
-    if (labels && d->classes != m->classes)
+    if (session_classifies(s) && d->classes != m->classes)
         return bind_refuse(&s->config->binding, "model.classes", e, "%lld, but '%s' has %d classes",
                            (long long)m->classes, d->kind, d->classes);
     return HONE_OK;
@@ -26,7 +25,7 @@ static int check_outputs(const Session *s, Error *e)
 {
     const RunOptions *o = s->config->options;
     int outputs = (int)shape_count(s->model.logits->shape);
-    if (o->train.loss.target == LOSS_OF_INPUT || outputs == o->model.classes)
+    if (!session_classifies(s) || outputs == o->model.classes)
         return HONE_OK;
     return bind_refuse(&s->config->binding, "train.loss", e,
                        "%s has %d outputs and no classes; it learns with loss: {kind: mse, target: "
@@ -82,6 +81,11 @@ void session_close(Session *s)
 int session_outputs(const Session *s)
 {
     return (int)shape_count(s->model.logits->shape);
+}
+
+bool session_classifies(const Session *s)
+{
+    return s->config->options->train.loss.target == LOSS_OF_LABELS;
 }
 
 int session_compile(const Session *s, Exec **x, Mode mode, int batch, const IntegerPlan *plan,

@@ -42,6 +42,9 @@ void session_close(Session *s);
 /* Numbers that the model gives for an image: its classes, or those of the image itself. */
 int session_outputs(const Session *s);
 
+/* Whether these are scores of classes. */
+bool session_classifies(const Session *s);
+
 /* Compiles the session's graph; the caller frees. The logits can be read after a step: with
  * Mode.integer, which needs a plan that outlives x, as codes at integer_source(s->logits). */
 HONE_CHECKED int session_compile(const Session *s, Exec **x, Mode mode, int batch,
