@@ -33,7 +33,7 @@ END_TEST
 static void open_calibrated(RunFixture *r)
 {
     run_open(r);
-    ck_assert_msg(calibrate(&r->session, 0, &r->error) == HONE_OK, "%s", r->error.text);
+    ck_assert_msg(calibrate(&r->session, 0, 3, &r->error) == HONE_OK, "%s", r->error.text);
 }
 
 /* The last batch, with 45 images, is a partial one for 2, 7 and 20. */
@@ -239,7 +239,7 @@ START_TEST(test_out_of_memory)
         allocations_fail_at(n);
         int status = session_open(&s, &c, &how, &failure);
         if (status == HONE_OK) {
-            status = calibrate(&s, 0, &failure);
+            status = calibrate(&s, 0, 3, &failure);
             if (status == HONE_OK)
                 status = evaluate_integer(&v, &s, &evaluate, &failure);
             session_close(&s);

@@ -177,6 +177,26 @@ START_TEST(test_boundaries_at_the_ends)
 }
 END_TEST
 
+/* Optimizers with their states, the average of the weights, clipping: before, at and after each
+ * boundary. */
+START_TEST(test_optimizers)
+{
+    static const char *const optimizers[] = {
+        "train.optimizer={kind: adamw, lr: 0.01, ema: 0.9}",
+        "train.optimizer={kind: rmsprop, lr: 0.001, momentum: 0.5, centered: true}",
+        "train.optimizer={kind: sgd, lr: 0.05, ema: 0.99}",
+    };
+    const int64_t stops[] = {3, 5, 12, 17, 20, 0};
+    const char *sets[] = {optimizers[_i],
+                          "train.clip_norm=0.5",
+                          "eval.recalibration_batches=2",
+                          "train.schedule={kind: step, milestones: [2, 4.5]}",
+                          "checkpoint.every_steps=3",
+                          NULL};
+    compare_interrupted(sets, stops);
+}
+END_TEST
+
 /* A process that is killed saves nothing: the run goes on from the last epoch. */
 START_TEST(test_crash)
 {
@@ -278,6 +298,7 @@ Suite *suite_resume(void)
     tcase_add_test(t, test_every_phase);
     tcase_add_test(t, test_random_steps);
     tcase_add_test(t, test_boundaries_at_the_ends);
+    tcase_add_loop_test(t, test_optimizers, 0, 3);
     tcase_add_test(t, test_crash);
     tcase_add_test(t, test_finished);
     tcase_add_test(t, test_other_configuration);

@@ -30,6 +30,9 @@ static const OptionTable train_options = {
                        "passes over the training set"),
             OPTION_INT("batch", TrainOptions, batch, "images", 1, 65536, "64", "images per step"),
             OPTION_SECTION("loss", TrainOptions, loss, &loss_options, "what is minimized"),
+            OPTION_REAL("clip_norm", TrainOptions, clip_norm, "", 0, 1e30, "0",
+                        "longest gradient, all parameters together; longer ones are scaled "
+                        "down to it; 0 for no limit"),
             OPTION_SECTION("optimizer", TrainOptions, optimizer, &optimizer_options,
                            "how gradients change weights"),
             OPTION_SECTION("schedule", TrainOptions, schedule, &schedule_options,
@@ -47,6 +50,10 @@ static const OptionTable eval_options = {
                        "images per evaluation step"),
             OPTION_INT("every_epochs", EvalOptions, every_epochs, "epochs", 1, 100000, "1",
                        "epochs between evaluations; the end of a phase always has one"),
+            OPTION_INT("recalibration_batches", EvalOptions, recalibration_batches, "batches", 1,
+                       1000000, "20",
+                       "training batches that give averaged weights (train.optimizer.ema) their "
+                       "batch-norm statistics and ranges"),
             OPTION_END},
 };
 

@@ -23,8 +23,9 @@ typedef struct StepReport {
     double mean_loss;                /* of the epoch so far */
     double accuracy;                 /* of the epoch's training batches so far, 0..1 */
     double lr;
-    double images_per_s; /* recent, a moving average */
-    double seconds_left; /* of training steps, at that speed */
+    double gradient_norm; /* before clipping; 0 without train.clip_norm */
+    double images_per_s;  /* recent, a moving average */
+    double seconds_left;  /* of training steps, at that speed */
 } StepReport;
 
 /* At an epoch's end, after its evaluation and before its checkpoint. */

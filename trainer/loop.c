@@ -25,6 +25,8 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
         return status;
     phases_init(&l->phases, l->o, loader_steps(l->loader));
     status = optimizer_new(&l->optimizer, &l->o->train.optimizer, &s->graph, e);
+    if (status == HONE_OK)
+        status = loop_average_init(l, e);
     if (status == HONE_OK && l->o->prune.present)
         status = pruner_new(&l->pruner, &l->o->prune, &s->graph, l->phases.steps_per_epoch,
                             l->phases.total, e);
@@ -34,6 +36,7 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
 void loop_release(Loop *l)
 {
     exec_free(l->exec);
+    loop_average_release(l);
     pruner_free(l->pruner);
     optimizer_free(l->optimizer);
     loader_free(l->loader);
@@ -101,6 +104,7 @@ static StepReport step_report(const Loop *l)
                         .mean_loss = p->epoch_loss / (double)done,
                         .accuracy = (double)p->epoch_correct / (double)(done * l->o->train.batch),
                         .lr = l->lr,
+                        .gradient_norm = l->norm,
                         .images_per_s = images_per_s(l, l->speed.recent),
                         .seconds_left = (double)(l->phases.total - p->step) * l->speed.recent};
 }
@@ -136,14 +140,17 @@ static bool phase_ends(const Loop *l, int64_t step)
            strcmp(phases_name(&l->phases, step), phases_name(&l->phases, step - 1)) != 0;
 }
 
-static int evaluate_epoch(Loop *l, EpochReport *r, Error *e)
+static bool evaluation_is_due(const Loop *l)
+{
+    int64_t epochs_done = l->progress.step / l->phases.steps_per_epoch;
+    return epochs_done % l->o->eval.every_epochs == 0 || phase_ends(l, l->progress.step);
+}
+
+/* Evaluates what is put on, and saves it if it is the best so far. */
+static int judge(Loop *l, EpochReport *r, Error *e)
 {
     Progress *p = &l->progress;
     Evaluation v;
-    int64_t epochs_done = p->step / l->phases.steps_per_epoch;
-    if (epochs_done % l->o->eval.every_epochs != 0 && !phase_ends(l, p->step))
-        return HONE_OK;
-    r->integer = quantized_at(l, p->step);
     int status = loop_evaluate(l, r->integer, &v, e);
     if (status != HONE_OK)
         return status;
@@ -157,7 +164,31 @@ static int evaluate_epoch(Loop *l, EpochReport *r, Error *e)
         p->best_accuracy = v.accuracy;
         p->best_step = p->step;
     }
-    return HONE_OK;
+    r->seconds = speed_now() - l->started;
+    status = metrics_epoch(&l->metrics, r, e);
+    if (status == HONE_OK && r->best)
+        status = save(l, "best.h5", e);
+    return status;
+}
+
+/* The final weights are the averaged ones where there are any: those stay put on. */
+static int judge_and_save(Loop *l, EpochReport *r, Error *e)
+{
+    Progress *p = &l->progress;
+    int status = HONE_OK;
+    r->integer = quantized_at(l, p->step);
+    p->complete = p->step == l->phases.total;
+    if (evaluation_is_due(l)) {
+        status = loop_put_on(l, r->integer, e);
+        if (status == HONE_OK)
+            status = judge(l, r, e);
+        if (!p->complete)
+            loop_take_off(l);
+    } else {
+        r->seconds = speed_now() - l->started;
+        status = metrics_epoch(&l->metrics, r, e);
+    }
+    return status == HONE_OK ? save(l, "last.h5", e) : status;
 }
 
 static int end_epoch(Loop *l, Error *e)
@@ -175,18 +206,9 @@ static int end_epoch(Loop *l, Error *e)
                                        l->phases.steps_per_epoch, l->phases.epochs),
                      .sparsity = l->pruner ? pruner_sparsity(l->pruner) : 0,
                      .images_per_s = images_per_s(l, median)};
-    int status = evaluate_epoch(l, &r, e);
-    if (status != HONE_OK)
-        return status;
-    r.seconds = speed_now() - l->started;
-    status = metrics_epoch(&l->metrics, &r, e);
     p->epoch_loss = 0;
     p->epoch_correct = 0;
-    p->complete = p->step == l->phases.total;
-    if (status == HONE_OK && r.best)
-        status = save(l, "best.h5", e);
-    if (status == HONE_OK)
-        status = save(l, "last.h5", e);
+    int status = judge_and_save(l, &r, e);
     if (status == HONE_OK && l->events->epoch)
         l->events->epoch(l->events->context, &r);
     return status;

@@ -17,6 +17,11 @@
 #include "trainer/speed.h"
 #include "trainer/train.h"
 
+typedef struct Aside {
+    Real *value, *state; /* as Params' */
+    bool used;
+} Aside;
+
 typedef struct Loop {
     Session *s;
     const RunOptions *o;
@@ -31,8 +36,10 @@ typedef struct Loop {
     Pruner *pruner; /* NULL without pruning */
     Exec *exec;     /* of training, in the arithmetic of the phase; NULL before the first step */
     bool quantized; /* exec's arithmetic */
+    Aside aside;    /* the trained weights, while their average stands in their place */
     const Batch *batch;
     double lr, loss; /* of the last step */
+    double norm;     /* of its gradient, before clipping; 0 without */
     Speed speed;
     double started;  /* clock at the start of this session, less the seconds of earlier ones */
     double step_end; /* clock at the end of the last step; 0: something else came between */
@@ -50,6 +57,15 @@ HONE_CHECKED int loop_check_stop(const Loop *l, Error *e);
 HONE_CHECKED int loop_step(Loop *l, Error *e);
 /* Everything about the boundary before step t = l->progress.step. (boundary.c) */
 HONE_CHECKED int loop_boundary(Loop *l, Error *e);
+/* Compiles for training, unless exec is of that arithmetic already. (boundary.c) */
+HONE_CHECKED int loop_compile(Loop *l, bool quantize, Error *e);
+/* With train.optimizer.ema, from step 1 on: puts the average of the weights in their place, pruned
+ * ones zero, with batch-norm statistics and, with quantize, ranges that training batches give it
+ * anew. loop_take_off brings the trained weights back; calls do not nest. (average.c) */
+HONE_CHECKED int loop_put_on(Loop *l, bool quantize, Error *e);
+void loop_take_off(Loop *l);
+HONE_CHECKED int loop_average_init(Loop *l, Error *e);
+void loop_average_release(Loop *l);
 /* Evaluates the weights as they are, in float or as the artifact will. (boundary.c) */
 HONE_CHECKED int loop_evaluate(Loop *l, bool integer, Evaluation *v, Error *e);
 

@@ -98,6 +98,8 @@ int metrics_step(Metrics *m, const StepReport *r, Error *e)
     add_real(m, "mean_loss", r->mean_loss);
     add_real(m, "accuracy", r->accuracy);
     add_real(m, "lr", r->lr);
+    if (r->gradient_norm > 0)
+        add_real(m, "gradient_norm", r->gradient_norm);
     add_real(m, "images_per_s", r->images_per_s);
     return end(m, e);
 }

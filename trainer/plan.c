@@ -107,6 +107,11 @@ static void add_phases(const RunOptions *o, const Phases *p, Text *out)
                     (double)begin / (double)p->steps_per_epoch, (long long)begin,
                     (long long)(end - begin), lr_at(o, p, begin), lr_at(o, p, end - 1));
     }
+    if (o->train.optimizer.ema > 0)
+        text_printf(out,
+                    "evaluated, saved as best and exported: the weights' average, decay %g, "
+                    "recalibrated on %lld batches\n",
+                    o->train.optimizer.ema, (long long)o->eval.recalibration_batches);
     if (o->qat.present)
         text_printf(out, "quantization from epoch %g, calibrated on %lld batches; then export\n",
                     o->qat.begin_epoch, (long long)o->qat.calibration_batches);

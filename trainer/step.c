@@ -1,6 +1,8 @@
 /* One training step: see loop.h. Allocates nothing. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/loop.h"
 
+#include "optim/clip.h"
+
 #include <math.h>
 #include <stdatomic.h>
 
@@ -128,8 +130,10 @@ int loop_step(Loop *l, Error *e)
     p->epoch_correct += count_correct(l);
     l->lr = schedule_lr(&l->o->train.schedule, l->o->train.optimizer.lr, p->step,
                         l->phases.steps_per_epoch, l->phases.epochs);
-    optimizer_step(l->optimizer, &s->params, l->pruner ? pruner_masks(l->pruner) : NULL, l->lr,
-                   s->compute.threads);
+    const uint8_t *mask = l->pruner ? pruner_masks(l->pruner) : NULL;
+    if (l->o->train.clip_norm > 0)
+        l->norm = gradient_clip(&s->params, mask, l->o->train.clip_norm, s->compute.threads);
+    optimizer_step(l->optimizer, &s->params, mask, p->step + 1, l->lr, s->compute.threads);
     exec_commit(l->exec);
     p->step++;
     take_time(l, begun);

@@ -80,6 +80,12 @@ void summary_print(const Summary *s, Text *out)
     add_accuracy(out, "ptq_accuracy", s->ptq_accuracy);
     add_accuracy(out, "qat_accuracy", s->qat_accuracy);
     add_accuracy(out, "int8_accuracy", s->int8_accuracy);
+    key(out, "ema");
+    if (s->ema > 0)
+        text_add_real(out, s->ema);
+    else
+        text_add(out, "null");
+    text_add(out, ",\n");
     key(out, "bit_exact");
     text_add(out, !s->exported ? "null,\n" : s->bit_exact ? "true,\n" : "false,\n");
     add_int(out, "compared", s->compared);

@@ -17,6 +17,7 @@ typedef struct Summary {
     bool exported; /* else the next three are null, false, 0 */
     bool bit_exact;
     int64_t compared;
+    double ema;          /* decay of the average that the weights are; 0: as trained, null */
     double sparsity;     /* of the artifact; without one, zeros among the float weights */
     double images_per_s; /* training, median over steps */
     int64_t peak_rss_bytes;

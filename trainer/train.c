@@ -129,6 +129,7 @@ static void fill_summary(Summary *m, const Loop *l)
     m->ptq_accuracy = p->ptq_accuracy;
     m->qat_accuracy = m->int8_accuracy = ACCURACY_NONE;
     m->images_per_s = p->images_per_s;
+    m->ema = l->o->train.optimizer.ema;
     m->sparsity = float_sparsity(l->s);
     if (l->o->baseline) {
         snprintf(m->float_source, sizeof m->float_source, "%s", l->o->baseline);
