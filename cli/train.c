@@ -78,6 +78,7 @@ static void conclude(Board *b, const Summary *s)
     }
     board_line(b, "\ndone in %s, %s images/s, %s of memory\n", show_seconds(s->seconds).text,
                show_whole((int64_t)s->images_per_s).text, show_bytes(s->peak_rss_bytes).text);
+    accuracy_line(b, "teacher", s->teacher_accuracy, "in float");
     accuracy_line(b, "float", s->float_accuracy, s->float_source);
     accuracy_line(b, "quantized after training", s->ptq_accuracy, "PTQ, the start of QAT");
     accuracy_line(b, "trained quantized", s->qat_accuracy, "QAT, integer evaluation");

@@ -24,6 +24,7 @@
     X(best_step)     /* when best_accuracy was measured; -1: never */                              \
     X(test_step)     /* when test_accuracy was measured; -1: never */                              \
     X(complete)      /* 1: the last boundary was acted on and the final weights stand */           \
+    X(teacher_mark)  /* of the teacher's numbers; 0: none */                                       \
     X(metrics_bytes) /* length of metrics.jsonl */
 #define PROGRESS_REALS(X)                                                                          \
     X(epoch_loss)    /* sum over the steps of the epoch so far */                                  \

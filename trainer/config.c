@@ -89,6 +89,8 @@ const OptionTable run_options = {
                            "how the weights are trained"),
             OPTION_OPTIONAL("prune", RunOptions, prune, &prune_options, "gradual pruning"),
             OPTION_OPTIONAL("qat", RunOptions, qat, &qat_options, "quantization-aware training"),
+            OPTION_OPTIONAL("distill", RunOptions, distill, &distill_options,
+                            "learning from a teacher's answers"),
             OPTION_SECTION("eval", RunOptions, eval, &eval_options,
                            "when and how the test set is evaluated"),
             OPTION_SECTION("export", RunOptions, export, &export_options, "the artifacts to write"),
@@ -135,6 +137,15 @@ static int check_qat(const Config *c, Error *e)
     return status;
 }
 
+static int check_distill(const Config *c, Error *e)
+{
+    const DistillOptions *d = &c->options->distill;
+    int status = check_epoch(c, "distill.begin_epoch", d->begin_epoch, e);
+    if (status == HONE_OK)
+        status = check_epoch(c, "distill.end_epoch", d->end_epoch, e);
+    return status;
+}
+
 /* Weights that go while ranges or statistics no longer follow would leave them wrong. */
 static int check_prune(const Config *c, Error *e)
 {
@@ -168,6 +179,8 @@ static int check(Config *c, Error *e)
         status = check_qat(c, e);
     if (status == HONE_OK && c->options->prune.present)
         status = check_prune(c, e);
+    if (status == HONE_OK && c->options->distill.present)
+        status = check_distill(c, e);
     if (status != HONE_OK)
         config_release(c);
     return status;

@@ -11,6 +11,7 @@
 
 #include "datasets/augment.h"
 #include "datasets/dataset.h"
+#include "distill/distill.h"
 #include "export/options.h"
 #include "models/model.h"
 #include "optim/optimizer.h"
@@ -54,6 +55,7 @@ typedef struct RunOptions {
     TrainOptions train;
     PruneOptions prune;
     QatOptions qat;
+    DistillOptions distill;
     EvalOptions eval;
     ExportOptions export;
     CheckpointOptions checkpoint;

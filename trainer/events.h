@@ -20,6 +20,8 @@ typedef struct StepReport {
     int64_t epoch_step, epoch_steps; /* steps done in this epoch, and how many it has */
     const char *phase;               /* as phases_name */
     double loss;                     /* of this step's batch */
+    bool distilled;                  /* the loss is a weighted sum of the next two: */
+    double hard_loss, soft_loss;     /* on labels, on the teacher's answers */
     double mean_loss;                /* of the epoch so far */
     double accuracy;                 /* of the epoch's training batches so far, 0..1 */
     double lr;

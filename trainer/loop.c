@@ -39,6 +39,7 @@ void loop_release(Loop *l)
     loop_average_release(l);
     pruner_free(l->pruner);
     optimizer_free(l->optimizer);
+    teacher_close(&l->teacher);
     loader_free(l->loader);
     speed_release(&l->speed);
     metrics_close(&l->metrics);
@@ -101,6 +102,9 @@ static StepReport step_report(const Loop *l)
                         .epoch_steps = per_epoch,
                         .phase = phases_name(&l->phases, last),
                         .loss = l->loss,
+                        .distilled = l->distilled,
+                        .hard_loss = l->hard,
+                        .soft_loss = l->soft,
                         .mean_loss = p->epoch_loss / (double)done,
                         .accuracy = (double)p->epoch_correct / (double)(done * l->o->train.batch),
                         .lr = l->lr,

@@ -15,6 +15,7 @@
 #include "trainer/phases.h"
 #include "trainer/rundir.h"
 #include "trainer/speed.h"
+#include "trainer/teacher.h"
 #include "trainer/train.h"
 
 typedef struct Aside {
@@ -33,13 +34,16 @@ typedef struct Loop {
     Metrics metrics;
     Loader *loader;
     Optimizer *optimizer;
-    Pruner *pruner; /* NULL without pruning */
-    Exec *exec;     /* of training, in the arithmetic of the phase; NULL before the first step */
-    bool quantized; /* exec's arithmetic */
-    Aside aside;    /* the trained weights, while their average stands in their place */
+    Pruner *pruner;  /* NULL without pruning */
+    Teacher teacher; /* zeroed without distillation */
+    Exec *exec;      /* of training, in the arithmetic of the phase; NULL before the first step */
+    bool quantized;  /* exec's arithmetic */
+    Aside aside;     /* the trained weights, while their average stands in their place */
     const Batch *batch;
-    double lr, loss; /* of the last step */
-    double norm;     /* of its gradient, before clipping; 0 without */
+    double lr, loss;   /* of the last step */
+    bool distilled;    /* in the last step: */
+    double hard, soft; /* the losses of which `loss` is the weighted sum */
+    double norm;       /* of its gradient, before clipping; 0 without */
     Speed speed;
     double started;  /* clock at the start of this session, less the seconds of earlier ones */
     double step_end; /* clock at the end of the last step; 0: something else came between */

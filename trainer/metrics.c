@@ -95,6 +95,10 @@ int metrics_step(Metrics *m, const StepReport *r, Error *e)
     add_int(m, "epoch", r->epoch);
     add_text(m, "phase", r->phase);
     add_real(m, "loss", r->loss);
+    if (r->distilled) {
+        add_real(m, "hard_loss", r->hard_loss);
+        add_real(m, "soft_loss", r->soft_loss);
+    }
     add_real(m, "mean_loss", r->mean_loss);
     add_real(m, "accuracy", r->accuracy);
     add_real(m, "lr", r->lr);

@@ -13,6 +13,28 @@ static void load_batch(Loop *l)
     exec_lend(l->exec, l->s->model.labels, l->batch->labels);
 }
 
+/* The teacher is asked while its answers count. Returns the weight of the loss on labels. */
+static double ask_teacher(Loop *l, double *of_soft)
+{
+    double of_hard = 1;
+    *of_soft = 0;
+    l->distilled = false;
+    if (!l->s->teacher)
+        return 1;
+    distill_weights(&l->o->distill, l->progress.step, l->phases.steps_per_epoch, &of_hard, of_soft);
+    l->distilled = *of_soft > 0;
+    if (l->distilled)
+        exec_lend(l->exec, l->s->teacher, teacher_answer(&l->teacher, l->batch));
+    exec_weigh(l->exec, l->s->model.loss, of_hard);
+    exec_weigh(l->exec, l->s->soft_loss, *of_soft);
+    return of_hard;
+}
+
+static double scalar(const Loop *l, const Value *v)
+{
+    return (double)*(const Real *)exec_tensor(l->exec, v)->data;
+}
+
 static int64_t count_correct(const Loop *l)
 {
     const Tensor *t = exec_tensor(l->exec, l->s->logits);
@@ -120,9 +142,14 @@ int loop_step(Loop *l, Error *e)
         return status;
     load_batch(l);
     set_controls(l);
+    double of_soft, of_hard = ask_teacher(l, &of_soft);
     exec_forward(l->exec);
     exec_backward(l->exec);
-    l->loss = (double)*(const Real *)exec_tensor(l->exec, s->model.loss)->data;
+    l->loss = l->hard = scalar(l, s->model.loss);
+    if (l->distilled) {
+        l->soft = scalar(l, s->soft_loss);
+        l->loss = of_hard * l->hard + of_soft * l->soft;
+    }
     status = check_finite(l, e);
     if (status != HONE_OK)
         return status;

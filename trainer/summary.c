@@ -76,6 +76,7 @@ void summary_print(const Summary *s, Text *out)
     add_int(out, "steps", s->steps);
     add_accuracy(out, "float_accuracy", s->float_accuracy);
     add_text(out, "float_source", s->float_source);
+    add_accuracy(out, "teacher_accuracy", s->teacher_accuracy);
     add_accuracy(out, "unquantized_accuracy", s->unquantized_accuracy);
     add_accuracy(out, "ptq_accuracy", s->ptq_accuracy);
     add_accuracy(out, "qat_accuracy", s->qat_accuracy);

@@ -12,6 +12,7 @@ typedef struct Summary {
     int64_t params, macs;
     double float_accuracy; /* accuracies: 0..1, or ACCURACY_NONE, which becomes null */
     char float_source[FINISH_PATH_BYTES]; /* where float_accuracy was measured */
+    double teacher_accuracy;              /* in float */
     double unquantized_accuracy;
     double ptq_accuracy, qat_accuracy, int8_accuracy;
     bool exported; /* else the next three are null, false, 0 */

@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "trainer/loop.h"
+#include "trainer/peer.h"
 
 #include <stdio.h>
 
@@ -57,48 +58,41 @@ static int open_folder(Loop *l, const TrainRequest *request, Error *e)
 
 /* ---- the baseline ---- */
 
-static int same_task(const Session *s, const Session *other, const char *path, Error *e)
-{
-    char a[SHAPE_TEXT_BYTES], b[SHAPE_TEXT_BYTES];
-    Shape mine = s->model.image->shape, theirs = other->model.image->shape;
-    if (shape_equal(mine, theirs) &&
-        shape_equal(s->model.logits->shape, other->model.logits->shape))
-        return HONE_OK;
-    return error_set(e, HONE_ERR_CONFIG,
-                     "baseline %s takes images %s and tells %d classes apart, here they are %s and "
-                     "%d",
-                     path, shape_text(theirs, a), shape_channels(other->model.logits->shape),
-                     shape_text(mine, b), shape_channels(s->model.logits->shape));
-}
-
 /* Accuracy of the configuration's baseline on this run's test set. */
 static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
 {
-    Checkpoint c;
-    Session other;
+    Peer baseline;
     Evaluation v = {0};
-    EvaluateOptions how = {.split = DATASET_TEST, .events = l->events};
-    SessionOptions options = {.threads = threads_count(l->s->compute.threads),
-                              .level = l->s->compute.integer->name,
-                              .without_data = true};
-    int status = checkpoint_open(&c, l->o->baseline, NULL, 0, e);
+    int status = peer_open(&baseline, l->o->baseline, l->s, "baseline", e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&other, &c.config, &options, e);
-    if (status == HONE_OK) {
-        status = same_task(l->s, &other, l->o->baseline, e);
-        if (status == HONE_OK)
-            status = checkpoint_restore(&c, &other, NULL, NULL, e);
-        if (status == HONE_OK) {
-            other.dataset = l->s->dataset; /* lent for the evaluation */
-            status = evaluate_model(&v, &other, &how, e);
-            other.dataset = NULL;
-        }
-        session_close(&other);
-    }
+    status = peer_evaluate(&baseline, l->s, &v, l->events, e);
     *accuracy = v.accuracy;
-    checkpoint_close(&c);
+    peer_close(&baseline);
     return status;
+}
+
+/* ---- the teacher ---- */
+
+/* Refuses a teacher that is not the one a resumed run had, and measures it. */
+static int introduce_teacher(Loop *l, double *accuracy, Error *e)
+{
+    const Teacher *t = &l->teacher;
+    Progress *p = &l->progress;
+    Evaluation v;
+    int64_t mark = teacher_mark(t);
+    if (p->teacher_mark != 0 && p->teacher_mark != mark)
+        return error_set(e, HONE_ERR_CONFIG,
+                         "the teacher %s is not the one that taught the first %lld steps of %s",
+                         t->peer.path, (long long)p->step, l->dir.path);
+    p->teacher_mark = mark;
+    int status = peer_evaluate(&l->teacher.peer, l->s, &v, l->events, e);
+    if (status != HONE_OK)
+        return status;
+    *accuracy = v.accuracy;
+    events_message(l->events, "teacher %s: %s, %.2f %% of the test images", t->peer.path,
+                   model_arch_name(&t->peer.checkpoint.config.options->model), 100 * v.accuracy);
+    return HONE_OK;
 }
 
 /* ---- the summary ---- */
@@ -178,6 +172,20 @@ static int finish(Loop *l, Summary *m, Error *e)
     return summary_write(m, rundir_file(&l->dir, "summary.json", path), e);
 }
 
+/* From wherever the folder stands to the summary. */
+static int go_on(Loop *l, Summary *summary, Error *e)
+{
+    int status = HONE_OK;
+    summary->teacher_accuracy = ACCURACY_NONE;
+    if (l->o->distill.present)
+        status = introduce_teacher(l, &summary->teacher_accuracy, e);
+    if (status == HONE_OK)
+        status = loop_run(l, e);
+    exec_free(l->exec);
+    l->exec = NULL;
+    return status == HONE_OK ? finish(l, summary, e) : status;
+}
+
 int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *e)
 {
     Loop l = {0};
@@ -185,17 +193,14 @@ int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *
     int status = loop_init(&l, s, request, e);
     if (status == HONE_OK && l.o->baseline)
         status = evaluate_baseline(&l, &summary->float_accuracy, e);
+    if (status == HONE_OK && l.o->distill.present)
+        status = teacher_open(&l.teacher, s, e);
     if (status == HONE_OK)
         status = open_folder(&l, request, e);
     if (status == HONE_OK) {
         snprintf(summary->folder, sizeof summary->folder, "%s", l.dir.path);
-        if (l.metrics.file >= 0) { /* else the run was finished before */
-            status = loop_run(&l, e);
-            exec_free(l.exec);
-            l.exec = NULL;
-            if (status == HONE_OK)
-                status = finish(&l, summary, e);
-        }
+        if (l.metrics.file >= 0) /* else the run was finished before */
+            status = go_on(&l, summary, e);
     }
     loop_release(&l);
     return status;
