@@ -16,7 +16,7 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
     l->o = s->config->options;
     l->events = request->events ? request->events : &no_events;
     l->stop = request->stop;
-    l->metrics.file = -1;
+    logs_init(&l->logs, &l->o->report);
     progress_init(&l->progress);
     int status = speed_init(&l->speed, e);
     if (status == HONE_OK)
@@ -42,7 +42,7 @@ void loop_release(Loop *l)
     teacher_close(&l->teacher);
     loader_free(l->loader);
     speed_release(&l->speed);
-    metrics_close(&l->metrics);
+    logs_close(&l->logs);
 }
 
 int loop_check_stop(const Loop *l, Error *e)
@@ -77,7 +77,7 @@ static int save(Loop *l, const char *file, Error *e)
     char path[RUNDIR_FILE_BYTES];
     Progress *p = &l->progress;
     p->seconds = speed_now() - l->started;
-    p->metrics_bytes = metrics_bytes(&l->metrics);
+    p->metrics_bytes = metrics_bytes(&l->logs.metrics);
     if (l->speed.count > 0)
         p->images_per_s = images_per_s(l, speed_median(&l->speed, SPEED_STEPS));
     l->step_end = 0;
@@ -119,7 +119,7 @@ static int report_step(Loop *l, Error *e)
     if (l->events->step)
         l->events->step(l->events->context, &r);
     bool logged = l->progress.step == 1 || l->progress.step % LOG_STEPS == 0;
-    return logged ? metrics_step(&l->metrics, &r, e) : HONE_OK;
+    return logged ? logs_step(&l->logs, &r, e) : HONE_OK;
 }
 
 /* ---- epochs ---- */
@@ -169,7 +169,7 @@ static int judge(Loop *l, EpochReport *r, Error *e)
         p->best_step = p->step;
     }
     r->seconds = speed_now() - l->started;
-    status = metrics_epoch(&l->metrics, r, e);
+    status = logs_epoch(&l->logs, r, l->s, r->integer, e);
     if (status == HONE_OK && r->best)
         status = save(l, "best.h5", e);
     return status;
@@ -190,7 +190,7 @@ static int judge_and_save(Loop *l, EpochReport *r, Error *e)
             loop_take_off(l);
     } else {
         r->seconds = speed_now() - l->started;
-        status = metrics_epoch(&l->metrics, r, e);
+        status = logs_epoch(&l->logs, r, l->s, r->integer, e);
     }
     return status == HONE_OK ? save(l, "last.h5", e) : status;
 }
