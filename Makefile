@@ -174,7 +174,7 @@ bench-publish: $(build)/hone $(benches:%.c=$(build)/%) ## all four, into docs/PE
 
 # ---- checking -----------------------------------------------------------------------------------
 
-.PHONY: gradcheck kerncheck san tsan clang werror levels
+.PHONY: gradcheck kerncheck kills san tsan clang werror levels
 gradcheck: ## gradients against central differences, in double
 	@$(MAKE) config=double test SUITES='grad*'
 
@@ -187,6 +187,9 @@ kerncheck: $(build)/tests/run ## kernels against the reference, at every CPU lev
 levels: $(build)/tests/run ## all tests at every CPU level of this machine
 	@for level in $(levels); do echo "HONE_CPU=$$level"; \
 	  HONE_CPU=$$level $(MAKE) test || exit 1; done
+
+kills: $(build)/tests/run $(build)/hone ## runs killed at 50 random moments and resumed: the same bits
+	@HONE_KILLS=50 $(MAKE) test SUITES=crash
 
 san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) config=san test
@@ -294,7 +297,7 @@ examples: ## install into build/, build the examples against that, run them
 
 .PHONY: check-all clean
 # `levels` runs what kerncheck does.
-checks := includes examples runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
+checks := includes examples runtime-alone werror levels kills clang san tsan gradcheck tidy cppcheck fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
 	@tools/deps build test dev oracle
 	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done

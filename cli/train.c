@@ -4,8 +4,8 @@
 #include "cli/board.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/signals.h"
+#include "report/show.h"
 #include "trainer/plan.h"
 
 #include <inttypes.h>
@@ -93,7 +93,8 @@ static void conclude(Board *b, const Summary *s)
     if (s->sparsity > 0)
         board_line(b, "  %-10s%s of the weights are zero", "sparsity",
                    show_percent(s->sparsity).text);
-    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json, report.html", "folder", s->folder);
+    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json, report.html", "folder",
+               s->folder);
 }
 
 /* The run's own resolved configuration needs none of this call's overrides. */
@@ -115,8 +116,8 @@ static int train(const TrainArguments *a, Session *s, Error *e)
     board_open(&board, a->quiet);
     introduce(&board, s);
     TrainEvents events = board_events(&board);
-    TrainRequest request = {
-        .out = a->out, .resume = a->resume, .stop = signals_install(), .events = &events};
+    TrainRequest request = {.out = a->out, .resume = a->resume, .events = &events};
+    events.stop = signals_install();
     int status = train_run(s, &request, &summary, e);
     board_close(&board);
     if (status == HONE_ERR_INTERRUPTED && summary.folder[0])

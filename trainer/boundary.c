@@ -110,6 +110,10 @@ int loop_boundary(Loop *l, Error *e)
 {
     int64_t step = l->progress.step;
     int status = HONE_OK;
+    if (step == l->phases.qat && l->saved != step) /* what follows takes long, and may be stopped */
+        status = loop_save(l, "last.h5", e);
+    if (status != HONE_OK)
+        return status;
     bool pruned = l->pruner && pruner_update(l->pruner, &l->s->params, step);
     if (step == l->phases.qat)
         status = begin_qat(l, pruned, e);

@@ -1,4 +1,4 @@
-/* What a run tells its caller while it goes on. The trainer prints nothing: it fills these reports
+/* What a run tells its caller while it goes on, and how the caller tells it to stop. The trainer prints nothing: it fills these reports
  * and calls the functions that are there; any of them may be NULL.
  *
  *     TrainEvents events = {.context = &bar, .step = bar_step, .epoch = bar_epoch};
@@ -8,6 +8,9 @@
 #ifndef HONE_TRAINER_EVENTS_H
 #define HONE_TRAINER_EVENTS_H
 
+#include "core/error.h"
+
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -61,11 +64,15 @@ typedef struct TrainEvents {
     void (*epoch)(void *context, const EpochReport *report);
     /* While something takes long (evaluation, proof): done of all, what. */
     void (*progress)(void *context, const char *what, int64_t done, int64_t all);
+    const volatile sig_atomic_t *stop; /* non-zero: save and return; NULL: never */
 } TrainEvents;
 
 /* Reports a formatted sentence to events->message; events may be NULL. */
 void events_message(const TrainEvents *events, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void events_progress(const TrainEvents *events, const char *what, int64_t done, int64_t all);
+/* ERR_INTERRUPTED, with a sentence, where the caller asks for a stop. */
+HONE_CHECKED int events_progress(const TrainEvents *events, const char *what, int64_t done,
+                                 int64_t all, Error *e);
+bool events_stopped(const TrainEvents *events);
 
 #endif

@@ -15,7 +15,8 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
     l->s = s;
     l->o = s->config->options;
     l->events = request->events ? request->events : &no_events;
-    l->stop = request->stop;
+    l->saved = -1;
+    rundir_init(&l->dir);
     logs_init(&l->logs, &l->o->report);
     progress_init(&l->progress);
     int status = speed_init(&l->speed, e);
@@ -42,12 +43,13 @@ void loop_release(Loop *l)
     teacher_close(&l->teacher);
     loader_free(l->loader);
     speed_release(&l->speed);
+    rundir_close(&l->dir);
     logs_close(&l->logs);
 }
 
 int loop_check_stop(const Loop *l, Error *e)
 {
-    if (!l->stop || !*l->stop)
+    if (!events_stopped(l->events))
         return HONE_OK;
     return error_set(e, HONE_ERR_INTERRUPTED, "stopped after step %lld of %lld, saved in %s",
                      (long long)l->progress.step, (long long)l->phases.total, l->dir.path);
@@ -72,7 +74,7 @@ static int check_weights(const Loop *l, Error *e)
                      (long long)l->progress.step);
 }
 
-static int save(Loop *l, const char *file, Error *e)
+int loop_save(Loop *l, const char *file, Error *e)
 {
     char path[RUNDIR_FILE_BYTES];
     Progress *p = &l->progress;
@@ -82,9 +84,12 @@ static int save(Loop *l, const char *file, Error *e)
         p->images_per_s = images_per_s(l, speed_median(&l->speed, SPEED_STEPS));
     l->step_end = 0;
     int status = check_weights(l, e);
-    return status == HONE_OK ? checkpoint_save(rundir_file(&l->dir, file, path), l->s, l->optimizer,
-                                               l->pruner, p, e)
-                             : status;
+    if (status == HONE_OK)
+        status =
+            checkpoint_save(rundir_file(&l->dir, file, path), l->s, l->optimizer, l->pruner, p, e);
+    if (status == HONE_OK && strcmp(file, "last.h5") == 0)
+        l->saved = p->step;
+    return status;
 }
 
 /* ---- reports ---- */
@@ -150,6 +155,15 @@ static bool evaluation_is_due(const Loop *l)
     return epochs_done % l->o->eval.every_epochs == 0 || phase_ends(l, l->progress.step);
 }
 
+static void close_epoch(Loop *l)
+{
+    Progress *p = &l->progress;
+    p->pending = 0;
+    p->epoch_loss = 0;
+    p->epoch_correct = 0;
+    p->complete = p->step == l->phases.total;
+}
+
 /* Evaluates what is put on, and saves it if it is the best so far. */
 static int judge(Loop *l, EpochReport *r, Error *e)
 {
@@ -158,6 +172,7 @@ static int judge(Loop *l, EpochReport *r, Error *e)
     int status = loop_evaluate(l, r->integer, &v, e);
     if (status != HONE_OK)
         return status;
+    close_epoch(l);
     r->evaluated = true;
     r->test_accuracy = p->test_accuracy = v.accuracy;
     r->test_loss = p->test_loss = v.loss;
@@ -171,28 +186,30 @@ static int judge(Loop *l, EpochReport *r, Error *e)
     r->seconds = speed_now() - l->started;
     status = logs_epoch(&l->logs, r, l->s, r->integer, e);
     if (status == HONE_OK && r->best)
-        status = save(l, "best.h5", e);
+        status = loop_save(l, "best.h5", e);
     return status;
 }
 
 /* The final weights are the averaged ones where there are any: those stay put on. */
 static int judge_and_save(Loop *l, EpochReport *r, Error *e)
 {
-    Progress *p = &l->progress;
     int status = HONE_OK;
-    r->integer = quantized_at(l, p->step);
-    p->complete = p->step == l->phases.total;
+    r->integer = quantized_at(l, l->progress.step);
     if (evaluation_is_due(l)) {
         status = loop_put_on(l, r->integer, e);
         if (status == HONE_OK)
             status = judge(l, r, e);
-        if (!p->complete)
+        if (!l->progress.complete)
             loop_take_off(l);
     } else {
+        close_epoch(l);
         r->seconds = speed_now() - l->started;
         status = logs_epoch(&l->logs, r, l->s, r->integer, e);
     }
-    return status == HONE_OK ? save(l, "last.h5", e) : status;
+    if (status != HONE_OK && status != HONE_ERR_INTERRUPTED)
+        return status;
+    int saved = loop_save(l, "last.h5", e);
+    return status == HONE_OK ? saved : status;
 }
 
 static int end_epoch(Loop *l, Error *e)
@@ -210,8 +227,7 @@ static int end_epoch(Loop *l, Error *e)
                                        l->phases.steps_per_epoch, l->phases.epochs),
                      .sparsity = l->pruner ? pruner_sparsity(l->pruner) : 0,
                      .images_per_s = images_per_s(l, median)};
-    p->epoch_loss = 0;
-    p->epoch_correct = 0;
+    p->pending = 1;
     int status = judge_and_save(l, &r, e);
     if (status == HONE_OK && l->events->epoch)
         l->events->epoch(l->events->context, &r);
@@ -229,7 +245,7 @@ static int after_step(Loop *l, Error *e)
         return status;
     if (step % l->phases.steps_per_epoch == 0)
         return end_epoch(l, e);
-    return every > 0 && step % every == 0 ? save(l, "last.h5", e) : HONE_OK;
+    return every > 0 && step % every == 0 ? loop_save(l, "last.h5", e) : HONE_OK;
 }
 
 /* Saves where the caller wants to stop. */
@@ -238,7 +254,7 @@ static int stop_here(Loop *l, Error *e)
     Error ignored = {0};
     if (loop_check_stop(l, &ignored) == HONE_OK)
         return HONE_OK;
-    int status = save(l, "last.h5", e);
+    int status = loop_save(l, "last.h5", e);
     return status == HONE_OK ? loop_check_stop(l, e) : status;
 }
 
@@ -251,6 +267,8 @@ static int start(Loop *l, Error *e)
 int loop_run(Loop *l, Error *e)
 {
     int status = start(l, e);
+    if (status == HONE_OK && l->progress.pending)
+        status = end_epoch(l, e);
     while (status == HONE_OK && l->progress.step < l->phases.total) {
         status = stop_here(l, e);
         if (status == HONE_OK)

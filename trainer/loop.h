@@ -5,7 +5,11 @@
  * of qat.begin_epoch the evaluation of the float weights (saved as float.h5), calibration, and the
  * evaluation of the calibrated model. Checkpoints are taken before a boundary acts, so that a
  * resumed run acts on it once, on the same numbers. The one at `total`, which has no step, is taken
- * after it acted and marks the run as complete. SPDX-License-Identifier: Apache-2.0 */
+ * after it acted and marks the run as complete.
+ *
+ * A stop is noticed between steps and inside evaluations. That of a boundary leaves the checkpoint
+ * taken before it; that of an epoch's end saves the state with Progress.pending, so that a resumed
+ * run begins with it. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TRAINER_LOOP_H
 #define HONE_TRAINER_LOOP_H
 
@@ -27,7 +31,6 @@ typedef struct Loop {
     Session *s;
     const RunOptions *o;
     const TrainEvents *events; /* never NULL */
-    const volatile sig_atomic_t *stop;
     Phases phases;
     Progress progress;
     RunDir dir;
@@ -45,6 +48,7 @@ typedef struct Loop {
     double hard, soft; /* the losses of which `loss` is the weighted sum */
     double norm;       /* of its gradient, before clipping; 0 without */
     Speed speed;
+    int64_t saved;   /* the step of last.h5; -1: there is none */
     double started;  /* clock at the start of this session, less the seconds of earlier ones */
     double step_end; /* clock at the end of the last step; 0: something else came between */
 } Loop;
@@ -56,6 +60,9 @@ void loop_release(Loop *l);
 HONE_CHECKED int loop_run(Loop *l, Error *e);
 /* ERR_INTERRUPTED when the caller asked for a stop. */
 HONE_CHECKED int loop_check_stop(const Loop *l, Error *e);
+
+/* Writes the state to a file of the folder. */
+HONE_CHECKED int loop_save(Loop *l, const char *file, Error *e);
 
 /* One step: batch, forward, backward, checks, optimizer, commit. (step.c) */
 HONE_CHECKED int loop_step(Loop *l, Error *e);

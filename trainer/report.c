@@ -53,6 +53,7 @@ static void accuracy(Gathered *g, const char *name, double value)
 static void gather_facts(Gathered *g, const Summary *m)
 {
     g->page.facts = g->facts;
+    accuracy(g, "teacher", m->teacher_accuracy);
     accuracy(g, "accuracy, float", m->float_accuracy);
     accuracy(g, "after calibration", m->ptq_accuracy);
     accuracy(g, "final weights, float", m->unquantized_accuracy);

@@ -16,7 +16,8 @@ typedef struct SplitWalk {
 
 typedef int (*SplitFn)(void *context, const Batch *b, Error *e);
 
-/* Calls fn for every batch; stops at its first failure. */
+/* Calls fn for every batch; stops at its first failure, and with ERR_INTERRUPTED where the events
+ * say so. */
 HONE_CHECKED int split_walk(const SplitWalk *walk, SplitFn fn, void *context, Error *e);
 
 #endif

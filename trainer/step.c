@@ -97,7 +97,8 @@ static int not_finite(Loop *l, Error *e)
 {
     const Progress *p = &l->progress;
     long long step = (long long)p->step, epoch = (long long)(p->step / l->phases.steps_per_epoch);
-    const char *hint = "the last checkpoint is untouched; a lower train.optimizer.lr may help";
+    const char *hint = "the last checkpoint is untouched; a lower train.optimizer.lr, a longer "
+                       "warm-up or train.clip_norm may help";
     if (isfinite(l->loss) && finite_block(l, l->s->params.value, l->s->graph.trained_count))
         return error_set(e, HONE_ERR_NUMERIC,
                          "step %lld (epoch %lld): the gradient of '%s' is not finite; %s", step,

@@ -37,6 +37,7 @@ static int resume(Loop *l, Error *e)
         status = checkpoint_restore(&c, l->s, l->optimizer, l->pruner, e);
     if (status == HONE_OK)
         l->progress = c.progress;
+    l->saved = l->progress.step;
     checkpoint_close(&c);
     return status;
 }
@@ -174,6 +175,22 @@ static int finish(Loop *l, Summary *m, Error *e)
                              : status;
 }
 
+/* What a failure means for the run. */
+static int explain(const Loop *l, int status, Error *e)
+{
+    Error had = *e;
+    if (status == HONE_ERR_INTERRUPTED && l->saved >= 0) {
+        *e = (Error){0};
+        return loop_check_stop(l, e);
+    }
+    if (status == HONE_ERR_IO && l->saved >= 0) {
+        *e = (Error){0};
+        return error_set(e, status, "%.320s; the state after step %lld is safe in %s/last.h5",
+                         had.text, (long long)l->saved, l->dir.path);
+    }
+    return status;
+}
+
 /* From wherever the folder stands to the summary. */
 static int go_on(Loop *l, Summary *summary, Error *e)
 {
@@ -185,7 +202,9 @@ static int go_on(Loop *l, Summary *summary, Error *e)
         status = loop_run(l, e);
     exec_free(l->exec);
     l->exec = NULL;
-    return status == HONE_OK ? finish(l, summary, e) : status;
+    if (status == HONE_OK)
+        status = finish(l, summary, e);
+    return status == HONE_OK ? status : explain(l, status, e);
 }
 
 int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *e)

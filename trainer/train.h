@@ -1,7 +1,8 @@
 /* A whole run: training, pruning, quantization, export, in a folder of its own.
  *
  *     static volatile sig_atomic_t stop;                       // set by a signal handler
- *     TrainRequest request = {.stop = &stop, .events = &events};
+ *     TrainEvents events = {.stop = &stop};
+ *     TrainRequest request = {.events = &events};
  *     Summary summary;
  *     int status = train_run(&session, &request, &summary, &e);
  *     if (status == HONE_ERR_INTERRUPTED) ... the state is in e's folder; --resume goes on ...
@@ -20,8 +21,7 @@
 typedef struct TrainRequest {
     const char *out; /* folder; NULL: runs/<name>, with -2, -3, ... where that is taken */
     bool resume;     /* go on from out's last.h5 (without out: of the newest runs/<name>*) if any */
-    const volatile sig_atomic_t *stop; /* non-zero: save and return; NULL: never */
-    const TrainEvents *events;         /* or NULL */
+    const TrainEvents *events; /* or NULL */
 } TrainRequest;
 
 /* Runs the session's configuration to its end. The session was opened with data and its parameters
