@@ -90,6 +90,8 @@ static void conclude(Board *b, const Summary *s)
         board_line(b, "  %-10s%s, %s bytes, runs in %s bytes of RAM", "artifact", s->artifact.path,
                    show_whole(s->artifact.bytes).text, show_whole(s->artifact.ram_bytes).text);
     }
+    if (s->ema > 0)
+        board_line(b, "  %-10sthe average of training's, decay %g", "weights", s->ema);
     if (s->sparsity > 0)
         board_line(b, "  %-10s%s of the weights are zero", "sparsity",
                    show_percent(s->sparsity).text);

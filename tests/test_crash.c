@@ -11,13 +11,14 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ static pid_t start(const char *program, const char *out, const char *const *sets
         words[n++] = "--set";
         words[n++] = sets[i];
     }
+    fflush(NULL); /* or the child would print it, too */
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
@@ -104,8 +106,8 @@ static bool end(pid_t child, double seconds)
     return WIFSIGNALED(status);
 }
 
-/* Counts the phase in which the run in out was killed. */
-static void count_phase(const char *out, int64_t *steps)
+/* Says where the run in out was killed: phase and steps saved. */
+static void print_place(const char *out)
 {
     char path[200];
     Checkpoint c;
@@ -117,10 +119,17 @@ static void count_phase(const char *out, int64_t *steps)
     ck_assert_msg(checkpoint_open(&c, path, NULL, 0, &e) == HONE_OK, "%s", e.text);
     phases_init(&p, c.config.options, RUN_EPOCH);
     const char *name = phases_name(&p, c.progress.step);
-    printf("%s %" PRId64 "%s", name, c.progress.step,
-           c.progress.step == *steps ? " again, " : ", ");
-    *steps = c.progress.step;
+    printf("%s %" PRId64 ", ", name, c.progress.step);
     checkpoint_close(&c);
+}
+
+static void check_no_leftovers(const char *path)
+{
+    DIR *d = opendir(path);
+    for (const struct dirent *entry; d && (entry = readdir(d)) != NULL;)
+        ck_assert_msg(!strstr(entry->d_name, ".tmp-"), "%s is left over", entry->d_name);
+    if (d)
+        closedir(d);
 }
 
 static void compare(const char *a, const char *b)
@@ -130,6 +139,7 @@ static void compare(const char *a, const char *b)
     snprintf(path[1], sizeof path[1], "%s/%s", folder, b);
     Outcome one = outcome_take(path[0]), other = outcome_take(path[1]);
     outcome_same(&one, &other);
+    check_no_leftovers(path[1]);
     outcome_release(&one);
     outcome_release(&other);
 }
@@ -153,7 +163,6 @@ static void kill_runs(const char *program, int recipe, int kills, Rng *rng)
 {
     const char *const *sets = recipes[recipe];
     double begun = now();
-    int64_t steps = -1;
     (void)end(start(program, "whole", sets, 1), 60);
     double whole = now() - begun;
     printf("recipe %d, %.2f s, killed after: ", recipe, whole);
@@ -162,7 +171,7 @@ static void kill_runs(const char *program, int recipe, int kills, Rng *rng)
         pid_t child = start(program, "parts", sets, 1 + attempt % 3);
         if (end(child, last ? 60 : whole * rng_uniform(rng))) {
             done++;
-            count_phase("parts", &steps);
+            print_place("parts");
             continue;
         }
         compare("whole", "parts");
@@ -211,21 +220,31 @@ static bool enter_small_disk(void)
     return true;
 }
 
-/* A file that leaves so many KiB free. */
+/* A file that leaves so many KiB free. No shell: it would not know where it is. */
 static void fill_disk(int free_kb)
 {
-    char command[100];
-    snprintf(command, sizeof command, "head -c %dk /dev/zero > ballast", DISK_KB - free_kb);
-    ck_assert_int_eq(system(command), 0);
+    struct statvfs disk;
+    ck_assert_int_eq(statvfs(".", &disk), 0);
+    off_t bytes = (off_t)(disk.f_bavail * disk.f_frsize) - (off_t)free_kb * 1024;
+    int file = open("ballast", O_WRONLY | O_CREAT | O_EXCL, 0666);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(posix_fallocate(file, 0, bytes), 0);
+    close(file);
 }
 
-static void check_no_leftovers(const char *path)
+/* A folder of files. */
+static void remove_flat(const char *path)
 {
+    char file[300];
     DIR *d = opendir(path);
-    for (const struct dirent *entry; d && (entry = readdir(d)) != NULL;)
-        ck_assert_msg(!strstr(entry->d_name, ".tmp-"), "%s is left over", entry->d_name);
-    if (d)
-        closedir(d);
+    ck_assert_ptr_nonnull(d);
+    for (const struct dirent *entry; (entry = readdir(d)) != NULL;) {
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            ck_assert_int_eq(remove(file), 0);
+    }
+    closedir(d);
+    ck_assert_int_eq(rmdir(path), 0);
 }
 
 /* Fails at whichever write does not fit; once there is room, the run goes on to the same end. Returns
@@ -269,9 +288,9 @@ START_TEST(test_full_disk)
     ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
     run_end(&r);
     Outcome whole = outcome_take("whole");
-    ck_assert_int_eq(system("rm -rf whole"), 0);
+    remove_flat("whole");
     for (int free_kb = 0; fill_and_resume(free_kb, &whole); free_kb += FREE_KB_STEP) {
-        ck_assert_int_eq(system("rm -rf run"), 0);
+        remove_flat("run");
         failures++;
     }
     ck_assert_int_ge(failures, 5);
@@ -309,16 +328,44 @@ START_TEST(test_locked)
 }
 END_TEST
 
-/* A folder with nothing but a lock that nobody holds counts as empty. */
-START_TEST(test_stale_lock)
+/* An empty file in the test's folder. */
+static void touch(const char *name)
 {
     char path[100];
     Error e = {0};
-    snprintf(path, sizeof path, "%s/.lock", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     ck_assert_int_eq(file_write_atomic(path, "", 0, &e), HONE_OK);
+}
+
+/* A folder with nothing but a lock that nobody holds counts as empty. */
+START_TEST(test_stale_lock)
+{
+    touch(".lock");
     RunFixture r = {.out = folder, .threads = 1, .stop_at = 1};
     ck_assert_int_eq(run_start(&r), HONE_ERR_INTERRUPTED);
     run_end(&r);
+}
+END_TEST
+
+/* What a killed process was writing goes; what only looks like it stays. */
+START_TEST(test_leftovers)
+{
+    char path[100];
+    RunFixture r = {.out = folder, .threads = 1, .stop_at = 1};
+    ck_assert_int_eq(run_start(&r), HONE_ERR_INTERRUPTED);
+    run_end(&r);
+    touch("last.h5.tmp-123-0");
+    touch("last.h5.tmp-123");
+    touch("notes.tmp-1-2.txt");
+    r = (RunFixture){.out = folder, .threads = 1, .resume = true, .stop_at = 2};
+    ck_assert_int_eq(run_start(&r), HONE_ERR_INTERRUPTED);
+    run_end(&r);
+    snprintf(path, sizeof path, "%s/last.h5.tmp-123-0", folder);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    snprintf(path, sizeof path, "%s/last.h5.tmp-123", folder);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    snprintf(path, sizeof path, "%s/notes.tmp-1-2.txt", folder);
+    ck_assert_int_eq(access(path, F_OK), 0);
 }
 END_TEST
 
@@ -332,6 +379,7 @@ Suite *suite_crash(void)
     tcase_add_test(t, test_full_disk);
     tcase_add_test(t, test_locked);
     tcase_add_test(t, test_stale_lock);
+    tcase_add_test(t, test_leftovers);
     suite_add_tcase(s, t);
     return s;
 }

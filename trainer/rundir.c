@@ -130,6 +130,30 @@ static int lock(RunDir *d, Error *e)
                      (long)whole.l_pid);
 }
 
+/* "last.h5.tmp-PID-N", as file_write_atomic names what it has not finished. */
+static bool is_unfinished(const char *name)
+{
+    const char *tail = strstr(name, ".tmp-");
+    int length = 0;
+    return tail && sscanf(tail, ".tmp-%*d-%*d%n", &length) == 0 && length > 0 &&
+           tail[length] == '\0';
+}
+
+/* What a killed process was writing. Nobody else writes here; what cannot be removed stays. */
+static void remove_unfinished(const RunDir *d)
+{
+    char path[RUNDIR_BYTES + 264];
+    DIR *folder = opendir(d->path);
+    for (const struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+        if (!is_unfinished(entry->d_name))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", d->path, entry->d_name);
+        (void)remove(path);
+    }
+    if (folder)
+        closedir(folder);
+}
+
 void rundir_init(RunDir *d)
 {
     *d = (RunDir){.lock = -1};
@@ -152,15 +176,21 @@ int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error
         status = error_set(e, HONE_ERR_CONFIG, "'%.40s' cannot be the folder of a run", out);
     else
         snprintf(d->path, sizeof d->path, "%s", out);
-    const bool fresh = out && !resume;
-    if (status == HONE_OK && fresh && !is_empty(d->path))
+    d->resume = resume;
+    d->fresh = out && !resume;
+    if (status == HONE_OK && d->fresh && !is_empty(d->path))
         status = refuse_full(d, e);
-    if (status == HONE_OK)
-        status = make(d->path, e);
-    if (status == HONE_OK)
-        status = lock(d, e);
-    if (status == HONE_OK && fresh && !is_empty(d->path)) /* by a run that ended meanwhile */
+    return status == HONE_OK ? make(d->path, e) : status;
+}
+
+int rundir_lock(RunDir *d, Error *e)
+{
+    int status = lock(d, e);
+    if (status == HONE_OK && d->fresh && !is_empty(d->path)) /* by a run that ended meanwhile */
         status = refuse_full(d, e);
-    d->resumed = status == HONE_OK && resume && rundir_has(d, "last.h5");
-    return status;
+    if (status != HONE_OK)
+        return status;
+    remove_unfinished(d);
+    d->resumed = d->resume && rundir_has(d, "last.h5");
+    return HONE_OK;
 }

@@ -11,18 +11,22 @@
 
 typedef struct RunDir {
     char path[RUNDIR_BYTES];
+    bool fresh;   /* it must be empty */
+    bool resume;  /* asked for */
     bool resumed; /* it holds a checkpoint to go on from */
     int lock;     /* the file ".lock" in it, locked until rundir_close; -1: none */
 } RunDir;
 
 /* No folder; rundir_close may follow. */
 void rundir_init(RunDir *d);
-
 /* Chooses the folder and makes it, parents included. out: that folder, which must be empty or absent
  * unless resume. NULL: runs/<name>, or the first of runs/<name>-2, -3, ... that does not exist; with
- * resume the last of them that holds a checkpoint, if any does. Another process that has it is named
- * in the error; the lock of one that died is gone with it. Errors: ERR_CONFIG, ERR_IO. */
+ * resume the last of them that holds a checkpoint, if any does. Errors: ERR_CONFIG, ERR_IO. */
 HONE_CHECKED int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error *e);
+/* Keeps other processes from using the folder until rundir_close, and finds out whether there is
+ * something to resume. The lock of a process that died is gone with it, and files that it left
+ * unfinished go now. Errors: ERR_CONFIG with the number of the process that has it; ERR_IO. */
+HONE_CHECKED int rundir_lock(RunDir *d, Error *e);
 /* Lets other processes have it. */
 void rundir_close(RunDir *d);
 

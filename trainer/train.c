@@ -46,6 +46,8 @@ static int resume(Loop *l, Error *e)
 static int open_folder(Loop *l, const TrainRequest *request, Error *e)
 {
     int status = rundir_open(&l->dir, l->o->name, request->out, request->resume, e);
+    if (status == HONE_OK)
+        status = rundir_lock(&l->dir, e);
     if (status == HONE_OK && l->dir.resumed)
         status = resume(l, e);
     if (status == HONE_OK && !(l->progress.complete && rundir_has(&l->dir, "summary.json")))
