@@ -9,8 +9,9 @@
  *
  * The folder holds config.yaml (resolved), metrics.jsonl, last.h5 (the state to go on from; at the
  * end the final weights), best.h5, float.h5 (the weights before quantization), model.hone,
- * summary.json. With train.optimizer.ema all but the state to go on from are the weights' average. Runs with equal configuration, seed and CPU level
- * make byte-identical artifacts, however often they were interrupted and at any number of threads.
+ * summary.json. With train.optimizer.ema all but the state to go on from are the weights' average.
+ * Runs with equal configuration, seed and CPU level make byte-identical artifacts, however often they
+ * were interrupted and at any number of threads.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TRAINER_TRAIN_H
 #define HONE_TRAINER_TRAIN_H
