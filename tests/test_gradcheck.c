@@ -1,6 +1,7 @@
 /* Gradients of every differentiable op, in double against central differences, straight-through ones
  * against their closed form; in every build the independence of the number of threads. A new op
  * needs a case here, or `every_op_has_a_case` fails. SPDX-License-Identifier: Apache-2.0 */
+#include "distill/distill.h"
 #include "layers/layers.h"
 #include "qat/nodes.h"
 #include "tests/gradcheck.h"
@@ -174,6 +175,23 @@ static Value *bce_numbers(Graph *g)
     return layer_bce(g, "loss", source(g, SHAPE2(5, 6)), target);
 }
 
+static Value *soft_of(Graph *g, double temperature)
+{
+    Value *teacher = graph_param(g, "teacher", SHAPE2(6, 5), PARAM_STATE, (Init){0, 2});
+    return distill_soft_loss(g, "soft", gradcheck_source(g, "x", SHAPE2(6, 5), 0, 2), teacher,
+                             temperature);
+}
+
+static Value *soft_loss(Graph *g)
+{
+    return soft_of(g, 1);
+}
+
+static Value *soft_loss_warm(Graph *g)
+{
+    return soft_of(g, 4);
+}
+
 /* ---- quantization ---- */
 
 /* Codes -8..7 of the grid 0.25 (q - 2), so that about a tenth of the numbers are clipped. */
@@ -272,6 +290,8 @@ static const GradCase cases[] = {
     {"mse of numbers", &op_mse, mse_numbers, NULL, false, false, NULL},
     {"bce of labels", &op_bce, bce_labels, NULL, false, false, NULL},
     {"bce of numbers", &op_bce, bce_numbers, NULL, false, false, NULL},
+    {"soft_loss", &op_soft_loss, soft_loss, NULL, false, false, NULL},
+    {"soft_loss at temperature 4", &op_soft_loss, soft_loss_warm, NULL, false, false, NULL},
     {"fakequant", &op_fakequant, fakequant, NULL, true, false, fakequant_slope},
     {"fakequant, first axis", &op_fakequant, fakequant_first, channel_scales, true, false,
      first_slope},
@@ -283,6 +303,7 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 
 static const Op *const ops[] = {
 #define OP(op) &op,
+#include "distill/ops.def"
 #include "layers/ops.def"
 #include "qat/ops.def"
 #undef OP
