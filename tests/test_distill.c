@@ -242,8 +242,8 @@ START_TEST(test_refused)
                   "its own, as ./train configs/teacher_resnet20.yaml, which leaves "
                   "runs/teacher_resnet20/best.h5");
     snprintf(name, sizeof name,
-             "distill.teacher.checkpoint: %s/teacher/last.h5 takes images [1, 8, 8, 3] and tells 4 "
-             "classes apart, here they are ",
+             "distill.teacher.checkpoint: %s/teacher/last.h5 takes images [1, 8, 8, 3] and gives 4 "
+             "outputs, here they are ",
              folder);
     check_refused(classes, name);
     check_refused(classes, "here they are [1, 8, 8, 3] and 3");
