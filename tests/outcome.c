@@ -27,7 +27,7 @@ static void read_arrays(Outcome *o, const Store *store)
     Error e = {0};
     for (size_t i = 0; i < all->count; i++)
         o->array_bytes += all->entries[i].type == STATE_TEXT ? 0 : all->entries[i].bytes;
-    o->arrays = malloc(o->array_bytes);
+    o->arrays = malloc(o->array_bytes + 1);
     ck_assert_ptr_nonnull(o->arrays);
     size_t at = 0;
     for (size_t i = 0; i < all->count; i++) {
@@ -74,8 +74,8 @@ void outcome_same(const Outcome *a, const Outcome *b)
     ck_assert_int_eq(a->progress.step, b->progress.step);
     ck_assert_int_eq(a->progress.complete, b->progress.complete);
     ck_assert_int_eq(a->progress.best_step, b->progress.best_step);
-    ck_assert(a->progress.best_accuracy == b->progress.best_accuracy);
-    ck_assert(a->progress.float_accuracy == b->progress.float_accuracy);
-    ck_assert(a->progress.ptq_accuracy == b->progress.ptq_accuracy);
+    ck_assert(a->progress.best_figures.accuracy == b->progress.best_figures.accuracy);
+    ck_assert(a->progress.float_figures.accuracy == b->progress.float_figures.accuracy);
+    ck_assert(a->progress.ptq_figures.accuracy == b->progress.ptq_figures.accuracy);
     ck_assert(a->progress.test_loss == b->progress.test_loss);
 }

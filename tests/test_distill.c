@@ -163,7 +163,7 @@ START_TEST(test_run)
     RunFixture r = {.out = other, .threads = 2, .sets = sets};
     ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
     ck_assert(r.summary.bit_exact);
-    ck_assert(r.summary.teacher_accuracy >= 0 && r.summary.teacher_accuracy <= 1);
+    ck_assert(r.summary.teacher_figures.accuracy >= 0 && r.summary.teacher_figures.accuracy <= 1);
     run_end(&r);
     ck_assert_int_eq(count_words(other, "\"hard_loss\": "), 3);
     ck_assert_int_eq(count_words(other, "\"soft_loss\": "), 3);
@@ -242,8 +242,8 @@ START_TEST(test_refused)
                   "its own, as ./train configs/teacher_resnet20.yaml, which leaves "
                   "runs/teacher_resnet20/best.h5");
     snprintf(name, sizeof name,
-             "distill.teacher.checkpoint: %s/teacher/last.h5 takes images [1, 8, 8, 3] and tells 4 "
-             "classes apart, here they are ",
+             "distill.teacher.checkpoint: %s/teacher/last.h5 takes images [1, 8, 8, 3] and gives 4 "
+             "outputs, here they are ",
              folder);
     check_refused(classes, name);
     check_refused(classes, "here they are [1, 8, 8, 3] and 3");
@@ -254,26 +254,33 @@ END_TEST
 
 static const struct {
     const char *set, *sentence;
+    const char *more; /* another override, or NULL */
 } refusals[] = {
-    {"distill={}", "missing required key 'distill.teacher.checkpoint' (file of a finished run, as "
-                   "runs/NAME/best.h5)"},
+    {"distill={}",
+     "missing required key 'distill.teacher.checkpoint' (file of a finished run, as "
+     "runs/NAME/best.h5)",
+     NULL},
     {"distill={teacher: {checkpoint: a}, temperature: 0}",
-     "distill.temperature: 0 is outside (0, 1000]"},
+     "distill.temperature: 0 is outside (0, 1000]", NULL},
     {"distill={teacher: {checkpoint: a}, begin_epoch: 2, end_epoch: 2}",
-     "distill: end_epoch 2 is not after begin_epoch 2"},
+     "distill: end_epoch 2 is not after begin_epoch 2", NULL},
     {"distill={teacher: {checkpoint: a}, begin_epoch: 7}",
-     "distill.begin_epoch: 7 is after the end of training (6 epochs)"},
+     "distill.begin_epoch: 7 is after the end of training (6 epochs)", NULL},
     {"distill={teacher: {checkpoint: a}, end_epoch: 6.5}",
-     "distill.end_epoch: 6.5 is after the end of training (6 epochs)"},
+     "distill.end_epoch: 6.5 is after the end of training (6 epochs)", NULL},
+    {"distill={teacher: {checkpoint: a}}",
+     "distill: a teacher tells classes apart, and train.loss.target is not labels",
+     "train.loss={kind: mse, target: input}"},
 };
 enum { REFUSALS = sizeof refusals / sizeof refusals[0] };
 
 START_TEST(test_options)
 {
-    const char *sets[] = {refusals[_i].set};
+    const char *sets[] = {refusals[_i].set, refusals[_i].more};
+    const size_t count = sets[1] ? 2 : 1;
     Config c;
     Error e = {0};
-    ck_assert_int_eq(config_parse(&c, run_yaml, "run.yaml", sets, 1, &e), HONE_ERR_CONFIG);
+    ck_assert_int_eq(config_parse(&c, run_yaml, "run.yaml", sets, count, &e), HONE_ERR_CONFIG);
     ck_assert_msg(strstr(e.text, refusals[_i].sentence) != NULL, "%s", e.text);
     ck_assert_int_eq(option_table_check(&distill_options, &e), HONE_OK);
 }

@@ -84,7 +84,7 @@ START_TEST(test_files)
     r = (RunFixture){.out = folder, .threads = 1, .sets = sets, .resume = true};
     ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
     ck_assert(r.summary.bit_exact && r.summary.ema == 0.9);
-    ck_assert(r.summary.int8_accuracy == r.test_accuracy);
+    ck_assert(r.summary.int8_figures.accuracy == r.test_accuracy);
     ck_assert_double_ge(r.summary.sparsity, 0.45);
     run_end(&r);
     last = (RunFixture){.sets = sets};
@@ -167,7 +167,7 @@ START_TEST(test_batchnorm)
     RunFixture r = {.out = folder, .threads = 1, .sets = sets};
     double mean[CHANNELS] = {0}, variance[CHANNELS] = {0};
     ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
-    ck_assert(r.summary.float_accuracy == r.test_accuracy);
+    ck_assert(r.summary.float_figures.accuracy == r.test_accuracy);
     measure_stem(&r, mean, variance);
     const Graph *g = &r.session.graph;
     const Node *bn = NULL;

@@ -3,23 +3,6 @@
 
 #include <string.h>
 
-static const OptionTable loss_options = {
-    .name = "loss",
-    .help = "what is minimized",
-    .size = sizeof(LossOptions),
-    .options = (const Option[]){OPTION_SELECTOR("kind", LossOptions, kind, "cross_entropy",
-                                                "loss function"),
-                                OPTION_END},
-    .variants =
-        (const OptionVariant *const[]){
-            OPTION_VARIANT("cross_entropy", "softmax cross-entropy, mean over the batch",
-                           OPTION_REAL_OPEN("label_smoothing", LossOptions, label_smoothing, "", 0,
-                                            1, OPTION_OPEN_MAX, "0",
-                                            "probability spread evenly over all classes"),
-                           OPTION_END),
-            NULL},
-};
-
 static const OptionTable train_options = {
     .name = "train",
     .help = "how the weights are trained",
@@ -156,6 +139,9 @@ static int check_qat(const Config *c, Error *e)
 static int check_distill(const Config *c, Error *e)
 {
     const DistillOptions *d = &c->options->distill;
+    if (c->options->train.loss.target != LOSS_OF_LABELS)
+        return bind_refuse(&c->binding, "distill", e,
+                           "a teacher tells classes apart, and train.loss.target is not labels");
     int status = check_epoch(c, "distill.begin_epoch", d->begin_epoch, e);
     if (status == HONE_OK)
         status = check_epoch(c, "distill.end_epoch", d->end_epoch, e);

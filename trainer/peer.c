@@ -10,9 +10,9 @@ static int same_task(const Session *s, const Session *other, const char *path, c
         shape_equal(s->model.logits->shape, other->model.logits->shape))
         return HONE_OK;
     return bind_refuse(&s->config->binding, key, e,
-                       "%s takes images %s and tells %d classes apart, here they are %s and %d",
-                       path, shape_text(theirs, a), shape_channels(other->model.logits->shape),
-                       shape_text(mine, b), shape_channels(s->model.logits->shape));
+                       "%s takes images %s and gives %d outputs, here they are %s and %d", path,
+                       shape_text(theirs, a), session_outputs(other), shape_text(mine, b),
+                       session_outputs(s));
 }
 
 int peer_open(Peer *p, const char *path, const Session *s, const char *key, Error *e)

@@ -35,8 +35,11 @@ static double scalar(const Loop *l, const Value *v)
     return (double)*(const Real *)exec_tensor(l->exec, v)->data;
 }
 
+/* 0 for a model without classes. */
 static int64_t count_correct(const Loop *l)
 {
+    if (!session_classifies(l->s))
+        return 0;
     const Tensor *t = exec_tensor(l->exec, l->s->logits);
     int classes = shape_channels(t->shape);
     const Real *row = t->data;

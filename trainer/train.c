@@ -60,8 +60,8 @@ static int open_folder(Loop *l, const TrainRequest *request, Error *e)
 
 /* ---- the baseline ---- */
 
-/* Accuracy of the configuration's baseline on this run's test set. */
-static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
+/* Figures of the configuration's baseline on this run's test set. */
+static int evaluate_baseline(const Loop *l, Figures *figures, Error *e)
 {
     Peer baseline;
     Evaluation v = {0};
@@ -69,7 +69,7 @@ static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
     if (status != HONE_OK)
         return status;
     status = peer_evaluate(&baseline, l->s, &v, l->events, e);
-    *accuracy = v.accuracy;
+    *figures = v.figures;
     peer_close(&baseline);
     return status;
 }
@@ -77,7 +77,7 @@ static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
 /* ---- the teacher ---- */
 
 /* Refuses a teacher that is not the one a resumed run had, and measures it. */
-static int introduce_teacher(Loop *l, double *accuracy, Error *e)
+static int introduce_teacher(Loop *l, Figures *figures, Error *e)
 {
     const Teacher *t = &l->teacher;
     Progress *p = &l->progress;
@@ -91,9 +91,10 @@ static int introduce_teacher(Loop *l, double *accuracy, Error *e)
     int status = peer_evaluate(&l->teacher.peer, l->s, &v, l->events, e);
     if (status != HONE_OK)
         return status;
-    *accuracy = v.accuracy;
-    events_message(l->events, "teacher %s: %s, %.2f %% of the test images", t->peer.path,
-                   model_arch_name(&t->peer.checkpoint.config.options->model), 100 * v.accuracy);
+    *figures = v.figures;
+    events_message(l->events, "teacher %s: %s, %s %s on the test set", t->peer.path,
+                   model_arch_name(&t->peer.checkpoint.config.options->model),
+                   figures_name(&v.figures), figures_text(&v.figures).text);
     return HONE_OK;
 }
 
@@ -122,24 +123,25 @@ static void fill_summary(Summary *m, const Loop *l)
     m->params = graph_trained(&l->s->graph);
     m->macs = graph_macs(&l->s->graph);
     m->steps = l->phases.total;
-    m->ptq_accuracy = p->ptq_accuracy;
-    m->qat_accuracy = m->int8_accuracy = ACCURACY_NONE;
+    m->classifies = session_classifies(l->s);
+    m->ptq_figures = p->ptq_figures;
+    m->qat_figures = m->int8_figures = figures_none();
     m->images_per_s = p->images_per_s;
     m->ema = l->o->train.optimizer.ema;
     m->sparsity = float_sparsity(l->s);
     if (l->o->baseline) {
         snprintf(m->float_source, sizeof m->float_source, "%s", l->o->baseline);
-        return; /* its accuracy is there already */
+        return; /* its figures are there already */
     }
-    m->float_accuracy = l->o->qat.present ? p->float_accuracy : p->test_accuracy;
+    m->float_figures = l->o->qat.present ? p->float_figures : p->test_figures;
     rundir_file(&l->dir, source, m->float_source);
 }
 
 static void fill_export(Summary *m, const Finish *f)
 {
     m->exported = true;
-    m->qat_accuracy = f->proof.trained.accuracy;
-    m->int8_accuracy = f->proof.artifact.accuracy;
+    m->qat_figures = f->proof.trained.figures;
+    m->int8_figures = f->proof.artifact.figures;
     m->bit_exact = f->proof.prove.mismatches == 0;
     m->compared = f->proof.prove.compared;
     m->sparsity = f->sparsity;
@@ -160,7 +162,7 @@ static int finish(Loop *l, Summary *m, Error *e)
     if (status != HONE_OK)
         return status;
     fill_summary(m, l);
-    m->unquantized_accuracy = v.accuracy;
+    m->unquantized_figures = v.figures;
     if (l->o->qat.present) {
         if (l->events->phase)
             l->events->phase(l->events->context, &report);
@@ -197,9 +199,9 @@ static int explain(const Loop *l, int status, Error *e)
 static int go_on(Loop *l, Summary *summary, Error *e)
 {
     int status = HONE_OK;
-    summary->teacher_accuracy = ACCURACY_NONE;
+    summary->teacher_figures = figures_none();
     if (l->o->distill.present)
-        status = introduce_teacher(l, &summary->teacher_accuracy, e);
+        status = introduce_teacher(l, &summary->teacher_figures, e);
     if (status == HONE_OK)
         status = loop_run(l, e);
     exec_free(l->exec);
@@ -215,7 +217,7 @@ int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *
     *summary = (Summary){0};
     int status = loop_init(&l, s, request, e);
     if (status == HONE_OK && l.o->baseline)
-        status = evaluate_baseline(&l, &summary->float_accuracy, e);
+        status = evaluate_baseline(&l, &summary->float_figures, e);
     if (status == HONE_OK && l.o->distill.present)
         status = teacher_open(&l.teacher, s, e);
     if (status == HONE_OK)
