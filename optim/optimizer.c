@@ -81,7 +81,7 @@ const OptionTable optimizer_options = {
 static int cut_runs(Optimizer *o, const Graph *graph, Error *e)
 {
     size_t bytes = ((size_t)graph->param_count + 1) * sizeof o->runs[0];
-    o->runs = malloc(bytes);
+    o->runs = calloc(1, bytes);
     if (!o->runs)
         return error_memory(e, "an optimizer", bytes);
     for (int i = 0; i < graph->param_count; i++) {
@@ -89,11 +89,10 @@ static int cut_runs(Optimizer *o, const Graph *graph, Error *e)
         if (p->role == PARAM_STATE)
             continue;
         bool decay = p->role == PARAM_WEIGHT;
-        DecayRun *last = o->run_count ? &o->runs[o->run_count - 1] : NULL;
-        if (last && last->decay == decay)
+        if (o->run_count > 0 && o->runs[o->run_count - 1].decay == decay)
             continue;
-        if (last)
-            last->end = p->offset;
+        if (o->run_count > 0)
+            o->runs[o->run_count - 1].end = p->offset;
         o->runs[o->run_count++] = (DecayRun){.end = o->count, .decay = decay};
     }
     return HONE_OK;

@@ -27,7 +27,7 @@ static void read_arrays(Outcome *o, const Store *store)
     Error e = {0};
     for (size_t i = 0; i < all->count; i++)
         o->array_bytes += all->entries[i].type == STATE_TEXT ? 0 : all->entries[i].bytes;
-    o->arrays = malloc(o->array_bytes);
+    o->arrays = malloc(o->array_bytes + 1);
     ck_assert_ptr_nonnull(o->arrays);
     size_t at = 0;
     for (size_t i = 0; i < all->count; i++) {

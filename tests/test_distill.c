@@ -254,26 +254,33 @@ END_TEST
 
 static const struct {
     const char *set, *sentence;
+    const char *more; /* another override, or NULL */
 } refusals[] = {
-    {"distill={}", "missing required key 'distill.teacher.checkpoint' (file of a finished run, as "
-                   "runs/NAME/best.h5)"},
+    {"distill={}",
+     "missing required key 'distill.teacher.checkpoint' (file of a finished run, as "
+     "runs/NAME/best.h5)",
+     NULL},
     {"distill={teacher: {checkpoint: a}, temperature: 0}",
-     "distill.temperature: 0 is outside (0, 1000]"},
+     "distill.temperature: 0 is outside (0, 1000]", NULL},
     {"distill={teacher: {checkpoint: a}, begin_epoch: 2, end_epoch: 2}",
-     "distill: end_epoch 2 is not after begin_epoch 2"},
+     "distill: end_epoch 2 is not after begin_epoch 2", NULL},
     {"distill={teacher: {checkpoint: a}, begin_epoch: 7}",
-     "distill.begin_epoch: 7 is after the end of training (6 epochs)"},
+     "distill.begin_epoch: 7 is after the end of training (6 epochs)", NULL},
     {"distill={teacher: {checkpoint: a}, end_epoch: 6.5}",
-     "distill.end_epoch: 6.5 is after the end of training (6 epochs)"},
+     "distill.end_epoch: 6.5 is after the end of training (6 epochs)", NULL},
+    {"distill={teacher: {checkpoint: a}}",
+     "distill: a teacher tells classes apart, and train.loss.target is not labels",
+     "train.loss={kind: mse, target: input}"},
 };
 enum { REFUSALS = sizeof refusals / sizeof refusals[0] };
 
 START_TEST(test_options)
 {
-    const char *sets[] = {refusals[_i].set};
+    const char *sets[] = {refusals[_i].set, refusals[_i].more};
+    const size_t count = sets[1] ? 2 : 1;
     Config c;
     Error e = {0};
-    ck_assert_int_eq(config_parse(&c, run_yaml, "run.yaml", sets, 1, &e), HONE_ERR_CONFIG);
+    ck_assert_int_eq(config_parse(&c, run_yaml, "run.yaml", sets, count, &e), HONE_ERR_CONFIG);
     ck_assert_msg(strstr(e.text, refusals[_i].sentence) != NULL, "%s", e.text);
     ck_assert_int_eq(option_table_check(&distill_options, &e), HONE_OK);
 }

@@ -151,6 +151,23 @@ static Value *xent_smooth(Graph *g)
     return xent_of(g, 0.2);
 }
 
+static Value *soft_of(Graph *g, double temperature)
+{
+    Value *teacher = graph_param(g, "teacher", SHAPE2(6, 5), PARAM_STATE, (Init){0, 2});
+    return distill_soft_loss(g, "soft", gradcheck_source(g, "x", SHAPE2(6, 5), 0, 2), teacher,
+                             temperature);
+}
+
+static Value *soft_loss(Graph *g)
+{
+    return soft_of(g, 1);
+}
+
+static Value *soft_loss_warm(Graph *g)
+{
+    return soft_of(g, 4);
+}
+
 static Value *mse_labels(Graph *g)
 {
     return layer_mse(g, "loss", source(g, SHAPE2(6, 4)),
@@ -173,23 +190,6 @@ static Value *bce_numbers(Graph *g)
 {
     Value *target = graph_param(g, "target", SHAPE4(5, 2, 1, 3), PARAM_STATE, (Init){0.3, 0});
     return layer_bce(g, "loss", source(g, SHAPE2(5, 6)), target);
-}
-
-static Value *soft_of(Graph *g, double temperature)
-{
-    Value *teacher = graph_param(g, "teacher", SHAPE2(6, 5), PARAM_STATE, (Init){0, 2});
-    return distill_soft_loss(g, "soft", gradcheck_source(g, "x", SHAPE2(6, 5), 0, 2), teacher,
-                             temperature);
-}
-
-static Value *soft_loss(Graph *g)
-{
-    return soft_of(g, 1);
-}
-
-static Value *soft_loss_warm(Graph *g)
-{
-    return soft_of(g, 4);
 }
 
 /* ---- quantization ---- */
@@ -286,12 +286,12 @@ static const GradCase cases[] = {
     {"mean", &op_mean, mean, NULL, false, false, NULL},
     {"softmax_xent", &op_softmax_xent, xent, NULL, false, false, NULL},
     {"softmax_xent smoothed", &op_softmax_xent, xent_smooth, NULL, false, false, NULL},
+    {"soft_loss", &op_soft_loss, soft_loss, NULL, false, false, NULL},
+    {"soft_loss at temperature 4", &op_soft_loss, soft_loss_warm, NULL, false, false, NULL},
     {"mse of labels", &op_mse, mse_labels, NULL, false, false, NULL},
     {"mse of numbers", &op_mse, mse_numbers, NULL, false, false, NULL},
     {"bce of labels", &op_bce, bce_labels, NULL, false, false, NULL},
     {"bce of numbers", &op_bce, bce_numbers, NULL, false, false, NULL},
-    {"soft_loss", &op_soft_loss, soft_loss, NULL, false, false, NULL},
-    {"soft_loss at temperature 4", &op_soft_loss, soft_loss_warm, NULL, false, false, NULL},
     {"fakequant", &op_fakequant, fakequant, NULL, true, false, fakequant_slope},
     {"fakequant, first axis", &op_fakequant, fakequant_first, channel_scales, true, false,
      first_slope},

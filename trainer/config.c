@@ -139,6 +139,9 @@ static int check_qat(const Config *c, Error *e)
 static int check_distill(const Config *c, Error *e)
 {
     const DistillOptions *d = &c->options->distill;
+    if (c->options->train.loss.target != LOSS_OF_LABELS)
+        return bind_refuse(&c->binding, "distill", e,
+                           "a teacher tells classes apart, and train.loss.target is not labels");
     int status = check_epoch(c, "distill.begin_epoch", d->begin_epoch, e);
     if (status == HONE_OK)
         status = check_epoch(c, "distill.end_epoch", d->end_epoch, e);

@@ -10,8 +10,8 @@ static int same_task(const Session *s, const Session *other, const char *path, c
         shape_equal(s->model.logits->shape, other->model.logits->shape))
         return HONE_OK;
     return bind_refuse(&s->config->binding, key, e,
-                       "%s takes images %s and gives %d outputs, here they are %s and %d",
-                       path, shape_text(theirs, a), session_outputs(other), shape_text(mine, b),
+                       "%s takes images %s and gives %d outputs, here they are %s and %d", path,
+                       shape_text(theirs, a), session_outputs(other), shape_text(mine, b),
                        session_outputs(s));
 }
 

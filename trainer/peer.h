@@ -13,7 +13,7 @@ typedef struct Peer {
     const char *path;      /* borrowed */
 } Peer;
 
-/* Opens the checkpoint at path, whose model must take the images and tell the classes of s apart; key
+/* Opens the checkpoint at path, whose model must take images and give as many outputs as that of s; key
  * names it in messages ("baseline"). s and path must outlive the peer. Errors: as checkpoint_open and
  * checkpoint_restore; ERR_CONFIG for another task. A failure leaves nothing to close. */
 HONE_CHECKED int peer_open(Peer *p, const char *path, const Session *s, const char *key, Error *e);

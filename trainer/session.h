@@ -30,7 +30,8 @@ typedef struct Session {
     Dataset *dataset; /* NULL without_data */
     Graph graph;
     Model model;
-    const Value *logits; /* what the loss reads: the model's outputs, with qat their codes' values */
+    const Value
+        *logits; /* what the loss reads: the model's outputs, with qat their codes' values */
     const Value *teacher, *soft_loss; /* with distill: the teacher's logits, an input, and the loss
                                          on them, which counts once exec_weigh says so; else NULL */
     Params params;                    /* first values drawn from the configuration's seed */

@@ -92,8 +92,9 @@ static int introduce_teacher(Loop *l, Figures *figures, Error *e)
     if (status != HONE_OK)
         return status;
     *figures = v.figures;
-    events_message(l->events, "teacher %s: %s, %.2f %% of the test images", t->peer.path,
-                   model_arch_name(&t->peer.checkpoint.config.options->model), 100 * v.figures.accuracy);
+    events_message(l->events, "teacher %s: %s, %s %s on the test set", t->peer.path,
+                   model_arch_name(&t->peer.checkpoint.config.options->model),
+                   figures_name(&v.figures), figures_text(&v.figures).text);
     return HONE_OK;
 }
 
