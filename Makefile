@@ -210,9 +210,14 @@ levels   := ref $(if $(filter avx2,$(cpu)),avx2) $(if $(filter avx512_vnni,$(cpu
 kerncheck: $(build)/tests/run ## kernels against the reference, at every CPU level of this machine
 	@for level in $(levels); do echo "HONE_CPU=$$level"; \
 	  HONE_CPU=$$level $(MAKE) test SUITES='kern*' || exit 1; done
-levels: $(build)/tests/run ## all tests at every CPU level of this machine
-	@for level in $(levels); do echo "HONE_CPU=$$level"; \
-	  HONE_CPU=$$level $(MAKE) test || exit 1; done
+# The suites that compute with kernels; the others need to see one level only.
+kernel_suites := kern* conv layers qat qat_nodes fuse exec gradcheck gradtorch runtime prove parallel \
+                 export evaluate loss
+best_level    := $(lastword $(levels))
+levels: $(build)/tests/run ## all tests, and those of kernels at every CPU level of this machine
+	@for level in $(levels); do echo "HONE_CPU=$$level"; suites='$(kernel_suites)'; \
+	  [ $$level = $(best_level) ] && suites=; \
+	  HONE_CPU=$$level $(MAKE) test SUITES="$$suites" || exit 1; done
 
 kills: $(build)/tests/run $(build)/hone ## runs killed at 50 random moments and resumed: the same bits
 	@HONE_KILLS=50 $(MAKE) test SUITES=crash
