@@ -47,6 +47,7 @@ int dataset_open_kind(Dataset **d, const DatasetKind *kind, const DatasetOptions
         return error_memory(e, "a data set", sizeof *made);
     made->kind = kind;
     made->info.kind = kind->variant.choice;
+    made->info.scale = 1.0f / 128;
     int status = kind->open(&made->state, options, root, &made->info, e);
     if (status != HONE_OK) {
         dataset_close(made);
