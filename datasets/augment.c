@@ -15,6 +15,8 @@ const OptionTable augment_options = {
                         "mirror left-right with probability 1/2"),
             OPTION_INT("crop", AugmentOptions, crop, "pixels", 0, 256, "0",
                        "shift by up to this much each way, filling with zero (byte 128)"),
+            OPTION_SECTION("audio", AugmentOptions, audio, &clip_augment_options,
+                           "random changes of recordings, of data set 'audio'"),
             OPTION_END,
         },
 };

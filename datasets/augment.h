@@ -13,12 +13,14 @@
 #include <stdint.h>
 
 #include "core/option.h"
+#include "datasets/clip.h"
 
 #define AUGMENT_PAD 128 /* the padding byte: 0.0 in the model's input, code 0 */
 
 typedef struct AugmentOptions {
     bool flip;    /* mirror left-right with probability 1/2 */
     int64_t crop; /* pad every side by this many pixels, then cut the original size at random */
+    ClipAugmentOptions audio; /* of recordings, before features are computed: clip.h */
 } AugmentOptions;
 
 extern const OptionTable augment_options;
@@ -36,7 +38,7 @@ AugmentDraw augment_draw(const AugmentOptions *options, uint64_t seed, int64_t e
 /* in and out [height][width][channels] bytes; they must not overlap. */
 void augment_move(const AugmentDraw *draw, int height, int width, int channels, const uint8_t *in,
                   uint8_t *out);
-/* True when the options change nothing, so that the copy can be skipped. */
+/* True when the options change no pixels, so that the copy can be skipped. */
 bool augment_is_identity(const AugmentOptions *options);
 
 #endif

@@ -89,6 +89,19 @@ int dataset_sample(const Dataset *d, DatasetSplit split, int64_t epoch, int64_t 
     return d->kind->sample(d->state, split, epoch, index, pixels, label, e);
 }
 
+bool dataset_can_vary(const Dataset *d)
+{
+    return d->kind->vary != NULL;
+}
+
+int dataset_vary(const Dataset *d, const DatasetVary *vary, int64_t epoch, int64_t index,
+                 uint8_t *pixels, int32_t *label, Error *e)
+{
+    assert(d->kind->vary != NULL && epoch >= 0);
+    assert(index >= 0 && index < d->info.count[DATASET_TRAIN]);
+    return d->kind->vary(d->state, vary, epoch, index, pixels, label, e);
+}
+
 const char *dataset_class_name(const Dataset *d, int label, char *buffer, size_t size)
 {
     assert(label >= 0 && label < d->info.classes);

@@ -16,6 +16,9 @@ typedef struct DatasetKind {
     /* As dataset_sample, with arguments that are in range. */
     int (*sample)(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
                   uint8_t *pixels, int32_t *label, Error *e);
+    /* As dataset_vary; NULL where samples do not come from recordings. */
+    int (*vary)(const void *state, const DatasetVary *vary, int64_t epoch, int64_t index,
+                uint8_t *pixels, int32_t *label, Error *e);
     void (*close)(void *state);
 } DatasetKind;
 

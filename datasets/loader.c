@@ -36,6 +36,7 @@ struct Loader {
     const Dataset *dataset;
     LoaderOptions options; /* defaults filled in; augment points to the copy below, or is NULL */
     AugmentOptions augment;
+    DatasetVary vary; /* audio: NULL where recordings are not varied */
     const DatasetInfo *info;
     int64_t samples; /* per epoch, before the last partial batch is dropped */
     int64_t steps;   /* batches per epoch */
@@ -113,8 +114,12 @@ static int fill_sample(const Loader *l, Slot *s, int i, uint8_t *scratch)
     int64_t epoch = s->batch.epoch;
     uint8_t *out = s->pixels + (size_t)i * info->sample_bytes;
     const AugmentOptions *augment = l->options.augment;
-    int status = dataset_sample(l->dataset, l->options.split, epoch, s->indices[i],
-                                augment != NULL ? scratch : out, &s->labels[i], &s->error);
+    uint8_t *to = augment != NULL ? scratch : out;
+    int status = l->vary.audio != NULL
+                     ? dataset_vary(l->dataset, &l->vary, epoch, s->indices[i], to, &s->labels[i],
+                                    &s->error)
+                     : dataset_sample(l->dataset, l->options.split, epoch, s->indices[i], to,
+                                      &s->labels[i], &s->error);
     if (status == HONE_OK && augment != NULL) {
         AugmentDraw draw = augment_draw(augment, l->options.seed, epoch, s->indices[i]);
         augment_move(&draw, info->height, info->width, info->channels, scratch, out);
@@ -218,6 +223,27 @@ static int alloc_slots(Loader *l, Error *e)
     return HONE_OK;
 }
 
+/* Which changes of pixels and of recordings there are, if any. */
+static int resolve_augment(Loader *l, Error *e)
+{
+    LoaderOptions *o = &l->options;
+    const AugmentOptions *asked = o->training ? o->augment : NULL;
+    o->augment = NULL;
+    if (asked == NULL)
+        return HONE_OK;
+    l->augment = *asked;
+    if (!augment_is_identity(&l->augment))
+        o->augment = &l->augment;
+    if (clip_augment_is_identity(&l->augment.audio))
+        return HONE_OK;
+    if (!dataset_can_vary(l->dataset))
+        return error_set(e, HONE_ERR_CONFIG,
+                         "augment.audio is for recordings, which data set '%s' does not have",
+                         l->info->kind);
+    l->vary = (DatasetVary){&l->augment.audio, o->seed};
+    return HONE_OK;
+}
+
 /* Fills in defaults and sizes. */
 static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *options, Error *e)
 {
@@ -230,11 +256,6 @@ static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *optio
     o->ahead = o->ahead > 0 ? o->ahead : DEFAULT_AHEAD;
     if (!o->training && o->epochs == 0)
         o->epochs = 1;
-    bool augmented =
-        o->training && options->augment != NULL && !augment_is_identity(options->augment);
-    if (augmented)
-        l->augment = *options->augment;
-    o->augment = augmented ? &l->augment : NULL;
     l->dataset = dataset;
     l->info = dataset_info(dataset);
     l->samples = l->info->count[o->split];
@@ -243,6 +264,9 @@ static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *optio
     l->steps = (l->samples + (o->training ? 0 : o->batch - 1)) / o->batch;
     l->depth = o->ahead + 1;
     l->order_epoch = -1;
+    int status = resolve_augment(l, e);
+    if (status != HONE_OK)
+        return status;
     if (l->steps == 0)
         return error_set(
             e, HONE_ERR_CONFIG, "dataset '%s': %" PRId64 " %s images do not fill one batch of %d",

@@ -231,8 +231,8 @@ START_TEST(write_reads_back)
     HoneRtModel model;
     snprintf(path, sizeof path, "%s/model.hone", folder);
     OK(lower_program(&l, &source, &e));
-    OK(write_hone_bytes(&l.program, &bytes, &count, &e));
-    OK(write_hone_file(path, &l.program, &e));
+    OK(write_hone_bytes(&l.program, NULL, 0, &bytes, &count, &e));
+    OK(write_hone_file(path, &l.program, NULL, 0, &e));
     OK(file_read(path, 1 << 20, &file, &file_count, &e));
     ck_assert_uint_eq(file_count, count);
     ck_assert_mem_eq(file, bytes, count);
@@ -259,7 +259,7 @@ START_TEST(write_refuses_a_broken_program)
     size_t count;
     OK(lower_program(&l, &source, &e));
     l.ops[1].stride_h = 0;
-    ck_assert_int_eq(write_hone_bytes(&l.program, &bytes, &count, &e), HONE_ERR_DATA);
+    ck_assert_int_eq(write_hone_bytes(&l.program, NULL, 0, &bytes, &count, &e), HONE_ERR_DATA);
     ck_assert_ptr_null(bytes);
     ck_assert_ptr_nonnull(strstr(e.text, "the runtime refuses the written artifact"));
     lower_release(&l);
@@ -280,7 +280,7 @@ START_TEST(export_survives_lack_of_memory)
         allocations_fail_at(n);
         int status = lower_program(&l, &source, &e);
         if (status == HONE_OK)
-            status = write_hone_bytes(&l.program, &bytes, &count, &e);
+            status = write_hone_bytes(&l.program, NULL, 0, &bytes, &count, &e);
         if (status == HONE_OK) {
             status = describe_artifact(&d, bytes, count, &e);
             describe_release(&d);

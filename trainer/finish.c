@@ -5,6 +5,7 @@
 #include "export/describe.h"
 #include "export/lower.h"
 #include "export/write_hone.h"
+#include "runtime/frontend.h"
 #include "trainer/split.h"
 
 #include <assert.h>
@@ -147,7 +148,12 @@ int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Erro
                           .profile = (uint32_t)s->config->options->export.requant};
     status = lower_program(&lowered, &source, e);
     if (status == HONE_OK) {
-        status = write_hone_bytes(&lowered.program, bytes, count, e);
+        WriteSection frontend = {.tag = HONE_RT_SECTION_FRONTEND};
+        if (s->dataset) {
+            frontend.data = dataset_info(s->dataset)->frontend;
+            frontend.bytes = dataset_info(s->dataset)->frontend_bytes;
+        }
+        status = write_hone_bytes(&lowered.program, &frontend, 1, bytes, count, e);
         lower_release(&lowered);
     }
     integer_plan_free(&plan);
