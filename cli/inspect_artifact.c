@@ -3,9 +3,9 @@
 #include "cli/inspect.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/table.h"
 #include "export/describe.h"
+#include "report/show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,22 @@ static Shown shape_of(const DescribedTensor *t)
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
+/* As many as a line holds. */
+static void add_names(const Notes *n, Text *out)
+{
+    char buffer[32];
+    size_t start = out->length;
+    text_printf(out, "  %-12s", "names");
+    for (int k = 0; k < n->classes; k++) {
+        if (out->length - start > 80) {
+            text_printf(out, ", %d more", n->classes - k);
+            break;
+        }
+        text_printf(out, "%s%s", k > 0 ? ", " : "", notes_class(n, k, buffer, sizeof buffer));
+    }
+    text_add(out, "\n");
+}
+
 static void add_header(const Description *d, const char *path, Text *out)
 {
     const char *slash = strrchr(path, '/');
@@ -29,6 +45,11 @@ static void add_header(const Description *d, const char *path, Text *out)
     text_printf(out, "  %-12s%s, scale %.4g, zero point %d\n",
                 d->classes > 0 ? "classes" : "output", shape_of(&d->output).text,
                 (double)d->output.scale, d->output.zero_point);
+    if (d->notes.has_input)
+        text_printf(out, "  %-12s%g * (code - %d)\n", "real input", (double)d->notes.input.scale,
+                    (int)d->notes.input.zero_point);
+    if (d->notes.names)
+        add_names(&d->notes, out);
     text_printf(out, "  %-12s%s, of them %s weights, %s zero\n", "parameters",
                 show_whole(d->params).text, show_whole(d->weights).text,
                 show_percent(d->sparsity).text);
@@ -122,6 +143,15 @@ static void json_layer(Json *j, const DescribedLayer *l)
     json_close(j);
 }
 
+static void json_names(Json *j, const Notes *n)
+{
+    char buffer[32];
+    json_open(j, "class_names", '[');
+    for (int k = 0; n->names && k < n->classes; k++)
+        json_text(j, NULL, notes_class(n, k, buffer, sizeof buffer));
+    json_close(j);
+}
+
 static void add_json(const Description *d, Text *out)
 {
     Json j = {.out = out};
@@ -139,6 +169,11 @@ static void add_json(const Description *d, Text *out)
     json_whole(&j, "macs", d->macs);
     json_real(&j, "sparsity", d->sparsity);
     json_tensor(&j, "input", &d->input);
+    json_open(&j, "real_input", '{');
+    json_real(&j, "scale", (double)d->notes.input.scale);
+    json_whole(&j, "zero_point", d->notes.input.zero_point);
+    json_close(&j);
+    json_names(&j, &d->notes);
     json_tensor(&j, "output", &d->output);
     json_open(&j, "layers", '[');
     for (int i = 0; i < d->layer_count; i++)

@@ -112,6 +112,11 @@ int describe_artifact(Description *d, const void *bytes, size_t count, Error *e)
     for (int i = 0; i < d->layer_count; i++)
         describe_layer(p, &p->ops[i], &d->layers[i]);
     describe_totals(d, p);
+    int read = notes_read(&d->notes, bytes, d->classes, e);
+    if (read != HONE_OK) {
+        describe_release(d);
+        return read;
+    }
     d->bytes = (int64_t)count;
     d->ram_bytes = (int64_t)hone_rt_arena_bytes(&model);
     return HONE_OK;

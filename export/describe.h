@@ -10,6 +10,7 @@
 #define HONE_EXPORT_DESCRIBE_H
 
 #include "core/error.h"
+#include "export/notes.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,7 @@ typedef struct Description {
     DescribedLayer *layers; /* in the order of execution */
     int layer_count;
     DescribedTensor input, output;
+    Notes notes;         /* of the input and the classes */
     const char *requant; /* "s24" */
     int classes;         /* of a classifier, else 0 */
     int64_t bytes;       /* of the artifact */

@@ -150,6 +150,16 @@ static Value *xent_smooth(Graph *g)
     return xent_of(g, 0.2);
 }
 
+/* Labels, others and shares are what inputs hold before they are filled: zeros. */
+static Value *xent_mixed(Graph *g)
+{
+    Value *in[3];
+    static const char *const names[] = {"labels", "others", "shares"};
+    for (int i = 0; i < 3; i++)
+        in[i] = graph_input(g, names[i], SHAPE1(6), ELEM_INT32);
+    return layer_softmax_xent_mixed(g, "loss", source(g, SHAPE2(6, 4)), in[0], in[1], in[2], 0.2);
+}
+
 /* ---- quantization ---- */
 
 /* Codes -8..7 of the grid 0.25 (q - 2), so that about a tenth of the numbers are clipped. */
@@ -244,6 +254,7 @@ static const GradCase cases[] = {
     {"mean", &op_mean, mean, NULL, false, false, NULL},
     {"softmax_xent", &op_softmax_xent, xent, NULL, false, false, NULL},
     {"softmax_xent smoothed", &op_softmax_xent, xent_smooth, NULL, false, false, NULL},
+    {"softmax_xent mixed", &op_softmax_xent, xent_mixed, NULL, false, false, NULL},
     {"fakequant", &op_fakequant, fakequant, NULL, true, false, fakequant_slope},
     {"fakequant, first axis", &op_fakequant, fakequant_first, channel_scales, true, false,
      first_slope},

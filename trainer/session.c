@@ -24,7 +24,9 @@ static int build_graph(Session *s, Error *e)
 {
     const RunOptions *o = s->config->options;
     graph_init(&s->graph);
-    int status = model_build(&s->graph, &o->model, o->train.loss.label_smoothing, &s->model, e);
+    ModelOptions model = o->model;
+    model.mixed_labels = o->augment.mixup > 0;
+    int status = model_build(&s->graph, &model, o->train.loss.label_smoothing, &s->model, e);
     if (status == HONE_OK && o->qat.present)
         status = qat_insert(&s->graph, &o->qat, e);
     if (status == HONE_OK && o->qat.present)

@@ -9,6 +9,10 @@ static void load_batch(Loop *l)
 {
     exec_lend(l->exec, l->s->model.image, l->batch->x);
     exec_lend(l->exec, l->s->model.labels, l->batch->labels);
+    if (l->s->model.others) {
+        exec_lend(l->exec, l->s->model.others, l->batch->others);
+        exec_lend(l->exec, l->s->model.shares, l->batch->shares);
+    }
 }
 
 static int64_t count_correct(const Loop *l)
