@@ -31,17 +31,17 @@ typedef enum DatasetSplit { DATASET_TRAIN = 0, DATASET_TEST = 1, DATASET_SPLITS 
 /* What the option table fills; `kind` indexes the lines of kinds.def. */
 typedef struct DatasetOptions {
     int kind;
-    int64_t train;    /* images in the training split; 0: all there are (cifar10) */
-    int64_t test;     /* images in the test split; 0: all there are (cifar10) */
-    int64_t seed;     /* shapes, random: which set is drawn; independent of the run's seed */
-    bool fresh;       /* shapes: draw new training images every epoch */
-    const char *path; /* cifar10: folder of the files; "" is <data root>/cifar-10-batches-bin */
-    OptionInts shape; /* random: height, width, channels */
-    int64_t classes;  /* random */
-    double test_share;     /* audio: of the files or speakers, goes to the test split */
-    OptionReals range;     /* audio: [lo, hi] of real values; none: of the training split */
-    int64_t rate;          /* audio: samples per second of every file; 0: as the first */
-    int64_t label_field;   /* audio: of a name, from 0; -1: the folder */
+    int64_t train;       /* images in the training split; 0: all there are (cifar10) */
+    int64_t test;        /* images in the test split; 0: all there are (cifar10) */
+    int64_t seed;        /* shapes, random: which set is drawn; independent of the run's seed */
+    bool fresh;          /* shapes: draw new training images every epoch */
+    const char *path;    /* cifar10: folder of the files; "" is <data root>/cifar-10-batches-bin */
+    OptionInts shape;    /* random: height, width, channels */
+    int64_t classes;     /* random */
+    double test_share;   /* audio: of the files or speakers, goes to the test split */
+    OptionReals range;   /* audio: [lo, hi] of real values; none: of the training split */
+    int64_t rate;        /* audio: samples per second of every file; 0: as the first */
+    int64_t label_field; /* audio: of a name, from 0; -1: the folder */
     int64_t speaker_field; /* audio: likewise; -1: unknown */
     const char *separator; /* audio: between fields of a name */
     const char *holdout;   /* audio: the test split's speaker, or "" */

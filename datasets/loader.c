@@ -115,11 +115,11 @@ static int fill_sample(const Loader *l, Slot *s, int i, uint8_t *scratch)
     uint8_t *out = s->pixels + (size_t)i * info->sample_bytes;
     const AugmentOptions *augment = l->options.augment;
     uint8_t *to = augment != NULL ? scratch : out;
-    int status = l->vary.audio != NULL
-                     ? dataset_vary(l->dataset, &l->vary, epoch, s->indices[i], to, &s->labels[i],
-                                    &s->error)
-                     : dataset_sample(l->dataset, l->options.split, epoch, s->indices[i], to,
-                                      &s->labels[i], &s->error);
+    int status =
+        l->vary.audio != NULL
+            ? dataset_vary(l->dataset, &l->vary, epoch, s->indices[i], to, &s->labels[i], &s->error)
+            : dataset_sample(l->dataset, l->options.split, epoch, s->indices[i], to, &s->labels[i],
+                             &s->error);
     if (status == HONE_OK && augment != NULL) {
         AugmentDraw draw = augment_draw(augment, l->options.seed, epoch, s->indices[i]);
         augment_move(&draw, info->height, info->width, info->channels, scratch, out);

@@ -10,6 +10,7 @@
 #define HONE_EXPORT_DESCRIBE_H
 
 #include "core/error.h"
+#include "runtime/frontend.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -48,7 +49,8 @@ typedef struct Description {
     int64_t activation_bytes; /* of the memory plan */
     int64_t ram_bytes;        /* the arena of the reference kernels: activations and scratch */
     int64_t macs, params, weights, zero_weights;
-    double sparsity; /* zero_weights / weights, 0 without weights */
+    double sparsity;                   /* zero_weights / weights, 0 without weights */
+    const HoneRtFrontRecord *frontend; /* of a model of sounds, else NULL */
 } Description;
 
 /* bytes must be a valid artifact, 16-byte aligned (malloc does); names point into it, so it must

@@ -9,6 +9,7 @@
 #include "export/write_hone.h"
 #include "runtime/frontend.h"
 #include "tests/allocations.h"
+#include "tests/run_fixture.h"
 #include "tests/suites.h"
 #include "tests/tiny_net.h"
 #include "tests/wav_file.h"
@@ -204,8 +205,9 @@ START_TEST(wrong_options)
     WavFolder f = speakers();
     DatasetOptions o = options_of(&f);
     o.holdout = "dan";
-    refused(&o, HONE_ERR_CONFIG,
-            "audio: there is no speaker 'dan' to hold out (dataset.holdout); there are ann, bob, cy");
+    refused(
+        &o, HONE_ERR_CONFIG,
+        "audio: there is no speaker 'dan' to hold out (dataset.holdout); there are ann, bob, cy");
     o.speaker_field = -1;
     refused(&o, HONE_ERR_CONFIG,
             "audio: dataset.holdout names a speaker, but dataset.speaker_field does not say where "
@@ -388,8 +390,13 @@ static void read_epochs(const Dataset *d, const AugmentOptions *augment, int thr
 {
     Error e = {0};
     Loader *l;
-    LoaderOptions how = {.split = DATASET_TRAIN, .training = true, .batch = 4, .epochs = 2,
-                         .seed = 9, .augment = augment, .threads = threads};
+    LoaderOptions how = {.split = DATASET_TRAIN,
+                         .training = true,
+                         .batch = 4,
+                         .epochs = 2,
+                         .seed = 9,
+                         .augment = augment,
+                         .threads = threads};
     OK(loader_new(&l, d, &how, &e));
     OK(loader_start(l, 0, 0, &e));
     for (;;) {
@@ -531,6 +538,68 @@ START_TEST(artifact_refuses_recordings)
 }
 END_TEST
 
+/* A run on recordings leaves an artifact that hears them: front end, program and classes belong
+ * together. */
+START_TEST(trained_artifact_hears)
+{
+    static const char yaml[] =
+        "name: audio\n"
+        "dataset:\n"
+        "  {kind: audio, path: %s, label_field: 0, speaker_field: 1, holdout: bob, clip_ms: 250,\n"
+        "   features: {kind: mfcc, mels: 12, coefficients: 10}}\n"
+        "augment: {audio: {shift_ms: 20, noise: 0.01}}\n"
+        "model: {arch: ds_cnn, input: [14, 10, 1], classes: 3}\n"
+        "train: {epochs: 12, batch: 6, optimizer: {kind: sgd, lr: 0.1, momentum: 0.9},\n"
+        "        schedule: {kind: cosine, warmup_epochs: 0}}\n"
+        "qat: {begin_epoch: 8, calibration_batches: 2}\n";
+    Error e = {0};
+    Text text = {0};
+    Config config;
+    Session session;
+    Summary summary;
+    HoneRtModel model;
+    char out[64], path[300];
+    size_t count, section_bytes;
+    WavFolder f = speakers();
+    folder_make(out);
+    text_printf(&text, yaml, f.path);
+    OK(config_parse(&config, text_string(&text), "audio.yaml", NULL, 0, &e));
+    SessionOptions how = {.threads = 1, .level = getenv("HONE_CPU")};
+    OK(session_open(&session, &config, &how, &e));
+    TrainRequest request = {.out = out};
+    OK(train_run(&session, &request, &summary, &e));
+    ck_assert(summary.bit_exact);
+    unsigned char *bytes = file_bytes(out, "model.hone", &count);
+    const DatasetInfo *info = dataset_info(session.dataset);
+    ck_assert_int_eq(hone_rt_open(&model, bytes, count, &hone_rt_kernels_ref), HONE_RT_OK);
+    const void *section = hone_rt_section(bytes, HONE_RT_SECTION_FRONTEND, &section_bytes);
+    ck_assert_uint_eq(section_bytes, info->frontend_bytes);
+    ck_assert_mem_eq(section, info->frontend, section_bytes);
+    size_t room = hone_rt_arena_bytes(&model);
+    void *arena = malloc(room);
+    ck_assert_ptr_nonnull(arena);
+    ck_assert_int_eq(hone_rt_prepare(&model, arena, room), HONE_RT_OK);
+    int right = 0;
+    for (int i = 0; i < 6; i++) {
+        static const char *const words[] = {"no", "stop", "yes"};
+        int8_t codes[14 * 10], scores[3];
+        snprintf(path, sizeof path, "%s/%s_bob_%d.wav", f.path, words[i / 2], i % 2);
+        OK(read_wav(path, bytes, codes, sizeof codes, &e));
+        ck_assert_int_eq(hone_rt_run(&model, codes, scores), HONE_RT_OK);
+        right += (int)hone_rt_argmax(scores, 3) == i / 2;
+    }
+    ck_assert_int_eq(right, (int)floor(summary.int8_accuracy * 6 + 0.5));
+    ck_assert_int_ge(right, 5);
+    free(arena);
+    free(bytes);
+    session_close(&session);
+    config_release(&config);
+    text_release(&text);
+    folder_remove(out);
+    wav_folder_remove(&f);
+}
+END_TEST
+
 START_TEST(digits_real)
 {
     Error e = {0};
@@ -581,6 +650,7 @@ Suite *suite_audio(void)
     TCase *artifact = tcase_create("artifact");
     tcase_add_test(artifact, artifact_reads_recordings);
     tcase_add_test(artifact, artifact_refuses_recordings);
+    tcase_add_test(artifact, trained_artifact_hears);
     suite_add_tcase(s, artifact);
     return s;
 }

@@ -36,8 +36,7 @@ static void expect(const WavBytes *w, int rate, const float *samples, int count)
 START_TEST(formats)
 {
     static const float wanted[] = {-1, 0, 0.5f, -0.25f};
-    static const unsigned char u8[] = {0, 128, 192, 96},
-                               s16[] = {0, 0x80, 0, 0, 0, 0x40, 0, 0xe0},
+    static const unsigned char u8[] = {0, 128, 192, 96}, s16[] = {0, 0x80, 0, 0, 0, 0x40, 0, 0xe0},
                                s24[] = {0, 0, 0x80, 0, 0, 0, 0, 0, 0x40, 0, 0, 0xe0},
                                s32[] = {0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0xe0};
     const struct {
@@ -160,10 +159,12 @@ START_TEST(headers_that_lie)
         {40, 0x80000000u, 4,
          "'a.wav', byte 36: the chunk says it has 2147483648 bytes, 20 are left"},
         {20, 2, 2,
-         "'a.wav', byte 20: format 2 with 16 bits; read are PCM (1) of 8, 16, 24, 32 bits and float "
+         "'a.wav', byte 20: format 2 with 16 bits; read are PCM (1) of 8, 16, 24, 32 bits and "
+         "float "
          "(3) of 32"},
         {34, 12, 2,
-         "'a.wav', byte 20: format 1 with 12 bits; read are PCM (1) of 8, 16, 24, 32 bits and float "
+         "'a.wav', byte 20: format 1 with 12 bits; read are PCM (1) of 8, 16, 24, 32 bits and "
+         "float "
          "(3) of 32"},
         {20, 0xfffe, 2,
          "'a.wav', byte 20: format 65534 with 16 bits; read are PCM (1) of 8, 16, 24, 32 bits and "
