@@ -246,7 +246,8 @@ cov: ## line and branch coverage of the tests, per folder
 # The library is one object that shows hone_... alone: linked programs see no other name of ours.
 PREFIX ?= /usr/local
 library_api  := $(filter-out cli/% trainer/% store/% report/% datasets/% models/%,$(library))
-installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h
+installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h \
+                runtime/frontend.h
 install_into := $(DESTDIR)$(PREFIX)
 $(build)/install/libhone.a: $(call objects,$(library_api)) $(build)/library
 	$(call say,AR,$@)
