@@ -51,7 +51,7 @@ link_flags := $(filter -fsanitize% --coverage,$($(config)_flags))
 
 hdf5_cflags := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I hdf5 2>/dev/null))
 hdf5_libs   := $(shell pkg-config --libs hdf5 2>/dev/null || echo -lhdf5)
-libs        := $(hdf5_libs) -lyaml -lm -lpthread -ldl
+libs        := $(hdf5_libs) -lyaml -ljpeg -lpng -lz -lm -lpthread -ldl
 test_libs   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 # Files named after a CPU level get its instructions; the rest of the program runs anywhere, and

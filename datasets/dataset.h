@@ -1,4 +1,4 @@
-/* Labelled images: where the pixels come from.
+/* Labelled samples, mostly images: where the bytes come from.
  *
  *     Dataset *d = NULL;
  *     if (dataset_open(&d, &config.dataset, NULL, e) != HONE_OK) goto out;
@@ -8,8 +8,9 @@
  *     status = dataset_sample(d, DATASET_TEST, 0, 17, pixels, &label, e);
  *
  * A sample is a pure function of (options, split, epoch, index): it does not depend on what was
- * asked before, so any thread may ask for any sample at any time. Pixels are bytes in HWC order;
- * the float input of a model is (p - 128) / 128, its int8 code p - 128. Augmentation is augment.h,
+ * asked before, so any thread may ask for any sample at any time. Samples are bytes in HWC order;
+ * the float input of a model is (p - 128) / 128, its int8 code p - 128. Real numbers (tables, arrays)
+ * come as bytes on a grid that DatasetInfo states. Augmentation is augment.h,
  * batches and prefetching are loader.h.
  *
  * A new kind of data set is one file with a DatasetKind and one line in datasets/kinds.def.
@@ -31,17 +32,24 @@ typedef enum DatasetSplit { DATASET_TRAIN = 0, DATASET_TEST = 1, DATASET_SPLITS 
 /* What the option table fills; `kind` indexes the lines of kinds.def. */
 typedef struct DatasetOptions {
     int kind;
-    int64_t train;       /* images in the training split; 0: all there are (cifar10) */
-    int64_t test;        /* images in the test split; 0: all there are (cifar10) */
-    int64_t seed;        /* shapes, random: which set is drawn; independent of the run's seed */
-    bool fresh;          /* shapes: draw new training images every epoch */
-    const char *path;    /* cifar10: folder of the files; "" is <data root>/cifar-10-batches-bin */
-    OptionInts shape;    /* random: height, width, channels */
-    int64_t classes;     /* random */
-    double test_share;   /* audio: of the files or speakers, goes to the test split */
-    OptionReals range;   /* audio: [lo, hi] of real values; none: of the training split */
-    int64_t rate;        /* audio: samples per second of every file; 0: as the first */
-    int64_t label_field; /* audio: of a name, from 0; -1: the folder */
+    int64_t train;         /* samples in the training split; of sets in files 0: all there are */
+    int64_t test;          /* samples in the test split, likewise */
+    int64_t seed;          /* shapes, random: which set is drawn; independent of the run's seed */
+    bool fresh;            /* shapes: draw new training images every epoch */
+    const char *path;      /* sets in files: where; "" is a folder of the data root */
+    OptionInts shape;      /* random, tensors: height, width, channels */
+    int64_t classes;       /* random; idx, tensors: 0 is as many as the labels say */
+    int coarse;            /* cifar100: 1 for the 20 superclasses */
+    OptionInts size;       /* images: height, width */
+    int64_t channels;      /* images: 3, or 1 for gray */
+    int fit;               /* images: an ImageFit */
+    int64_t cache_mb;      /* images: memory for decoded images, in 10^6 bytes */
+    double test_share;     /* images, audio: of the files (or speakers), goes to the test split */
+    OptionReals range;     /* tensors, audio: [lo, hi] of reals; none: of the training split */
+    int64_t label_column;  /* tensors: of CSV files, from 0; -1: the last */
+    bool header;           /* tensors: CSV files start with a line of names */
+    int64_t rate;          /* audio: samples per second of every file; 0: as the first */
+    int64_t label_field;   /* audio: of a name, from 0; -1: the folder */
     int64_t speaker_field; /* audio: likewise; -1: unknown */
     const char *separator; /* audio: between fields of a name */
     const char *holdout;   /* audio: the test split's speaker, or "" */

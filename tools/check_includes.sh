@@ -36,10 +36,11 @@ examples: *
 doors='
 cblas.h    core/blas.*
 yaml.h     trainer/yaml.*
-hdf5.h     store/* datasets/hdf5* tests/test_store.c
+hdf5.h     store/* datasets/hdf5_file.c tests/test_store.c
 check.h    tests/*
-jpeglib.h  datasets/image*
-png.h      datasets/image*
+jpeglib.h  datasets/image_jpeg.c
+png.h      datasets/image_png.c
+zlib.h     datasets/gzip.c
 mpi.h      trainer/mpi.*
 '
 
