@@ -238,9 +238,10 @@ START_TEST(wrong_options)
     refused(&o, HONE_ERR_CONFIG, "audio: features.fft 100 is not a power of two in 16..4096");
     o = options_of(&f);
     o.path = "nowhere";
-    refused(&o, HONE_ERR_IO,
-            "audio: there is no folder '/no/root/nowhere'; dataset.path is one of WAVE files, from "
-            "here or from HONE_DATA");
+    refused(
+        &o, HONE_ERR_IO,
+        "audio: there is no folder 'nowhere'; dataset.path is one of WAVE files, from here or from "
+        "HONE_DATA");
     wav_folder_remove(&f);
 }
 END_TEST
@@ -549,9 +550,9 @@ START_TEST(trained_artifact_hears)
         "   features: {kind: mfcc, mels: 12, coefficients: 10}}\n"
         "augment: {audio: {shift_ms: 20, noise: 0.01}}\n"
         "model: {arch: ds_cnn, input: [14, 10, 1], classes: 3}\n"
-        "train: {epochs: 12, batch: 6, optimizer: {kind: sgd, lr: 0.1, momentum: 0.9},\n"
+        "train: {epochs: 24, batch: 6, optimizer: {kind: sgd, lr: 0.05, momentum: 0.9},\n"
         "        schedule: {kind: cosine, warmup_epochs: 0}}\n"
-        "qat: {begin_epoch: 8, calibration_batches: 2}\n";
+        "qat: {begin_epoch: 16, calibration_batches: 2}\n";
     Error e = {0};
     Text text = {0};
     Config config;
