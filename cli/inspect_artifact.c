@@ -3,9 +3,9 @@
 #include "cli/inspect.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/table.h"
 #include "export/describe.h"
+#include "report/show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +40,8 @@ static void add_header(const Description *d, const char *path, Text *out)
                 (double)d->input.scale, d->input.zero_point);
     if (d->frontend)
         add_frontend(d->frontend, out);
+    else if (d->frontend_damage)
+        text_printf(out, "  %-12sdamaged: %s\n", "front end", d->frontend_damage);
     text_printf(out, "  %-12s%s, scale %.4g, zero point %d\n",
                 d->classes > 0 ? "classes" : "output", shape_of(&d->output).text,
                 (double)d->output.scale, d->output.zero_point);

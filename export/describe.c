@@ -97,20 +97,18 @@ static void describe_totals(Description *d, const HoneRtProgram *p)
     d->sparsity = d->weights > 0 ? (double)d->zero_weights / (double)d->weights : 0;
 }
 
-/* An artifact without a front end is as good as one with a valid one. */
-static int describe_frontend(Description *d, const void *bytes, Error *e)
+/* Optional like all that is not the program: damage is told, not refused. */
+static void describe_frontend(Description *d, const void *bytes)
 {
     HoneRtFrontend frontend;
     size_t count;
     const void *section = hone_rt_section(bytes, HONE_RT_SECTION_FRONTEND, &count);
     if (!section)
-        return HONE_OK;
+        return;
     HoneRtStatus status = hone_rt_frontend_open(&frontend, section, count);
     d->frontend = frontend.record;
-    return status == HONE_RT_OK
-               ? HONE_OK
-               : error_set(e, HONE_ERR_DATA, "not a valid artifact: its section FRNT: %s",
-                           hone_rt_status_text(status));
+    if (status != HONE_RT_OK)
+        d->frontend_damage = hone_rt_status_text(status);
 }
 
 int describe_artifact(Description *d, const void *bytes, size_t count, Error *e)
@@ -120,9 +118,6 @@ int describe_artifact(Description *d, const void *bytes, size_t count, Error *e)
     HoneRtStatus status = hone_rt_open(&model, bytes, count, &hone_rt_kernels_ref);
     if (status != HONE_RT_OK)
         return error_set(e, HONE_ERR_DATA, "not a valid artifact: %s", hone_rt_status_text(status));
-    int described = describe_frontend(d, bytes, e);
-    if (described != HONE_OK)
-        return described;
     const HoneRtProgram *p = &model.program;
     d->layers = calloc((size_t)p->op_count + 1, sizeof *d->layers);
     if (!d->layers)
@@ -131,6 +126,7 @@ int describe_artifact(Description *d, const void *bytes, size_t count, Error *e)
     for (int i = 0; i < d->layer_count; i++)
         describe_layer(p, &p->ops[i], &d->layers[i]);
     describe_totals(d, p);
+    describe_frontend(d, bytes);
     d->bytes = (int64_t)count;
     d->ram_bytes = (int64_t)hone_rt_arena_bytes(&model);
     return HONE_OK;

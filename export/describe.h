@@ -51,6 +51,7 @@ typedef struct Description {
     int64_t macs, params, weights, zero_weights;
     double sparsity;                   /* zero_weights / weights, 0 without weights */
     const HoneRtFrontRecord *frontend; /* of a model of sounds, else NULL */
+    const char *frontend_damage;       /* why a front end that is there is not used, else NULL */
 } Description;
 
 /* bytes must be a valid artifact, 16-byte aligned (malloc does); names point into it, so it must

@@ -75,13 +75,20 @@ static int bands_fit(const HoneRtFrontend *f)
     return used == r->weight_count;
 }
 
+#define SINE_SLACK ((int64_t)1 << 33)
+
 /* The values that sums and products rely on. */
 static int tables_fit(const HoneRtFrontend *f)
 {
     const HoneRtFrontRecord *r = f->record;
-    for (uint32_t i = 0; i <= r->fft / 4; i++)
-        if (f->sine[i] < 0 || f->sine[i] > 1 << SINE_BITS)
+    const uint32_t quarter = r->fft / 4;
+    for (uint32_t i = 0; i <= quarter; i++) {
+        /* cos^2 + sin^2 = 1 but for rounding: the FFT's bounds rest on it. */
+        const int64_t s = f->sine[i], c = f->sine[quarter - i];
+        const int64_t off = s * s + c * c - ((int64_t)1 << 2 * SINE_BITS);
+        if (s < 0 || s > 1 << SINE_BITS || off > SINE_SLACK || off < -SINE_SLACK)
             return 0;
+    }
     for (uint32_t i = 0; i < r->frame; i++)
         if (f->window[i] < 0 || f->window[i] > 1 << SINE_BITS)
             return 0;

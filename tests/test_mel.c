@@ -502,6 +502,7 @@ START_TEST(damaged_sections_are_refused)
     size_t sine = 24, bands = sine + 65, window = bands + 48, weights = window + 200;
     ck_assert_int_eq(open_changed(&d, sine, (1u << 30) + 1), HONE_RT_ERR_FRONTEND);
     ck_assert_int_eq(open_changed(&d, sine + 64, 0x80000000u), HONE_RT_ERR_FRONTEND);
+    ck_assert_int_eq(open_changed(&d, sine + 20, 1u << 30), HONE_RT_ERR_FRONTEND);
     ck_assert_int_eq(open_changed(&d, bands, 1), HONE_RT_ERR_FRONTEND); /* no bins */
     ck_assert_int_eq(open_changed(&d, bands, 128 | 2u << 16), HONE_RT_ERR_FRONTEND);
     ck_assert_int_eq(open_changed(&d, bands, 0 | 9u << 16), HONE_RT_ERR_FRONTEND);

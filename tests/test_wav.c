@@ -252,6 +252,14 @@ START_TEST(random_damage)
 }
 END_TEST
 
+static int read_and_release(void *path, Error *e)
+{
+    WavClip clip;
+    int status = wav_read(&clip, path, e);
+    wav_release(&clip);
+    return status;
+}
+
 START_TEST(files)
 {
     Error e = {0};
@@ -264,17 +272,7 @@ START_TEST(files)
     OK(wav_read(&clip, path, &e));
     ck_assert_int_eq(clip.count, 10);
     wav_release(&clip);
-    bool failed = allocations_available();
-    for (int n = 1; failed; n++) {
-        e = (Error){0};
-        allocations_fail_at(n);
-        int status = wav_read(&clip, path, &e);
-        failed = allocations_failed();
-        allocations_fail_at(0);
-        ck_assert_int_eq(status, failed ? HONE_ERR_MEMORY : HONE_OK);
-        wav_release(&clip);
-    }
-    e = (Error){0};
+    allocations_fail_each(read_and_release, path, 1);
     snprintf(path, sizeof path, "%s/b.wav", f.path);
     snprintf(text, sizeof text, "cannot open '%s': No such file or directory", path);
     ck_assert_int_eq(wav_read(&clip, path, &e), HONE_ERR_IO);
