@@ -6,6 +6,7 @@
 #include "datasets/kind.h"
 #include "datasets/listing.h"
 #include "datasets/loader.h"
+#include "export/describe.h"
 #include "export/write_hone.h"
 #include "runtime/frontend.h"
 #include "tests/allocations.h"
@@ -456,19 +457,18 @@ END_TEST
 
 /* ---- the artifact ------------------------------------------------------------------------------ */
 
-/* An artifact, whatever its program, with the data set's front end. */
-static unsigned char *artifact_with(const void *section, size_t section_bytes)
+/* An artifact, whatever its program, with the data set's front end; *count is its length. */
+static unsigned char *artifact_with(const void *section, size_t section_bytes, size_t *count)
 {
     Error e = {0};
     TinyNet t;
     HoneRtModel model;
-    size_t count;
     unsigned char *plain, *bytes;
     tiny_net_init(&t, 1, 1, NULL, false);
-    plain = tiny_net_artifact(&t, &count);
-    ck_assert_int_eq(hone_rt_open(&model, plain, count, &hone_rt_kernels_ref), HONE_RT_OK);
+    plain = tiny_net_artifact(&t, count);
+    ck_assert_int_eq(hone_rt_open(&model, plain, *count, &hone_rt_kernels_ref), HONE_RT_OK);
     WriteSection extra = {HONE_RT_SECTION_FRONTEND, section, section_bytes};
-    OK(write_hone_bytes(&model.program, &extra, 1, &bytes, &count, &e));
+    OK(write_hone_bytes(&model.program, &extra, 1, &bytes, count, &e));
     free(plain);
     tiny_net_release(&t);
     return bytes;
@@ -482,7 +482,8 @@ START_TEST(artifact_reads_recordings)
     DatasetOptions o = options_of(&f);
     Dataset *d = open_set(&o);
     const DatasetInfo *info = dataset_info(d);
-    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes);
+    size_t count;
+    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
     for (int i = 0; i < 6; i++) {
         static const char *const words[] = {"no", "stop", "yes"};
         uint8_t wanted[14 * 12];
@@ -509,8 +510,9 @@ START_TEST(artifact_refuses_recordings)
     DatasetOptions o = options_of(&f);
     Dataset *d = open_set(&o);
     const DatasetInfo *info = dataset_info(d);
-    unsigned char *bare = artifact_with(NULL, 0);
-    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes);
+    size_t count;
+    unsigned char *bare = artifact_with(NULL, 0, &count);
+    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
     snprintf(path, sizeof path, "%s/no_bob_0.wav", f.path);
     ck_assert_int_eq(read_wav(path, bare, codes, sizeof codes, &e), HONE_ERR_DATA);
     ck_assert_str_eq(e.text,
@@ -531,6 +533,38 @@ START_TEST(artifact_refuses_recordings)
     ck_assert_str_eq(e.text, text);
     free(bare);
     free(artifact);
+    dataset_close(d);
+    wav_folder_remove(&f);
+}
+END_TEST
+
+START_TEST(artifact_describes_its_front_end)
+{
+    Error e = {0};
+    Description text;
+    size_t count;
+    WavFolder f = speakers();
+    DatasetOptions o = options_of(&f);
+    Dataset *d = open_set(&o);
+    const DatasetInfo *info = dataset_info(d);
+    unsigned char *bare = artifact_with(NULL, 0, &count);
+    OK(describe_artifact(&text, bare, count, &e));
+    ck_assert(text.frontend == NULL && text.frontend_damage == NULL);
+    describe_release(&text);
+    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
+    OK(describe_artifact(&text, artifact, count, &e));
+    ck_assert_uint_eq(text.frontend->mels, 12);
+    ck_assert_uint_eq(text.frontend->rate, 8000);
+    ck_assert_ptr_null(text.frontend_damage);
+    describe_release(&text);
+    unsigned char *damaged = artifact_with(info->frontend, 100, &count);
+    OK(describe_artifact(&text, damaged, count, &e));
+    ck_assert_ptr_null(text.frontend);
+    ck_assert_str_eq(text.frontend_damage, "the file is shorter than it says, or than its header");
+    describe_release(&text);
+    free(bare);
+    free(artifact);
+    free(damaged);
     dataset_close(d);
     wav_folder_remove(&f);
 }
@@ -648,6 +682,7 @@ Suite *suite_audio(void)
     TCase *artifact = tcase_create("artifact");
     tcase_add_test(artifact, artifact_reads_recordings);
     tcase_add_test(artifact, artifact_refuses_recordings);
+    tcase_add_test(artifact, artifact_describes_its_front_end);
     tcase_add_test(artifact, trained_artifact_hears);
     suite_add_tcase(s, artifact);
     return s;
