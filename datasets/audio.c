@@ -18,7 +18,7 @@
 #include "datasets/wav.h"
 #include "runtime/frontend.h"
 
-enum { PATH_BYTES = 4096, BINS = 65536 /* of the histogram for quantiles */ };
+enum { BINS = 65536 /* of the histogram for quantiles */ };
 
 static const char *const places[] = {[HONE_RT_FRONT_CENTRE] = "centre",
                                      [HONE_RT_FRONT_START] = "start",
@@ -26,7 +26,7 @@ static const char *const places[] = {[HONE_RT_FRONT_CENTRE] = "centre",
                                      NULL};
 
 typedef struct Audio {
-    char folder[PATH_BYTES];
+    char folder[KIND_PATH_BYTES];
     AudioFiles names;
     const AudioFile **files[DATASET_SPLITS]; /* in the order of their names */
     int64_t count[DATASET_SPLITS];
@@ -68,9 +68,8 @@ static int work_init(Work *w, const Audio *a, Error *e)
 
 static int read_recording(const Audio *a, const char *name, WavClip *wav, Error *e)
 {
-    char path[PATH_BYTES];
-    if (snprintf(path, sizeof path, "%s/%s", a->folder, name) >= (int)sizeof path)
-        return error_set(e, HONE_ERR_IO, "audio: the path of '%.200s' is too long", name);
+    char path[2 * KIND_PATH_BYTES]; /* listings hold shorter names than one half */
+    snprintf(path, sizeof path, "%s/%s", a->folder, name);
     int status = wav_read(wav, path, e);
     if (status != HONE_OK || a->rate == 0 || wav->rate == a->rate)
         return status;
@@ -192,13 +191,9 @@ static int compute_train(Audio *a, const DatasetOptions *o, Error *e)
 
 static int find_folder(Audio *a, const DatasetOptions *o, const char *root, Error *e)
 {
-    int length = snprintf(a->folder, sizeof a->folder, "%s", o->path);
-    if (o->path[0] != '/' && access(o->path, F_OK) != 0)
-        length = snprintf(a->folder, sizeof a->folder, "%s/%s", root, o->path);
-    if (length >= (int)sizeof a->folder)
-        return error_set(e, HONE_ERR_IO, "audio: the path of its folder is too long");
-    if (access(a->folder, F_OK) == 0)
-        return HONE_OK;
+    int status = kind_path(a->folder, "audio", o, root, "", e);
+    if (status != HONE_OK || access(a->folder, F_OK) == 0)
+        return status;
     return error_set(e, HONE_ERR_IO,
                      "audio: there is no folder '%s'; dataset.path is one of WAVE files, from here "
                      "or from HONE_DATA",

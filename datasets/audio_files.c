@@ -112,9 +112,8 @@ static int keep_classes(AudioFiles *a, const char *folder, const AudioPart *word
                         Error *e)
 {
     if (count < 2)
-        return error_set(e, HONE_ERR_DATA,
-                         "audio: all recordings of '%s' are of one class, '%.*s'", folder,
-                         (int)words[0].length, words[0].text);
+        return error_set(e, HONE_ERR_DATA, "audio: all recordings of '%s' are of one class, '%.*s'",
+                         folder, (int)words[0].length, words[0].text);
     if (count > CLASSES_MAX)
         return error_set(e, HONE_ERR_DATA, "audio: '%s' has %zu classes, at most %d can be", folder,
                          count, CLASSES_MAX);
@@ -194,9 +193,9 @@ static int split_files(AudioFiles *a, const char *folder, const DatasetOptions *
         return unknown_speaker(a, o, e);
     for (int split = 0; split < DATASET_SPLITS; split++)
         if (count[split] == 0)
-            return error_set(e, HONE_ERR_CONFIG,
-                             "audio: none of the %zu recordings of '%s' is in the %s split",
-                             a->listing.count, folder, split == DATASET_TRAIN ? "training" : "test");
+            return error_set(
+                e, HONE_ERR_CONFIG, "audio: none of the %zu recordings of '%s' is in the %s split",
+                a->listing.count, folder, split == DATASET_TRAIN ? "training" : "test");
     return HONE_OK;
 }
 

@@ -44,7 +44,9 @@ FrontGrid front_grid(double lo, double hi)
     FrontGrid g = {.scale = (float)((hi - lo) / 255)};
     double zero_point = floor(-128 - lo / (double)g.scale + 0.5);
     /* Saturates where lo is far from 0 against the range; front_pack refuses what does not fit. */
-    g.zero_point = zero_point > 1e9 ? 1000000000 : zero_point < -1e9 ? -1000000000 : (int)zero_point;
+    g.zero_point = zero_point > 1e9    ? 1000000000
+                   : zero_point < -1e9 ? -1000000000
+                                       : (int)zero_point;
     return g;
 }
 
@@ -123,8 +125,8 @@ static unsigned char *put_tables(const Mel *m, unsigned char *at)
         const MelBand *band = &m->bank.band[b];
         double most = largest(band);
         double offset = log2(most) - 73 + 2 * log2(s->fft / 2.0);
-        bands[b] =
-            (HoneRtFrontBand){(uint16_t)band->first, (uint16_t)band->count, round_real(65536 * offset)};
+        bands[b] = (HoneRtFrontBand){(uint16_t)band->first, (uint16_t)band->count,
+                                     round_real(65536 * offset)};
         for (int k = 0; k < band->count; k++)
             *weights++ = (uint16_t)round_real(UNIT_Q15 * band->weights[k] / most);
     }
@@ -153,8 +155,7 @@ int front_pack(const Mel *m, int place, FrontGrid grid, unsigned char **bytes, s
         return status;
     size_t dct = m->dct ? round4((size_t)s->coefficients * (size_t)s->mels * sizeof(int16_t)) : 0;
     size_t room = sizeof record + ((size_t)s->fft / 4 + 1) * sizeof(int32_t) +
-                  (size_t)s->mels * sizeof(HoneRtFrontBand) +
-                  (size_t)s->frame * sizeof(int32_t) +
+                  (size_t)s->mels * sizeof(HoneRtFrontBand) + (size_t)s->frame * sizeof(int32_t) +
                   round4((size_t)m->bank.weight_count * sizeof(uint16_t)) + dct;
     unsigned char *made = calloc(1, room);
     if (!made)

@@ -97,19 +97,19 @@ int mel_spec(MelSpec *spec, const MelOptions *o, int rate, int64_t clip, Error *
     if (clip > HONE_RT_FRONT_MAX_CLIP)
         return error_set(e, HONE_ERR_CONFIG, "a clip of %" PRId64 " samples is longer than %d",
                          clip, HONE_RT_FRONT_MAX_CLIP);
-    *spec = (MelSpec){.kind = o->kind,
-                      .rate = rate,
-                      .clip = (int)clip,
-                      .frame = to_samples(o->frame, o->frame_ms, rate),
-                      .hop = to_samples(o->hop, o->hop_ms, rate),
-                      .mels = (int)o->mels,
-                      .coefficients =
-                          (int)(o->kind == HONE_RT_FRONT_MFCC ? o->coefficients : o->mels),
-                      .scale = o->scale,
-                      .area_norm = o->area_norm,
-                      .low_hz = (float)o->low_hz,
-                      .high_hz = (float)(o->high_hz > 0 ? o->high_hz : rate / 2.0),
-                      .floor = (float)o->floor};
+    *spec =
+        (MelSpec){.kind = o->kind,
+                  .rate = rate,
+                  .clip = (int)clip,
+                  .frame = to_samples(o->frame, o->frame_ms, rate),
+                  .hop = to_samples(o->hop, o->hop_ms, rate),
+                  .mels = (int)o->mels,
+                  .coefficients = (int)(o->kind == HONE_RT_FRONT_MFCC ? o->coefficients : o->mels),
+                  .scale = o->scale,
+                  .area_norm = o->area_norm,
+                  .low_hz = (float)o->low_hz,
+                  .high_hz = (float)(o->high_hz > 0 ? o->high_hz : rate / 2.0),
+                  .floor = (float)o->floor};
     spec->fft = o->fft > 0 ? (int)o->fft : power_above(spec->frame);
     int status = check_lengths(spec, e);
     if (status == HONE_OK)

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LINEAR_HZ     (200.0 / 3)         /* Slaney: Hz per mel below the knee */
-#define KNEE_HZ       1000.0              /* its knee */
-#define KNEE_MEL      (KNEE_HZ / LINEAR_HZ) /* 15 */
-#define LOG_STEP      (log(6.4) / 27)     /* of ln(f) per mel above it */
+#define LINEAR_HZ (200.0 / 3)           /* Slaney: Hz per mel below the knee */
+#define KNEE_HZ   1000.0                /* its knee */
+#define KNEE_MEL  (KNEE_HZ / LINEAR_HZ) /* 15 */
+#define LOG_STEP  (log(6.4) / 27)       /* of ln(f) per mel above it */
 
 double mel_of_hz(double hz, bool htk)
 {

@@ -126,8 +126,9 @@ static int read_format(Reader *r, Error *e)
     const unsigned char *f = r->format.at;
     size_t at = place_of(r, f);
     if (r->format.bytes < FORMAT_BYTES)
-        return error_set(e, HONE_ERR_DATA, "'%s', byte %zu: a format of %zu bytes, %d are the least",
-                         r->name, at, r->format.bytes, FORMAT_BYTES);
+        return error_set(e, HONE_ERR_DATA,
+                         "'%s', byte %zu: a format of %zu bytes, %d are the least", r->name, at,
+                         r->format.bytes, FORMAT_BYTES);
     r->tag = (int)u16_at(f);
     r->channels = (int)u16_at(f + 2);
     r->rate = u32_at(f + 4);
@@ -135,10 +136,11 @@ static int read_format(Reader *r, Error *e)
     if (r->tag == TAG_EXTENSIBLE && r->format.bytes >= EXTENSIBLE_BYTES)
         r->tag = (int)u16_at(f + 24); /* the first field of the sub-format's GUID */
     if (!known_format(r))
-        return error_set(e, HONE_ERR_DATA,
-                         "'%s', byte %zu: format %d with %d bits; read are PCM (1) of 8, 16, 24, 32 "
-                         "bits and float (3) of 32",
-                         r->name, at, r->tag, r->bits);
+        return error_set(
+            e, HONE_ERR_DATA,
+            "'%s', byte %zu: format %d with %d bits; read are PCM (1) of 8, 16, 24, 32 "
+            "bits and float (3) of 32",
+            r->name, at, r->tag, r->bits);
     if (r->channels < 1 || r->channels > CHANNELS_MAX)
         return error_set(e, HONE_ERR_DATA, "'%s', byte %zu: %d channels; 1 to %d are read", r->name,
                          at + 2, r->channels, CHANNELS_MAX);

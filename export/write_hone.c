@@ -70,9 +70,8 @@ static void lay_out(Sections *s, const HoneRtProgram *p, const WriteSection *ext
             s->part[s->count++] = extra[i];
     s->end = round_up(sizeof(HoneRtHeader) + s->count * sizeof(HoneRtSection));
     for (uint32_t i = 0; i < s->count; i++) {
-        s->table[i] =
-            (HoneRtSection){s->part[i].tag, i < SECTIONS ? HONE_RT_SECTION_REQUIRED : 0,
-                            (uint32_t)s->end, (uint32_t)s->part[i].bytes};
+        s->table[i] = (HoneRtSection){s->part[i].tag, i < SECTIONS ? HONE_RT_SECTION_REQUIRED : 0,
+                                      (uint32_t)s->end, (uint32_t)s->part[i].bytes};
         s->end = round_up(s->end + s->part[i].bytes);
     }
 }

@@ -75,13 +75,20 @@ static int bands_fit(const HoneRtFrontend *f)
     return used == r->weight_count;
 }
 
+#define SINE_SLACK ((int64_t)1 << 33)
+
 /* The values that sums and products rely on. */
 static int tables_fit(const HoneRtFrontend *f)
 {
     const HoneRtFrontRecord *r = f->record;
-    for (uint32_t i = 0; i <= r->fft / 4; i++)
-        if (f->sine[i] < 0 || f->sine[i] > 1 << SINE_BITS)
+    const uint32_t quarter = r->fft / 4;
+    for (uint32_t i = 0; i <= quarter; i++) {
+        /* cos^2 + sin^2 = 1 but for rounding: the FFT's bounds rest on it. */
+        const int64_t s = f->sine[i], c = f->sine[quarter - i];
+        const int64_t off = s * s + c * c - ((int64_t)1 << 2 * SINE_BITS);
+        if (s < 0 || s > 1 << SINE_BITS || off > SINE_SLACK || off < -SINE_SLACK)
             return 0;
+    }
     for (uint32_t i = 0; i < r->frame; i++)
         if (f->window[i] < 0 || f->window[i] > 1 << SINE_BITS)
             return 0;
@@ -239,13 +246,11 @@ static int32_t log2_q16(uint64_t v)
 {
     /* 65536 log2(1 + i / 64) */
     static const uint32_t table[(1 << LOG_STEPS) + 1] = {
-        0, 1466, 2909, 4331, 5732, 7112, 8473, 9814, 11136, 12440,
-        13727, 14996, 16248, 17484, 18704, 19909, 21098, 22272, 23433, 24579,
-        25711, 26830, 27936, 29029, 30109, 31178, 32234, 33279, 34312, 35334,
-        36346, 37346, 38336, 39316, 40286, 41246, 42196, 43137, 44068, 44990,
-        45904, 46809, 47705, 48593, 49472, 50344, 51207, 52063, 52911, 53751,
-        54584, 55410, 56229, 57040, 57845, 58643, 59434, 60219, 60997, 61769,
-        62534, 63294, 64047, 64794, 65536,
+        0,     1466,  2909,  4331,  5732,  7112,  8473,  9814,  11136, 12440, 13727, 14996, 16248,
+        17484, 18704, 19909, 21098, 22272, 23433, 24579, 25711, 26830, 27936, 29029, 30109, 31178,
+        32234, 33279, 34312, 35334, 36346, 37346, 38336, 39316, 40286, 41246, 42196, 43137, 44068,
+        44990, 45904, 46809, 47705, 48593, 49472, 50344, 51207, 52063, 52911, 53751, 54584, 55410,
+        56229, 57040, 57845, 58643, 59434, 60219, 60997, 61769, 62534, 63294, 64047, 64794, 65536,
     };
     int32_t exponent = 63;
     uint32_t mantissa, step, rest;
@@ -301,8 +306,7 @@ void hone_rt_frontend_frame(const HoneRtFrontend *f, const int16_t *pcm, void *s
     if (up != SILENT)
         transform(f, x);
     for (uint32_t b = 0; b < r->mels; b++) {
-        logs[b] =
-            up == SILENT ? r->floor_q16 : band_log(f, &f->bands[b], weights, x, up);
+        logs[b] = up == SILENT ? r->floor_q16 : band_log(f, &f->bands[b], weights, x, up);
         weights += f->bands[b].count;
     }
     for (uint32_t i = 0; i < r->coefficients; i++) {

@@ -60,9 +60,9 @@ typedef struct HoneRtFrontRecord { /* 96 bytes */
     uint32_t scale_bits;                            /* float32: dB per code */
     int32_t zero_point;                             /* of the grid, -32768..32767 */
     /* What follows is for the integer implementation. */
-    int32_t floor_q16;     /* 65536 log2(floor) */
-    int32_t multiplier;    /* code = (v * multiplier + 2^(shift-1)) >> shift, + zero_point, v being */
-    uint32_t shift;        /* log2, 16 bits behind the point */
+    int32_t floor_q16;  /* 65536 log2(floor) */
+    int32_t multiplier; /* code = (v * multiplier + 2^(shift-1)) >> shift, + zero_point, v being */
+    uint32_t shift;     /* log2, 16 bits behind the point */
     uint32_t weight_count; /* of all bands */
     uint32_t reserved[2];  /* 0 */
 } HoneRtFrontRecord;

@@ -6,9 +6,11 @@
 #include "datasets/kind.h"
 #include "datasets/listing.h"
 #include "datasets/loader.h"
+#include "export/describe.h"
 #include "export/write_hone.h"
 #include "runtime/frontend.h"
 #include "tests/allocations.h"
+#include "tests/run_fixture.h"
 #include "tests/suites.h"
 #include "tests/tiny_net.h"
 #include "tests/wav_file.h"
@@ -204,8 +206,9 @@ START_TEST(wrong_options)
     WavFolder f = speakers();
     DatasetOptions o = options_of(&f);
     o.holdout = "dan";
-    refused(&o, HONE_ERR_CONFIG,
-            "audio: there is no speaker 'dan' to hold out (dataset.holdout); there are ann, bob, cy");
+    refused(
+        &o, HONE_ERR_CONFIG,
+        "audio: there is no speaker 'dan' to hold out (dataset.holdout); there are ann, bob, cy");
     o.speaker_field = -1;
     refused(&o, HONE_ERR_CONFIG,
             "audio: dataset.holdout names a speaker, but dataset.speaker_field does not say where "
@@ -236,9 +239,10 @@ START_TEST(wrong_options)
     refused(&o, HONE_ERR_CONFIG, "audio: features.fft 100 is not a power of two in 16..4096");
     o = options_of(&f);
     o.path = "nowhere";
-    refused(&o, HONE_ERR_IO,
-            "audio: there is no folder '/no/root/nowhere'; dataset.path is one of WAVE files, from "
-            "here or from HONE_DATA");
+    refused(
+        &o, HONE_ERR_IO,
+        "audio: there is no folder 'nowhere'; dataset.path is one of WAVE files, from here or from "
+        "HONE_DATA");
     wav_folder_remove(&f);
 }
 END_TEST
@@ -278,25 +282,22 @@ START_TEST(wrong_folders)
 }
 END_TEST
 
+static int open_and_close(void *options, Error *e)
+{
+    Dataset *d = NULL;
+    int status = dataset_open_kind(&d, &dataset_audio, options, "", e);
+    ck_assert((d != NULL) == (status == HONE_OK));
+    dataset_close(d);
+    return status;
+}
+
 START_TEST(out_of_memory)
 {
     WavFolder f = speakers();
     DatasetOptions o = options_of(&f);
     o.features.kind = HONE_RT_FRONT_MFCC;
     o.clip_percent = 1;
-    bool failed = allocations_available();
-    for (int n = 1; failed; n++) {
-        Error e = {0};
-        Dataset *d = NULL;
-        allocations_fail_at(n);
-        int status = dataset_open_kind(&d, &dataset_audio, &o, "", &e);
-        failed = allocations_failed();
-        allocations_fail_at(0);
-        /* The system's own folders may do without what they asked for. */
-        ck_assert(status == HONE_OK || (failed && e.code == status));
-        ck_assert((d != NULL) == (status == HONE_OK));
-        dataset_close(d);
-    }
+    allocations_fail_each(open_and_close, &o, 1);
     wav_folder_remove(&f);
 }
 END_TEST
@@ -388,8 +389,13 @@ static void read_epochs(const Dataset *d, const AugmentOptions *augment, int thr
 {
     Error e = {0};
     Loader *l;
-    LoaderOptions how = {.split = DATASET_TRAIN, .training = true, .batch = 4, .epochs = 2,
-                         .seed = 9, .augment = augment, .threads = threads};
+    LoaderOptions how = {.split = DATASET_TRAIN,
+                         .training = true,
+                         .batch = 4,
+                         .epochs = 2,
+                         .seed = 9,
+                         .augment = augment,
+                         .threads = threads};
     OK(loader_new(&l, d, &how, &e));
     OK(loader_start(l, 0, 0, &e));
     for (;;) {
@@ -451,19 +457,18 @@ END_TEST
 
 /* ---- the artifact ------------------------------------------------------------------------------ */
 
-/* An artifact, whatever its program, with the data set's front end. */
-static unsigned char *artifact_with(const void *section, size_t section_bytes)
+/* An artifact, whatever its program, with the data set's front end; *count is its length. */
+static unsigned char *artifact_with(const void *section, size_t section_bytes, size_t *count)
 {
     Error e = {0};
     TinyNet t;
     HoneRtModel model;
-    size_t count;
     unsigned char *plain, *bytes;
     tiny_net_init(&t, 1, 1, NULL, false);
-    plain = tiny_net_artifact(&t, &count);
-    ck_assert_int_eq(hone_rt_open(&model, plain, count, &hone_rt_kernels_ref), HONE_RT_OK);
+    plain = tiny_net_artifact(&t, count);
+    ck_assert_int_eq(hone_rt_open(&model, plain, *count, &hone_rt_kernels_ref), HONE_RT_OK);
     WriteSection extra = {HONE_RT_SECTION_FRONTEND, section, section_bytes};
-    OK(write_hone_bytes(&model.program, &extra, 1, &bytes, &count, &e));
+    OK(write_hone_bytes(&model.program, &extra, 1, &bytes, count, &e));
     free(plain);
     tiny_net_release(&t);
     return bytes;
@@ -477,7 +482,8 @@ START_TEST(artifact_reads_recordings)
     DatasetOptions o = options_of(&f);
     Dataset *d = open_set(&o);
     const DatasetInfo *info = dataset_info(d);
-    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes);
+    size_t count;
+    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
     for (int i = 0; i < 6; i++) {
         static const char *const words[] = {"no", "stop", "yes"};
         uint8_t wanted[14 * 12];
@@ -504,8 +510,9 @@ START_TEST(artifact_refuses_recordings)
     DatasetOptions o = options_of(&f);
     Dataset *d = open_set(&o);
     const DatasetInfo *info = dataset_info(d);
-    unsigned char *bare = artifact_with(NULL, 0);
-    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes);
+    size_t count;
+    unsigned char *bare = artifact_with(NULL, 0, &count);
+    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
     snprintf(path, sizeof path, "%s/no_bob_0.wav", f.path);
     ck_assert_int_eq(read_wav(path, bare, codes, sizeof codes, &e), HONE_ERR_DATA);
     ck_assert_str_eq(e.text,
@@ -527,6 +534,100 @@ START_TEST(artifact_refuses_recordings)
     free(bare);
     free(artifact);
     dataset_close(d);
+    wav_folder_remove(&f);
+}
+END_TEST
+
+START_TEST(artifact_describes_its_front_end)
+{
+    Error e = {0};
+    Description text;
+    size_t count;
+    WavFolder f = speakers();
+    DatasetOptions o = options_of(&f);
+    Dataset *d = open_set(&o);
+    const DatasetInfo *info = dataset_info(d);
+    unsigned char *bare = artifact_with(NULL, 0, &count);
+    OK(describe_artifact(&text, bare, count, &e));
+    ck_assert(text.frontend == NULL && text.frontend_damage == NULL);
+    describe_release(&text);
+    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
+    OK(describe_artifact(&text, artifact, count, &e));
+    ck_assert_uint_eq(text.frontend->mels, 12);
+    ck_assert_uint_eq(text.frontend->rate, 8000);
+    ck_assert_ptr_null(text.frontend_damage);
+    describe_release(&text);
+    unsigned char *damaged = artifact_with(info->frontend, 100, &count);
+    OK(describe_artifact(&text, damaged, count, &e));
+    ck_assert_ptr_null(text.frontend);
+    ck_assert_str_eq(text.frontend_damage, "the file is shorter than it says, or than its header");
+    describe_release(&text);
+    free(bare);
+    free(artifact);
+    free(damaged);
+    dataset_close(d);
+    wav_folder_remove(&f);
+}
+END_TEST
+
+/* A run on recordings leaves an artifact that hears them: front end, program and classes belong
+ * together. */
+START_TEST(trained_artifact_hears)
+{
+    static const char yaml[] =
+        "name: audio\n"
+        "dataset:\n"
+        "  {kind: audio, path: %s, label_field: 0, speaker_field: 1, holdout: bob, clip_ms: 250,\n"
+        "   features: {kind: mfcc, mels: 12, coefficients: 10}}\n"
+        "augment: {audio: {shift_ms: 20, noise: 0.01}}\n"
+        "model: {arch: ds_cnn, input: [14, 10, 1], classes: 3}\n"
+        "train: {epochs: 24, batch: 6, optimizer: {kind: sgd, lr: 0.05, momentum: 0.9},\n"
+        "        schedule: {kind: cosine, warmup_epochs: 0}}\n"
+        "qat: {begin_epoch: 16, calibration_batches: 2}\n";
+    Error e = {0};
+    Text text = {0};
+    Config config;
+    Session session;
+    Summary summary;
+    HoneRtModel model;
+    char out[64], path[300];
+    size_t count, section_bytes;
+    WavFolder f = speakers();
+    folder_make(out);
+    text_printf(&text, yaml, f.path);
+    OK(config_parse(&config, text_string(&text), "audio.yaml", NULL, 0, &e));
+    SessionOptions how = {.threads = 1, .level = getenv("HONE_CPU")};
+    OK(session_open(&session, &config, &how, &e));
+    TrainRequest request = {.out = out};
+    OK(train_run(&session, &request, &summary, &e));
+    ck_assert(summary.bit_exact);
+    unsigned char *bytes = file_bytes(out, "model.hone", &count);
+    const DatasetInfo *info = dataset_info(session.dataset);
+    ck_assert_int_eq(hone_rt_open(&model, bytes, count, &hone_rt_kernels_ref), HONE_RT_OK);
+    const void *section = hone_rt_section(bytes, HONE_RT_SECTION_FRONTEND, &section_bytes);
+    ck_assert_uint_eq(section_bytes, info->frontend_bytes);
+    ck_assert_mem_eq(section, info->frontend, section_bytes);
+    size_t room = hone_rt_arena_bytes(&model);
+    void *arena = malloc(room);
+    ck_assert_ptr_nonnull(arena);
+    ck_assert_int_eq(hone_rt_prepare(&model, arena, room), HONE_RT_OK);
+    int right = 0;
+    for (int i = 0; i < 6; i++) {
+        static const char *const words[] = {"no", "stop", "yes"};
+        int8_t codes[14 * 10], scores[3];
+        snprintf(path, sizeof path, "%s/%s_bob_%d.wav", f.path, words[i / 2], i % 2);
+        OK(read_wav(path, bytes, codes, sizeof codes, &e));
+        ck_assert_int_eq(hone_rt_run(&model, codes, scores), HONE_RT_OK);
+        right += (int)hone_rt_argmax(scores, 3) == i / 2;
+    }
+    ck_assert_int_eq(right, (int)floor(summary.int8_accuracy * 6 + 0.5));
+    ck_assert_int_ge(right, 5);
+    free(arena);
+    free(bytes);
+    session_close(&session);
+    config_release(&config);
+    text_release(&text);
+    folder_remove(out);
     wav_folder_remove(&f);
 }
 END_TEST
@@ -581,6 +682,8 @@ Suite *suite_audio(void)
     TCase *artifact = tcase_create("artifact");
     tcase_add_test(artifact, artifact_reads_recordings);
     tcase_add_test(artifact, artifact_refuses_recordings);
+    tcase_add_test(artifact, artifact_describes_its_front_end);
+    tcase_add_test(artifact, trained_artifact_hears);
     suite_add_tcase(s, artifact);
     return s;
 }

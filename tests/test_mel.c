@@ -296,14 +296,40 @@ END_TEST
 /* The largest FFT and the smallest, one band, one coefficient. */
 START_TEST(device_agrees_at_the_limits)
 {
-    static const MelSpec specs[] = {
-        {.kind = HONE_RT_FRONT_LOG_MEL, .rate = 48000, .clip = 8192, .frame = 4096, .hop = 1000,
-         .fft = 4096, .frames = 5, .mels = 256, .coefficients = 256, .high_hz = 24000,
-         .scale = HONE_RT_FRONT_SLANEY, .floor = 1e-10f},
-        {.kind = HONE_RT_FRONT_MFCC, .rate = 8000, .clip = 160, .frame = 16, .hop = 16, .fft = 16,
-         .frames = 10, .mels = 1, .coefficients = 1, .high_hz = 4000, .floor = 1e-10f},
-        {.kind = HONE_RT_FRONT_LOG_MEL, .rate = 8000, .clip = 160, .frame = 1, .hop = 1, .fft = 16,
-         .frames = 160, .mels = 2, .coefficients = 2, .high_hz = 4000, .floor = 1.0f}};
+    static const MelSpec specs[] = {{.kind = HONE_RT_FRONT_LOG_MEL,
+                                     .rate = 48000,
+                                     .clip = 8192,
+                                     .frame = 4096,
+                                     .hop = 1000,
+                                     .fft = 4096,
+                                     .frames = 5,
+                                     .mels = 256,
+                                     .coefficients = 256,
+                                     .high_hz = 24000,
+                                     .scale = HONE_RT_FRONT_SLANEY,
+                                     .floor = 1e-10f},
+                                    {.kind = HONE_RT_FRONT_MFCC,
+                                     .rate = 8000,
+                                     .clip = 160,
+                                     .frame = 16,
+                                     .hop = 16,
+                                     .fft = 16,
+                                     .frames = 10,
+                                     .mels = 1,
+                                     .coefficients = 1,
+                                     .high_hz = 4000,
+                                     .floor = 1e-10f},
+                                    {.kind = HONE_RT_FRONT_LOG_MEL,
+                                     .rate = 8000,
+                                     .clip = 160,
+                                     .frame = 1,
+                                     .hop = 1,
+                                     .fft = 16,
+                                     .frames = 160,
+                                     .mels = 2,
+                                     .coefficients = 2,
+                                     .high_hz = 4000,
+                                     .floor = 1.0f}};
     int16_t pcm[8192];
     for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
         Mel *m = make(&specs[i]);
@@ -404,8 +430,9 @@ START_TEST(grid_out_of_range)
     Mel *m = make(&mel_cases[0].spec);
     FrontGrid far = front_grid(1000, 1001);
     ck_assert_int_eq(front_pack(m, 0, far, &bytes, &count, &e), HONE_ERR_CONFIG);
-    ck_assert_str_eq(e.text, "the grid of the features, scale 0.00392157 and zero point -255128, is "
-                             "out of range");
+    ck_assert_str_eq(e.text,
+                     "the grid of the features, scale 0.00392157 and zero point -255128, is "
+                     "out of range");
     ck_assert_ptr_null(bytes);
     mel_free(m);
 }
@@ -435,20 +462,47 @@ START_TEST(damaged_sections_are_refused)
     ck_assert_int_eq(hone_rt_frontend_open(&f, d.bytes, 95), HONE_RT_ERR_TRUNCATED);
     ck_assert_int_eq(hone_rt_frontend_open(&f, d.bytes, d.count - 4), HONE_RT_ERR_TRUNCATED);
     ck_assert_int_eq(hone_rt_frontend_open(&f, d.bytes, d.count + 4), HONE_RT_ERR_TRUNCATED);
-    static const uint32_t bad[][2] = {
-        /* word of the record, value */
-        {0, 2},      {1, 0},      {1, 1u << 25}, {2, 199},        {2, 1u << 25}, {3, 3},
-        {4, 0},      {4, 257},    {5, 0},        {6, 0},          {6, 255},      {6, 8},
-        {6, 8192},   {7, 12},     {8, 0},        {8, 257},        {8, 9},        {9, 0},
-        {9, 25},     {10, 2},     {10, 0},       {11, 2},         {12, 2},       {17, 40000},
-        {18, 1 << 24}, {19, (uint32_t)-1}, {19, (1u << 30) + 1}, {20, 0}, {20, 63},
-        {21, 0},     {21, 1u << 20}, {22, 1},    {23, 1}};
+    static const uint32_t bad[][2] = {/* word of the record, value */
+                                      {0, 2},
+                                      {1, 0},
+                                      {1, 1u << 25},
+                                      {2, 199},
+                                      {2, 1u << 25},
+                                      {3, 3},
+                                      {4, 0},
+                                      {4, 257},
+                                      {5, 0},
+                                      {6, 0},
+                                      {6, 255},
+                                      {6, 8},
+                                      {6, 8192},
+                                      {7, 12},
+                                      {8, 0},
+                                      {8, 257},
+                                      {8, 9},
+                                      {9, 0},
+                                      {9, 25},
+                                      {10, 2},
+                                      {10, 0},
+                                      {11, 2},
+                                      {12, 2},
+                                      {17, 40000},
+                                      {18, 1 << 24},
+                                      {19, (uint32_t)-1},
+                                      {19, (1u << 30) + 1},
+                                      {20, 0},
+                                      {20, 63},
+                                      {21, 0},
+                                      {21, 1u << 20},
+                                      {22, 1},
+                                      {23, 1}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ck_assert_msg(open_changed(&d, bad[i][0], bad[i][1]) == HONE_RT_ERR_FRONTEND,
                       "word %u as %u", bad[i][0], bad[i][1]);
     size_t sine = 24, bands = sine + 65, window = bands + 48, weights = window + 200;
     ck_assert_int_eq(open_changed(&d, sine, (1u << 30) + 1), HONE_RT_ERR_FRONTEND);
     ck_assert_int_eq(open_changed(&d, sine + 64, 0x80000000u), HONE_RT_ERR_FRONTEND);
+    ck_assert_int_eq(open_changed(&d, sine + 20, 1u << 30), HONE_RT_ERR_FRONTEND);
     ck_assert_int_eq(open_changed(&d, bands, 1), HONE_RT_ERR_FRONTEND); /* no bins */
     ck_assert_int_eq(open_changed(&d, bands, 128 | 2u << 16), HONE_RT_ERR_FRONTEND);
     ck_assert_int_eq(open_changed(&d, bands, 0 | 9u << 16), HONE_RT_ERR_FRONTEND);

@@ -36,8 +36,7 @@ static void expect(const WavBytes *w, int rate, const float *samples, int count)
 START_TEST(formats)
 {
     static const float wanted[] = {-1, 0, 0.5f, -0.25f};
-    static const unsigned char u8[] = {0, 128, 192, 96},
-                               s16[] = {0, 0x80, 0, 0, 0, 0x40, 0, 0xe0},
+    static const unsigned char u8[] = {0, 128, 192, 96}, s16[] = {0, 0x80, 0, 0, 0, 0x40, 0, 0xe0},
                                s24[] = {0, 0, 0x80, 0, 0, 0, 0, 0, 0x40, 0, 0, 0xe0},
                                s32[] = {0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0xe0};
     const struct {
@@ -160,10 +159,12 @@ START_TEST(headers_that_lie)
         {40, 0x80000000u, 4,
          "'a.wav', byte 36: the chunk says it has 2147483648 bytes, 20 are left"},
         {20, 2, 2,
-         "'a.wav', byte 20: format 2 with 16 bits; read are PCM (1) of 8, 16, 24, 32 bits and float "
+         "'a.wav', byte 20: format 2 with 16 bits; read are PCM (1) of 8, 16, 24, 32 bits and "
+         "float "
          "(3) of 32"},
         {34, 12, 2,
-         "'a.wav', byte 20: format 1 with 12 bits; read are PCM (1) of 8, 16, 24, 32 bits and float "
+         "'a.wav', byte 20: format 1 with 12 bits; read are PCM (1) of 8, 16, 24, 32 bits and "
+         "float "
          "(3) of 32"},
         {20, 0xfffe, 2,
          "'a.wav', byte 20: format 65534 with 16 bits; read are PCM (1) of 8, 16, 24, 32 bits and "
@@ -251,6 +252,14 @@ START_TEST(random_damage)
 }
 END_TEST
 
+static int read_and_release(void *path, Error *e)
+{
+    WavClip clip;
+    int status = wav_read(&clip, path, e);
+    wav_release(&clip);
+    return status;
+}
+
 START_TEST(files)
 {
     Error e = {0};
@@ -263,17 +272,7 @@ START_TEST(files)
     OK(wav_read(&clip, path, &e));
     ck_assert_int_eq(clip.count, 10);
     wav_release(&clip);
-    bool failed = allocations_available();
-    for (int n = 1; failed; n++) {
-        e = (Error){0};
-        allocations_fail_at(n);
-        int status = wav_read(&clip, path, &e);
-        failed = allocations_failed();
-        allocations_fail_at(0);
-        ck_assert_int_eq(status, failed ? HONE_ERR_MEMORY : HONE_OK);
-        wav_release(&clip);
-    }
-    e = (Error){0};
+    allocations_fail_each(read_and_release, path, 1);
     snprintf(path, sizeof path, "%s/b.wav", f.path);
     snprintf(text, sizeof text, "cannot open '%s': No such file or directory", path);
     ck_assert_int_eq(wav_read(&clip, path, &e), HONE_ERR_IO);
