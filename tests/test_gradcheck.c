@@ -150,7 +150,7 @@ static Value *xent_smooth(Graph *g)
     return xent_of(g, 0.2);
 }
 
-/* Labels, others and shares are what inputs hold before they are filled: zeros. */
+/* Integers of all three inputs are as gradcheck fills them. */
 static Value *xent_mixed(Graph *g)
 {
     Value *in[3];
