@@ -1,6 +1,7 @@
 /* Recordings as inputs: see read_wav.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/read_wav.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "datasets/clip.h"
@@ -54,8 +55,10 @@ int read_wav(const char *path, const void *artifact, int8_t *codes, size_t count
     Front front;
     WavClip wav = {0};
     int status = open_front(&front, artifact, count, e);
-    if (status == HONE_OK)
-        status = wav_read(&wav, path, e);
+    if (status != HONE_OK)
+        goto out;
+    assert(front.mel);
+    status = wav_read(&wav, path, e);
     if (status == HONE_OK && wav.rate != front.mel->spec.rate)
         status = error_set(e, HONE_ERR_DATA,
                            "'%s' has %d samples per second, the artifact takes %d; nothing is "
@@ -63,6 +66,7 @@ int read_wav(const char *path, const void *artifact, int8_t *codes, size_t count
                            path, wav.rate, front.mel->spec.rate);
     if (status == HONE_OK)
         status = compute(&front, &wav, codes, count, e);
+out:
     wav_release(&wav);
     front_release(&front);
     return status;

@@ -6,7 +6,7 @@
  * FRNT of the artifact is made here, too. SPDX-License-Identifier: Apache-2.0 */
 #include "datasets/audio.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +51,7 @@ static void work_release(Work *w)
     free(w->clip);
     free(w->scratch);
     free(w->values);
+    *w = (Work){0};
 }
 
 static int work_init(Work *w, const Audio *a, Error *e)
@@ -153,6 +154,7 @@ static int quantiles(const float *v, size_t count, double share, double *lo, dou
 /* The grid that `count` values of the training split ask for. */
 static int find_grid(Audio *a, const float *v, size_t count, double share, Error *e)
 {
+    assert(count > 0); /* neither split is empty */
     double lo = (double)v[0], hi = lo;
     for (size_t i = 1; i < count; i++) {
         lo = (double)v[i] < lo ? (double)v[i] : lo;

@@ -2,6 +2,7 @@
 #include "datasets/listing.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,8 @@ static int walk_folder(Walk *w, const char *sub, Error *e)
     if (n >= (int)sizeof path || m >= (int)sizeof below)
         return error_set(e, HONE_ERR_IO, "a path in '%.200s' is too long", w->folder);
     DIR *dir = opendir(path);
+    if (!dir && errno == ENOMEM)
+        return error_memory(e, "a folder's list of files", 0);
     if (!dir)
         return error_errno(e, HONE_ERR_IO, "cannot open the folder '%s'", path);
     int status = HONE_OK;

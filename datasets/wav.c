@@ -3,6 +3,7 @@
  * comes after it, so their order does not matter. SPDX-License-Identifier: Apache-2.0 */
 #include "datasets/wav.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -159,6 +160,7 @@ static int read_format(Reader *r, Error *e)
 static int check_data(const Reader *r, Error *e)
 {
     size_t at = place_of(r, r->data.at);
+    assert(r->frame_bytes > 0);
     if (r->data.bytes == 0)
         return error_set(e, HONE_ERR_DATA, "'%s', byte %zu: the recording is empty", r->name, at);
     if (r->data.bytes % r->frame_bytes != 0)
@@ -224,6 +226,7 @@ int wav_parse(WavClip *clip, const unsigned char *bytes, size_t count, const cha
         status = check_data(&r, e);
     if (status != HONE_OK)
         return status;
+    assert(r.frame_bytes > 0 && r.data.bytes >= r.frame_bytes);
     clip->count = (int64_t)(r.data.bytes / r.frame_bytes);
     clip->rate = (int)r.rate;
     clip->samples = malloc((size_t)clip->count * sizeof *clip->samples);

@@ -67,7 +67,7 @@ const char *model_arch_name(const ModelOptions *options)
     return archs[options->arch]->variant.choice;
 }
 
-int model_build(Graph *g, const ModelOptions *options, double label_smoothing, Model *m, Error *e)
+int model_build(Graph *g, const ModelOptions *options, const LossOptions *loss, Model *m, Error *e)
 {
     *m = (Model){0};
     int status = check_options(options, e);
@@ -82,9 +82,9 @@ int model_build(Graph *g, const ModelOptions *options, double label_smoothing, M
         m->others = graph_input(g, "labels.others", SHAPE1(1), ELEM_INT32);
         m->shares = graph_input(g, "labels.shares", SHAPE1(1), ELEM_INT32);
         m->loss = layer_softmax_xent_mixed(g, "loss", m->logits, m->labels, m->others, m->shares,
-                                           label_smoothing);
+                                           loss ? loss->label_smoothing : 0);
     } else {
-        m->loss = layer_softmax_xent(g, "loss", m->logits, m->labels, label_smoothing);
+        m->loss = layer_loss(g, "loss", loss, m->logits, m->image, m->labels);
     }
     if (graph_failed(g, e) != HONE_OK)
         return error_prefix(e, "model %s", model_arch_name(options));

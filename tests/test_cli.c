@@ -251,6 +251,10 @@ static const struct {
     {"", "inspect tiny.yaml --set 'qat.overrides=[{layers: nothing, weights: 4}]'", "nothing"},
     {"", "train tiny.yaml --set 'dataset={kind: cifar10}'", "data/cifar-10-batches-bin"},
     {"", "train tiny.yaml --set model.classes=9", "model"},
+    {"", "train tiny.yaml --set augment.mixup=0.2 --set 'train.loss={kind: mse}'",
+     "augment.mixup: 0.2, but labels are mixed for train.loss.kind: cross_entropy only"},
+    {"", "train tiny.yaml --set 'dataset={kind: images, path: no, size: [32, 32]}'",
+     "images: cannot read the folder no: No such file or directory"},
 };
 enum { CONFIGS = sizeof configs / sizeof configs[0] };
 

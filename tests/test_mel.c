@@ -102,7 +102,7 @@ END_TEST
 START_TEST(mel_scales_invert)
 {
     for (int htk = 0; htk < 2; htk++)
-        for (double hz = 0; hz < 24000; hz += 37)
+        for (int hz = 0; hz < 24000; hz += 37)
             ck_assert_double_eq_tol(mel_to_hz(mel_of_hz(hz, htk), htk), hz, 1e-8);
     ck_assert_double_eq_tol(mel_of_hz(1000, true), 999.9855, 1e-3); /* by design of the scale */
     ck_assert_double_eq_tol(mel_of_hz(1000, false), 15, 1e-12);
