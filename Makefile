@@ -62,7 +62,7 @@ hdf5_libs   := $(firstword $(wildcard /usr/lib/$(cross)-linux-gnu/libhdf5_serial
 else
 hdf5_libs   := $(shell pkg-config --libs hdf5 2>/dev/null || echo -lhdf5)
 endif
-libs        := $(hdf5_libs) -lyaml -lm -lpthread -ldl
+libs        := $(hdf5_libs) -lyaml -ljpeg -lpng -lz -lm -lpthread -ldl
 test_libs   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 # Files named after a CPU level get its instructions; the rest of the program runs anywhere, and
@@ -302,7 +302,8 @@ cov: ## line and branch coverage of the tests, per folder
 # The library is one object that shows hone_... alone: linked programs see no other name of ours.
 PREFIX ?= /usr/local
 library_api  := $(filter-out cli/% trainer/% store/% report/% datasets/% models/%,$(library))
-installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h
+installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h \
+                runtime/frontend.h
 install_into := $(DESTDIR)$(PREFIX)
 $(build)/install/libhone.a: $(call objects,$(library_api)) $(build)/library
 	$(call say,AR,$@)

@@ -135,20 +135,6 @@ void run_end(RunFixture *r)
 
 /* ---- files ---- */
 
-void folder_make(char path[64])
-{
-    const char *root = getenv("TMPDIR");
-    snprintf(path, 64, "%.40s/hone-run-XXXXXX", root ? root : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(path));
-}
-
-void folder_remove(const char *path)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", path);
-    ck_assert_int_eq(system(command), 0);
-}
-
 unsigned char *file_bytes(const char *folder, const char *name, size_t *count)
 {
     char path[1100];

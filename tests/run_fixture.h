@@ -7,6 +7,7 @@
 #ifndef HONE_TESTS_RUN_FIXTURE_H
 #define HONE_TESTS_RUN_FIXTURE_H
 
+#include "tests/folder.h"
 #include "trainer/train.h"
 
 #include <stddef.h>
@@ -48,9 +49,6 @@ void run_end(RunFixture *r);
 /* Opens config and session only; fails the running test when that fails. */
 void run_open(RunFixture *r);
 
-/* A folder of the running test's own; removed with everything in it. */
-void folder_make(char path[64]);
-void folder_remove(const char *path);
 /* The content of a file; fails the running test when there is none. The caller frees. */
 unsigned char *file_bytes(const char *folder, const char *name, size_t *count);
 

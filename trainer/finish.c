@@ -4,12 +4,15 @@
 #include "core/file.h"
 #include "export/describe.h"
 #include "export/lower.h"
+#include "export/notes.h"
 #include "export/write_hone.h"
+#include "runtime/frontend.h"
 #include "trainer/split.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The reference kernels are slow: they prove so many images, the machine's kernels prove all. */
 #define REFERENCE_IMAGES   500
@@ -147,6 +150,28 @@ static int classes_of(const Session *s)
     return session_classifies(s) ? session_outputs(s) : 0;
 }
 
+/* The program, with what the data set says about it. */
+static int write_bytes(const Session *s, const HoneRtProgram *program, unsigned char **bytes,
+                       size_t *count, Error *e)
+{
+    NotesSections notes = {0};
+    WriteSection sections[3] = {{0}};
+    int status = HONE_OK;
+    if (s->dataset) {
+        const DatasetInfo *info = dataset_info(s->dataset);
+        const char *const *names = session_classifies(s) ? info->class_names : NULL;
+        NotesInput input = {info->scale, info->zero_point};
+        status = notes_sections(&notes, names, classes_of(s), input, e);
+        memcpy(sections, notes.section, sizeof notes.section);
+        sections[2] =
+            (WriteSection){HONE_RT_SECTION_FRONTEND, info->frontend, info->frontend_bytes};
+    }
+    if (status == HONE_OK)
+        status = write_hone_bytes(program, sections, 3, bytes, count, e);
+    notes_release(&notes);
+    return status;
+}
+
 int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e)
 {
     IntegerPlan plan;
@@ -165,7 +190,7 @@ int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Erro
                           .profile = (uint32_t)s->config->options->export.requant};
     status = lower_program(&lowered, &source, e);
     if (status == HONE_OK) {
-        status = write_hone_bytes(&lowered.program, bytes, count, e);
+        status = write_bytes(s, &lowered.program, bytes, count, e);
         lower_release(&lowered);
     }
     integer_plan_free(&plan);
