@@ -151,6 +151,16 @@ static Value *xent_smooth(Graph *g)
     return xent_of(g, 0.2);
 }
 
+/* Integers of all three inputs are as gradcheck fills them. */
+static Value *xent_mixed(Graph *g)
+{
+    Value *in[3];
+    static const char *const names[] = {"labels", "others", "shares"};
+    for (int i = 0; i < 3; i++)
+        in[i] = graph_input(g, names[i], SHAPE1(6), ELEM_INT32);
+    return layer_softmax_xent_mixed(g, "loss", source(g, SHAPE2(6, 4)), in[0], in[1], in[2], 0.2);
+}
+
 static Value *soft_of(Graph *g, double temperature)
 {
     Value *teacher = graph_param(g, "teacher", SHAPE2(6, 5), PARAM_STATE, (Init){0, 2});
@@ -166,16 +176,6 @@ static Value *soft_loss(Graph *g)
 static Value *soft_loss_warm(Graph *g)
 {
     return soft_of(g, 4);
-}
-
-/* Integers of all three inputs are as gradcheck fills them. */
-static Value *xent_mixed(Graph *g)
-{
-    Value *in[3];
-    static const char *const names[] = {"labels", "others", "shares"};
-    for (int i = 0; i < 3; i++)
-        in[i] = graph_input(g, names[i], SHAPE1(6), ELEM_INT32);
-    return layer_softmax_xent_mixed(g, "loss", source(g, SHAPE2(6, 4)), in[0], in[1], in[2], 0.2);
 }
 
 static Value *mse_labels(Graph *g)
@@ -296,9 +296,9 @@ static const GradCase cases[] = {
     {"mean", &op_mean, mean, NULL, false, false, NULL},
     {"softmax_xent", &op_softmax_xent, xent, NULL, false, false, NULL},
     {"softmax_xent smoothed", &op_softmax_xent, xent_smooth, NULL, false, false, NULL},
+    {"softmax_xent mixed", &op_softmax_xent, xent_mixed, NULL, false, false, NULL},
     {"soft_loss", &op_soft_loss, soft_loss, NULL, false, false, NULL},
     {"soft_loss at temperature 4", &op_soft_loss, soft_loss_warm, NULL, false, false, NULL},
-    {"softmax_xent mixed", &op_softmax_xent, xent_mixed, NULL, false, false, NULL},
     {"mse of labels", &op_mse, mse_labels, NULL, false, false, NULL},
     {"mse of numbers", &op_mse, mse_numbers, NULL, false, false, NULL},
     {"bce of labels", &op_bce, bce_labels, NULL, false, false, NULL},

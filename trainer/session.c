@@ -33,17 +33,6 @@ static int check_outputs(const Session *s, Error *e)
                        model_arch_name(&o->model), outputs);
 }
 
-/* After the passes, which thus need not know of it: it reads what the loss reads. */
-static int add_teacher(Session *s, Error *e)
-{
-    Value *logits = s->model.loss->producer->in[0];
-    Value *teacher = graph_input(&s->graph, "teacher", logits->shape, ELEM_REAL);
-    s->teacher = teacher;
-    s->soft_loss = distill_soft_loss(&s->graph, "distill", logits, teacher,
-                                     s->config->options->distill.temperature);
-    return graph_failed(&s->graph, e);
-}
-
 /* Of mixed images only cross-entropy takes the mixed labels. */
 static int check_mixup(const Session *s, Error *e)
 {
@@ -53,6 +42,17 @@ static int check_mixup(const Session *s, Error *e)
     return bind_refuse(&s->config->binding, "augment.mixup", e,
                        "%g, but labels are mixed for train.loss.kind: cross_entropy only",
                        o->augment.mixup);
+}
+
+/* After the passes, which thus need not know of it: it reads what the loss reads. */
+static int add_teacher(Session *s, Error *e)
+{
+    Value *logits = s->model.loss->producer->in[0];
+    Value *teacher = graph_input(&s->graph, "teacher", logits->shape, ELEM_REAL);
+    s->teacher = teacher;
+    s->soft_loss = distill_soft_loss(&s->graph, "distill", logits, teacher,
+                                     s->config->options->distill.temperature);
+    return graph_failed(&s->graph, e);
 }
 
 static int build_graph(Session *s, Error *e)
