@@ -33,7 +33,7 @@ static int64_t taps_of(const HoneRtOp *op, const HoneRtTensor *x)
 {
     switch (op->kind) {
     case HONE_RT_OP_CONV:
-        return (int64_t)op->kernel_h * op->kernel_w * x->c;
+        return (int64_t)op->kernel_h * op->kernel_w * (x->c / hone_rt_groups(op));
     case HONE_RT_OP_DEPTHWISE:
         return (int64_t)op->kernel_h * op->kernel_w;
     case HONE_RT_OP_DENSE:

@@ -15,15 +15,15 @@ static int all_zero(const uint16_t *fields, int n)
 
 static int window_is_absent(const HoneRtOp *op)
 {
-    const uint16_t fields[] = {op->kernel_h,   op->kernel_w,   op->stride_h,  op->stride_w,
-                               op->dilation_h, op->dilation_w, op->pad_top,   op->pad_left,
-                               op->pad_bottom, op->pad_right,  op->multiplier};
+    const uint16_t fields[] = {op->kernel_h,   op->kernel_w,   op->stride_h,   op->stride_w,
+                               op->dilation_h, op->dilation_w, op->pad_top,    op->pad_left,
+                               op->pad_bottom, op->pad_right,  op->multiplier, op->groups};
     return all_zero(fields, (int)(sizeof fields / sizeof fields[0]));
 }
 
 static HoneRtStatus check_common(const HoneRtProgram *p, const HoneRtOp *op)
 {
-    uint32_t reserved = op->reserved0;
+    uint32_t reserved = 0;
     for (size_t i = 0; i < sizeof op->reserved / sizeof op->reserved[0]; i++)
         reserved |= op->reserved[i];
     if (reserved != 0 || op->weight_type != HONE_RT_WEIGHTS_INT8)
@@ -130,12 +130,15 @@ static HoneRtStatus check_weights(const HoneRtProgram *p, const HoneRtOp *op, ui
 static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    const uint64_t taps = (uint64_t)op->kernel_h * op->kernel_w * x->c;
+    const uint32_t groups = hone_rt_groups(op);
+    const uint64_t taps = (uint64_t)op->kernel_h * op->kernel_w * (x->c / groups);
     const HoneRtStatus status = check_window(op, x, y);
     if (status != HONE_RT_OK)
         return status;
-    if (op->multiplier != 0)
+    if (op->multiplier != 0 || op->groups == 1)
         return HONE_RT_ERR_OP;
+    if (x->c % groups != 0 || y->c % groups != 0)
+        return HONE_RT_ERR_SHAPE;
     return taps <= HONE_RT_MAX_ELEMENTS ? check_weights(p, op, (uint32_t)taps, y->c)
                                         : HONE_RT_ERR_SHAPE;
 }
@@ -146,7 +149,7 @@ static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op)
     const HoneRtStatus status = check_window(op, x, y);
     if (status != HONE_RT_OK)
         return status;
-    if (op->multiplier < 1)
+    if (op->multiplier < 1 || op->groups != 0)
         return HONE_RT_ERR_OP;
     if ((uint64_t)x->c * op->multiplier != y->c)
         return HONE_RT_ERR_SHAPE;

@@ -47,6 +47,7 @@ typedef struct HoneRtConv {
     int stride_h, stride_w;
     int dilation_h, dilation_w;
     int pad_top, pad_left;
+    int x_step; /* conv: from pixel to pixel of x, at least in_c; 0: in_c */
 } HoneRtConv;
 
 /* Receives acc[r * ld + c]: output pixels pixel .. pixel + rows - 1 (oy * out_w + ox), channels
@@ -71,7 +72,7 @@ typedef struct HoneRtKernels {
     void (*conv_pack_part)(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
                            int32_t x_zero_point, int begin, int end, void *packed);
     /* acc[p][o] = bias[o] + sum over the taps inside the image of (x - x_zero_point) * w[o]
-     * for the output rows [row_begin, row_end). x [in_h][in_w][in_c]. */
+     * for the output rows [row_begin, row_end). x [in_h][in_w][in_c], pixels x_step apart. */
     void (*conv)(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
                  int row_end, void *scratch, HoneRtEpilogue epilogue, void *context);
 
@@ -107,6 +108,20 @@ typedef struct HoneRtRequantize {
  * it: the codes are the same. */
 void hone_rt_requantize_epilogue(void *context, const int32_t *acc, int ld, int pixel, int rows,
                                  int channel, int cols);
+
+/* A convolution in groups, by any table (kernels_group.c): the channels of x and those of the output
+ * fall into `groups` equal parts, and a part of the output reads that part of x alone. g has all
+ * channels; w [out_c][kernel_h][kernel_w][in_c / groups]. One group is the table's own convolution,
+ * others are `groups` of them: epilogues see them all. Packs the groups [begin, end), so that threads
+ * can divide it. */
+size_t hone_rt_group_pack_bytes(const HoneRtKernels *k, const HoneRtConv *g, int groups);
+size_t hone_rt_group_scratch_bytes(const HoneRtKernels *k, const HoneRtConv *g, int groups);
+void hone_rt_group_pack(const HoneRtKernels *k, const HoneRtConv *g, int groups, const int8_t *w,
+                        const int32_t *bias, int32_t x_zero_point, int begin, int end,
+                        void *packed);
+void hone_rt_group_conv(const HoneRtKernels *k, const HoneRtConv *g, int groups, const int8_t *x,
+                        const void *packed, int row_begin, int row_end, void *scratch,
+                        HoneRtEpilogue epilogue, void *context);
 
 extern const HoneRtKernels hone_rt_kernels_ref; /* the specification; runs everywhere */
 #if defined(__x86_64__)

@@ -32,6 +32,7 @@ static void assert_geometry(const HoneRtConv *g)
     HONE_RT_ASSERT(g->dilation_h >= 1 && g->dilation_w >= 1);
     HONE_RT_ASSERT(g->pad_top >= 0 && g->pad_top <= (g->kernel_h - 1) * g->dilation_h);
     HONE_RT_ASSERT(g->pad_left >= 0 && g->pad_left <= (g->kernel_w - 1) * g->dilation_w);
+    HONE_RT_ASSERT(g->x_step == 0 || g->x_step >= g->in_c);
     (void)g;
 }
 
@@ -110,6 +111,7 @@ static void depthwise_tap(const HoneRtConv *g, const PackedRef *p, const int8_t 
 static void window(const HoneRtConv *g, const PackedRef *p, const int8_t *x, int oy, int ox,
                    TapFunction tap, int32_t *acc)
 {
+    const size_t step = (size_t)(g->x_step != 0 ? g->x_step : g->in_c);
     for (int ky = 0; ky < g->kernel_h; ky++) {
         const int iy = oy * g->stride_h - g->pad_top + ky * g->dilation_h;
         if (iy < 0 || iy >= g->in_h)
@@ -119,7 +121,7 @@ static void window(const HoneRtConv *g, const PackedRef *p, const int8_t *x, int
             if (ix < 0 || ix >= g->in_w)
                 continue;
             const size_t pixel = (size_t)iy * (size_t)g->in_w + (size_t)ix;
-            tap(g, p, x + pixel * (size_t)g->in_c, ky, kx, acc);
+            tap(g, p, x + pixel * step, ky, kx, acc);
         }
     }
 }

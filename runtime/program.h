@@ -38,7 +38,8 @@ enum {
 
 /* What an op computes. acc is an exact int32, rescale and clamp are fixed.h's.
  *     CONV       acc = bias + sum (x - zx) * w over the taps inside the image
- *                w [out_c][kernel_h][kernel_w][in_c]
+ *                w [out_c][kernel_h][kernel_w][in_c]; in groups: in_c / groups, and output channel o
+ *                reads the input channels of part o / (out_c / groups) alone
  *     DEPTHWISE  the same, output channel o reads input channel o / multiplier
  *                w [kernel_h][kernel_w][out_c]
  *     DENSE      the input flattened to [h * w * c]; w [out_c][h * w * c]; output 1 x 1 x out_c
@@ -76,7 +77,7 @@ typedef struct HoneRtOp { /* 96 bytes */
     uint16_t dilation_h, dilation_w;
     uint16_t pad_top, pad_left, pad_bottom, pad_right;
     uint16_t multiplier; /* DEPTHWISE: out_c / in_c */
-    uint16_t reserved0;  /* 0 */
+    uint16_t groups;     /* CONV: 2 or more groups, 0 for one */
     /* Byte offsets in the constants, multiples of HONE_RT_ALIGN, or HONE_RT_NONE. */
     uint32_t weights;     /* CONV, DEPTHWISE, DENSE: int8 in [-127, 127] */
     uint32_t bias;        /* CONV, DEPTHWISE, DENSE: int32[out_c], or NONE for zeros */
@@ -132,6 +133,12 @@ typedef struct HoneRtProgram {
     const char *strings;
     uint32_t strings_bytes;
 } HoneRtProgram;
+
+/* Groups of a CONV. */
+static inline uint32_t hone_rt_groups(const HoneRtOp *op)
+{
+    return op->groups == 0 ? 1 : op->groups;
+}
 
 /* h * w * c. */
 static inline uint32_t hone_rt_elements(const HoneRtTensor *t)

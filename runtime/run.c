@@ -22,7 +22,7 @@ static int is_convolution(const HoneRtOp *op)
 static HoneRtConv geometry(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    HoneRtConv g = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+    HoneRtConv g = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0};
     g.out_c = (int)y->c;
     if (op->kind == HONE_RT_OP_DENSE) {
         g.in_c = (int)hone_rt_elements(x);
@@ -56,8 +56,9 @@ static size_t packed_bytes(const HoneRtModel *model, const HoneRtOp *op)
     if (!is_convolution(op))
         return 0;
     const HoneRtConv g = geometry(&model->program, op);
-    return round_up(op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise_pack_bytes(&g)
-                                                     : k->conv_pack_bytes(&g));
+    return round_up(op->kind == HONE_RT_OP_DEPTHWISE
+                        ? k->depthwise_pack_bytes(&g)
+                        : hone_rt_group_pack_bytes(k, &g, (int)hone_rt_groups(op)));
 }
 
 static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op)
@@ -68,8 +69,9 @@ static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op)
     if (!is_convolution(op))
         return 0;
     const HoneRtConv g = geometry(&model->program, op);
-    return op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise_scratch_bytes(&g)
-                                            : k->conv_scratch_bytes(&g);
+    return op->kind == HONE_RT_OP_DEPTHWISE
+               ? k->depthwise_scratch_bytes(&g)
+               : hone_rt_group_scratch_bytes(k, &g, (int)hone_rt_groups(op));
 }
 
 size_t hone_rt_scratch_bytes(const HoneRtModel *model)
@@ -131,10 +133,11 @@ static void pack(const HoneRtModel *model, const HoneRtOp *op, void *packed)
     const int8_t *w = hone_rt_constant(p, op->weights);
     const int32_t *bias = op->bias == HONE_RT_NONE ? NULL : hone_rt_constant(p, op->bias);
     const int32_t x_zp = p->tensors[op->inputs[0]].zero_point;
+    const int groups = (int)hone_rt_groups(op);
     if (op->kind == HONE_RT_OP_DEPTHWISE)
         model->kernels->depthwise_pack(&g, w, bias, x_zp, packed);
     else
-        model->kernels->conv_pack(&g, w, bias, x_zp, packed);
+        hone_rt_group_pack(model->kernels, &g, groups, w, bias, x_zp, 0, groups, packed);
 }
 
 HoneRtStatus hone_rt_prepare(HoneRtModel *model, void *arena, size_t bytes)
@@ -185,9 +188,13 @@ static void run_convolution(const HoneRtModel *model, uint32_t index, int begin,
     const HoneRtConv g = geometry(p, op);
     HoneRtRequantize rq = {k,      hone_rt_constant(p, op->requant), y->zero_point,  op->lo,
                            op->hi, codes(model, op->output),         (ptrdiff_t)y->c};
-    (op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise : k->conv)(
-        &g, codes(model, op->inputs[0]), packed_weights(model, index), begin, end, scratch,
-        hone_rt_requantize_epilogue, &rq);
+    const int8_t *x = codes(model, op->inputs[0]);
+    const void *packed = packed_weights(model, index);
+    if (op->kind == HONE_RT_OP_DEPTHWISE)
+        k->depthwise(&g, x, packed, begin, end, scratch, hone_rt_requantize_epilogue, &rq);
+    else
+        hone_rt_group_conv(k, &g, (int)hone_rt_groups(op), x, packed, begin, end, scratch,
+                           hone_rt_requantize_epilogue, &rq);
 }
 
 static void run_add(const HoneRtModel *model, const HoneRtOp *op, int begin, int end)

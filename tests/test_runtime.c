@@ -393,7 +393,7 @@ START_TEST(op_rules)
     RULE(ERR_OP, b.ops[STEM].inputs[1] = X);
     RULE(ERR_OP, b.ops[STEM].output = HONE_RT_NONE);
     RULE(ERR_OP, b.ops[STEM].reserved[4] = 1);
-    RULE(ERR_OP, b.ops[STEM].reserved0 = 1);
+    RULE(ERR_OP, b.ops[STEM].groups = 1);
     RULE(ERR_OP, b.ops[STEM].k = 1);
     RULE(ERR_OP, b.ops[STEM].stride_h = 0);
     RULE(ERR_OP, b.ops[STEM].kernel_w = 256);
