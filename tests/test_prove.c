@@ -471,6 +471,36 @@ START_TEST(prove_python_agrees)
 }
 END_TEST
 
+/* Dilation, groups and multipliers: every level and several threads, the same bits, and Python's. */
+START_TEST(prove_unusual_convolutions)
+{
+    static const char *const levels[] = {"ref", "avx2", "avx512"};
+    for (int i = 0; i < 3 * 3; i++) {
+        if (hone_rt_kernels_for_host(levels[i / 3]) == NULL)
+            continue;
+        TinyNet t;
+        size_t size, count;
+        int8_t outputs[TINY_IMAGES * TINY_CLASSES];
+        tiny_net_init_parts(&t, SEED + (uint64_t)i, i % 3 + 1, levels[i / 3]);
+        unsigned char *bytes = tiny_net_artifact(&t, &size);
+        ProveResult r = prove(&t, bytes, size, outputs);
+        ck_assert_msg(r.mismatches == 0, "%s: %s: %s", levels[i / 3], r.first_layer, r.detail);
+        AgreeResult agree;
+        Error e = {0};
+        ck_assert_int_eq(agree_fake_quant(&agree, &t.source, t.codes, 16, &e), HONE_OK);
+        ck_assert_msg(agree.max_difference <= 1, "'%s'", agree.layer);
+        if (i % 3 == 0 && have_numpy()) {
+            unsigned char *python = run_python(&t, bytes, size, TINY_IMAGES, &count);
+            ck_assert_uint_eq(count, sizeof outputs);
+            ck_assert_mem_eq(python, outputs, sizeof outputs);
+            free(python);
+        }
+        free(bytes);
+        tiny_net_release(&t);
+    }
+}
+END_TEST
+
 /* All of it on a network people use, with random weights: MobileNetV2 0.35 on 32x32 images. */
 START_TEST(prove_mobilenet)
 {
@@ -509,7 +539,9 @@ Suite *suite_prove(void)
     TCase *holds = tcase_create("holds");
     tcase_add_test(holds, prove_holds);
     tcase_add_test(holds, agree_with_fake_quant);
+    tcase_add_test(holds, prove_unusual_convolutions);
     tcase_add_test(holds, prove_mobilenet);
+    tcase_set_timeout(holds, 60);
     suite_add_tcase(s, holds);
     TCase *one = tcase_create("one network");
     tcase_add_checked_fixture(one, setup, teardown);

@@ -394,6 +394,15 @@ START_TEST(op_rules)
     RULE(ERR_OP, b.ops[STEM].output = HONE_RT_NONE);
     RULE(ERR_OP, b.ops[STEM].reserved[4] = 1);
     RULE(ERR_OP, b.ops[STEM].groups = 1);
+    RULE(ERR_SHAPE, b.ops[STEM].groups = 2); /* 3 channels */
+    RULE(ERR_SHAPE, b.ops[PROJECT].groups = 5);
+    RULE(ERR_SHAPE, b.ops[PROJECT].groups = 0xffff);
+    RULE(OK, b.ops[STEM].groups = 3); /* reads less of its weights */
+    RULE(OK, b.ops[PROJECT].groups = 12);
+    RULE(ERR_OP, b.ops[DEPTHWISE].groups = 12);
+    RULE(ERR_OP, b.ops[LOGITS].groups = 2);
+    RULE(ERR_OP, b.ops[JOIN].groups = 2);
+    RULE(ERR_OP, b.ops[POOL].groups = 2);
     RULE(ERR_OP, b.ops[STEM].k = 1);
     RULE(ERR_OP, b.ops[STEM].stride_h = 0);
     RULE(ERR_OP, b.ops[STEM].kernel_w = 256);

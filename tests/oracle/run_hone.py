@@ -44,10 +44,10 @@ class Op:
         self.inputs, self.output = f[3:5], f[5]
         self.kernel, self.stride, self.dilation = f[6:8], f[8:10], f[10:12]
         self.pad_top, self.pad_left, self.pad_bottom, self.pad_right = f[12:16]
-        self.multiplier = f[16]
+        self.multiplier, self.groups = f[16], f[17] or 1
         self.weights, self.bias, self.requant = f[18:21]
         self.lo, self.hi, self.m1, self.m2, self.k = f[21:26]
-        assert f[17] == 0 and not any(f[26:31]) and self.weight_type == 0
+        assert f[17] != 1 and not any(f[26:31]) and self.weight_type == 0
         assert -128 <= self.lo <= self.hi <= 127
 
 
@@ -106,10 +106,15 @@ class Model:
             w = self.constant(op.weights, "i1", y.c * x.size).reshape(y.c, x.size)
             acc += w.astype(np.int64) @ x.ravel()
         elif op.kind == CONV:
-            shape = (y.c, *op.kernel, x.shape[2])
+            wide, parts = x.shape[2] // op.groups, y.c // op.groups
+            assert wide * op.groups == x.shape[2] and parts * op.groups == y.c
+            shape = (y.c, *op.kernel, wide)
             w = self.constant(op.weights, "i1", int(np.prod(shape))).reshape(shape)
             for ky, kx, taps in self.windows(op, x, y):
-                acc += taps @ w[:, ky, kx].astype(np.int64).T
+                for i in range(op.groups):
+                    o = slice(i * parts, (i + 1) * parts)
+                    acc[:, :, o] += (taps[:, :, i * wide:(i + 1) * wide]
+                                     @ w[o, ky, kx].astype(np.int64).T)
         else:
             shape = (*op.kernel, y.c)
             assert y.c == x.shape[2] * op.multiplier
