@@ -41,7 +41,8 @@ typedef struct Description {
     DescribedLayer *layers; /* in the order of execution */
     int layer_count;
     DescribedTensor input, output;
-    const char *requant; /* "s24" */
+    uint32_t profile;    /* of fixed.h */
+    const char *requant; /* its name: "s24", "d31" */
     int classes;         /* of a classifier, else 0 */
     int64_t bytes;       /* of the artifact */
     int64_t constants_bytes;

@@ -325,13 +325,15 @@ static void integer_chunk(const Run *r, int chunk, int begin, int end, int worke
     (void)chunk;
     const CodesShape *s = r->shared;
     const IntegerLayer *l = r->integer;
-    HoneRtRequantize q = {.kernels = r->compute->integer,
-                          .words = l->requant,
-                          .y_zp = l->out.zero_point,
-                          .lo = l->lo,
-                          .hi = l->hi,
-                          .y = (int8_t *)r->out[0]->data + output_start(s, begin),
-                          .y_ld = s->conv.out_c};
+    HoneRtRequantize q = {
+        .kernels = r->compute->integer,
+        .words = l->requant,
+        .shifts = l->profile == HONE_RT_D31 ? (const int32_t *)l->requant + l->channels : NULL,
+        .y_zp = l->out.zero_point,
+        .lo = l->lo,
+        .hi = l->hi,
+        .y = (int8_t *)r->out[0]->data + output_start(s, begin),
+        .y_ld = s->conv.out_c};
     convolve_images(r, s, l->packed, begin, end, worker, hone_rt_requantize_epilogue, &q,
                     requantize_advance);
 }

@@ -76,6 +76,7 @@ static void run_group(const HoneRtKernels *k, const HoneRtConv *one, int first, 
     }
     HoneRtRequantize q = *(const HoneRtRequantize *)context;
     q.words += first;
+    q.shifts = q.shifts != NULL ? q.shifts + first : NULL;
     q.y += first;
     k->conv(one, x, packed, row_begin, row_end, scratch, epilogue, &q);
 }

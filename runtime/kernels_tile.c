@@ -351,7 +351,7 @@ void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t
     const int scale = plan.g.out_h / g->out_h; /* rows of the plan per row of the caller */
     const uint8_t *all_small = (const uint8_t *)packed + sizeof(int32_t);
     const uint8_t *panels = (const uint8_t *)packed + header_bytes(&plan);
-    const int to_codes = epilogue == hone_rt_requantize_epilogue;
+    const HoneRtRequantize *rq = hone_rt_s24_epilogue(epilogue, context);
     int32_t x_zero_point;
     HONE_RT_ASSERT(0 <= row_begin && row_begin <= row_end && row_end <= g->out_h);
     memcpy(&x_zero_point, packed, sizeof x_zero_point);
@@ -374,9 +374,8 @@ void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t
                                    panel + (size_t)width * sizeof(int32_t),
                                    panel,
                                    width};
-            if (!to_codes || !all_small[p] ||
-                !run_panel_to_codes(level, &gemm, vectors, &s, pixels, pixel, channel, cols,
-                                    context))
+            if (rq == NULL || !all_small[p] ||
+                !run_panel_to_codes(level, &gemm, vectors, &s, pixels, pixel, channel, cols, rq))
                 run_panel(level, &gemm, vectors, &s, pixels, pixel, channel, cols, epilogue,
                           context);
         }

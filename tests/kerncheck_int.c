@@ -363,6 +363,16 @@ static void spread_words(Rng *rng, const Collected *sums, uint32_t *words)
     }
 }
 
+/* A multiplier and a shift of D31, fractions or any. */
+static void random_d31(Rng *rng, bool fraction, uint32_t *m, int32_t *e)
+{
+    static const uint32_t edges[] = {0, 1, 0x3fffffff, 0x40000000, 0x40000001, 0x7fffffff};
+    *m = rng_below(rng, 3) ? 0x40000000u | rng_below(rng, 0x40000000u) : edges[rng_below(rng, 6)];
+    *e = between(rng, -31, fraction ? 0 : 30);
+    if (rng_below(rng, 4) == 0)
+        *e = fraction ? -31 * (int32_t)rng_below(rng, 2) : 30;
+}
+
 static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int number)
 {
     const HoneRtConv *g = &c->g;
@@ -377,6 +387,16 @@ static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int
                            .y_ld = y_ld};
     random_clamp(rng, &rq.lo, &rq.hi);
     spread_words(rng, &sums, (uint32_t *)(void *)words.data);
+    Guarded shifts = guarded_input((size_t)g->out_c * 4, random_align(rng, 4));
+    if (number % 4 == 3) {
+        uint32_t *m = (uint32_t *)(void *)words.data;
+        int32_t *e = (int32_t *)(void *)shifts.data;
+        for (int o = 0; o < g->out_c; o++) {
+            random_d31(rng, true, &m[o], &e[o]);
+            e[o] = -between(rng, 4, 20);
+        }
+        rq.shifts = e;
+    }
     rq.kernels = &hone_rt_kernels_ref;
     rq.y = (int8_t *)want.data;
     conv_case_compute(c, rq.kernels, rng, hone_rt_requantize_epilogue, &rq);
@@ -390,6 +410,7 @@ static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int
                          (int8_t)want.data[i], describe(g));
     collected_free(&sums);
     guarded_free(&words, "words");
+    guarded_free(&shifts, "shifts");
     guarded_free(&want, "want");
     guarded_free(&got, "got");
 }
@@ -587,6 +608,99 @@ START_TEST(requantize_equals_ref)
 }
 END_TEST
 
+START_TEST(requantize_d31_equals_ref)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    for (int i = 0; k != NULL && i < 4 * CASES; i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 10, (uint64_t)i);
+        const int rows = between(&rng, 1, 9), cols = between(&rng, 1, 50);
+        const int ld = cols + between(&rng, 0, 5), y_ld = cols + between(&rng, 0, 5);
+        const bool fraction = rng_below(&rng, 4) != 0;
+        Guarded acc = guarded_input((size_t)(rows * ld) * 4, random_align(&rng, 4));
+        Guarded m = guarded_input((size_t)cols * 4, random_align(&rng, 4));
+        Guarded e = guarded_input((size_t)cols * 4, random_align(&rng, 4));
+        Guarded want = guarded_new((size_t)(rows * y_ld), random_align(&rng, 1));
+        Guarded got = guarded_new((size_t)(rows * y_ld), random_align(&rng, 1));
+        int32_t *a = (int32_t *)(void *)acc.data, *shifts = (int32_t *)(void *)e.data, lo, hi;
+        uint32_t *words = (uint32_t *)(void *)m.data;
+        const int32_t y_zp = between(&rng, -128, 127);
+        random_clamp(&rng, &lo, &hi);
+        for (int j = 0; j < cols; j++)
+            random_d31(&rng, fraction, &words[j], &shifts[j]);
+        for (int j = 0; j < rows * ld; j++)
+            a[j] = random_acc(&rng);
+        hone_rt_kernels_ref.requantize_d31(a, ld, rows, cols, words, shifts, y_zp, lo, hi,
+                                           (int8_t *)want.data, y_ld);
+        k->requantize_d31(a, ld, rows, cols, words, shifts, y_zp, lo, hi, (int8_t *)got.data, y_ld);
+        ck_assert_msg(memcmp(want.data, got.data, want.bytes) == 0, "case %d, %s: %dx%d", i,
+                      levels[_i], rows, cols);
+        guarded_free(&acc, "acc");
+        guarded_free(&m, "m");
+        guarded_free(&e, "e");
+        guarded_free(&want, "want");
+        guarded_free(&got, "got");
+    }
+}
+END_TEST
+
+/* Around every tie of both roundings: sums a few units off, shifts of every size. */
+START_TEST(requantize_d31_ties)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    enum { N = 32 };
+    for (int i = 0; k != NULL && i < 8 * CASES; i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 11, (uint64_t)i);
+        int32_t acc[N], e[N];
+        uint32_t m[N];
+        int8_t want[N], got[N];
+        for (int j = 0; j < N; j++) {
+            m[j] = 0x40000000u; /* a half: products are ties of the first rounding for odd sums */
+            e[j] = -(int32_t)rng_below(&rng, 24);
+            const int64_t tie = ((int64_t)(2 * between(&rng, -130, 130) + 1)) << -e[j];
+            acc[j] = (int32_t)(tie + between(&rng, -3, 3));
+        }
+        hone_rt_kernels_ref.requantize_d31(acc, N, 1, N, m, e, 0, -128, 127, want, N);
+        k->requantize_d31(acc, N, 1, N, m, e, 0, -128, 127, got, N);
+        ck_assert_msg(memcmp(want, got, N) == 0, "case %d, %s", i, levels[_i]);
+    }
+}
+END_TEST
+
+START_TEST(add_d31_equals_ref)
+{
+    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    for (int i = 0; k != NULL && i < CASES; i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 12, (uint64_t)i);
+        HoneRtAddD31 p = {.a_zp = between(&rng, -128, 127), .b_zp = between(&rng, -128, 127)};
+        p.y_zp = between(&rng, -128, 127);
+        random_clamp(&rng, &p.lo, &p.hi);
+        for (int j = 0; j < 3; j++) {
+            uint32_t m;
+            random_d31(&rng, true, &m, &p.e[j]);
+            p.m[j] = (int32_t)m;
+            if (rng_below(&rng, 2))
+                p.e[j] = j == 2 ? -between(&rng, 15, 22) : -between(&rng, 0, 3);
+        }
+        const size_t n = rng_below(&rng, 100);
+        Guarded a = guarded_input(n, random_align(&rng, 1)),
+                b = guarded_new(n, random_align(&rng, 1));
+        Guarded want = guarded_new(n, 0), got = guarded_new(n, random_align(&rng, 1));
+        fill_codes(&rng, &a, -128, rng_below(&rng, 2));
+        fill_codes(&rng, &b, -128, rng_below(&rng, 2));
+        const int8_t *xa = (const int8_t *)a.data, *xb = (const int8_t *)b.data;
+        hone_rt_kernels_ref.add_d31(&p, xa, xb, n, (int8_t *)want.data);
+        k->add_d31(&p, xa, xb, n, (int8_t *)got.data);
+        ck_assert_msg(memcmp(want.data, got.data, n) == 0, "case %d, %s", i, levels[_i]);
+        k->add_d31(&p, xa, xb, n, (int8_t *)b.data); /* in place */
+        ck_assert_msg(memcmp(want.data, b.data, n) == 0, "case %d, %s, in place", i, levels[_i]);
+        guarded_free(&a, "a");
+        guarded_free(&b, "b");
+        guarded_free(&want, "want");
+        guarded_free(&got, "got");
+    }
+}
+END_TEST
+
 static HoneRtAdd random_add(Rng *rng)
 {
     HoneRtAdd p = {.k = between(rng, 1, 30), .a_zp = between(rng, -128, 127)};
@@ -673,6 +787,9 @@ Suite *suite_kerncheck_int(void)
     tcase_add_loop_test(t, groups_equal_ref, 0, LEVELS);
     tcase_add_loop_test(t, group_codes_equal_sums, 0, LEVELS);
     tcase_add_loop_test(t, requantize_equals_ref, 0, LEVELS);
+    tcase_add_loop_test(t, requantize_d31_equals_ref, 0, LEVELS);
+    tcase_add_loop_test(t, requantize_d31_ties, 0, LEVELS);
+    tcase_add_loop_test(t, add_d31_equals_ref, 0, LEVELS);
     tcase_add_loop_test(t, add_equals_ref, 0, LEVELS);
     tcase_add_loop_test(t, mean_equals_ref, 0, LEVELS);
     tcase_add_test(t, levels_by_name);

@@ -92,6 +92,16 @@ static void calibrate(TinyNet *t)
     exec_free(x);
 }
 
+void tiny_net_plan(TinyNet *t, uint32_t profile)
+{
+    Error e = {0};
+    integer_plan_free(&t->plan);
+    ck_assert_msg(integer_plan_new(&t->plan, &t->graph, &t->params, &t->compute, profile, &e) ==
+                      HONE_OK,
+                  "%s", e.text);
+    t->source.plan = &t->plan;
+}
+
 static void quantize(TinyNet *t, uint64_t seed, int threads, const char *level, bool share)
 {
     Error e = {0};
@@ -109,11 +119,9 @@ static void quantize(TinyNet *t, uint64_t seed, int threads, const char *level, 
     for (size_t i = 0; i < TINY_IMAGES * t->image; i++)
         t->codes[i] = (int8_t)((int)rng_below(&rng, 256) - 128);
     calibrate(t);
-    ck_assert_msg(integer_plan_new(&t->plan, &t->graph, &t->params, &t->compute, &e) == HONE_OK,
-                  "%s", e.text);
+    tiny_net_plan(t, HONE_RT_S24);
     t->source.graph = &t->graph;
     t->source.params = &t->params;
-    t->source.plan = &t->plan;
     t->source.compute = &t->compute;
     t->source.batch = 16;
 }
@@ -164,8 +172,7 @@ unsigned char *tiny_net_artifact(const TinyNet *t, size_t *count)
                      .plan = &t->plan,
                      .input = t->source.input,
                      .output = t->source.output,
-                     .classes = shape_channels(t->source.output->shape),
-                     .profile = HONE_RT_S24};
+                     .classes = shape_channels(t->source.output->shape)};
     ck_assert_msg(lower_program(&l, &s, &e) == HONE_OK, "%s", e.text);
     ck_assert_msg(write_hone_bytes(&l.program, &bytes, count, &e) == HONE_OK, "%s", e.text);
     lower_release(&l);

@@ -37,6 +37,8 @@ void tiny_net_init(TinyNet *t, uint64_t seed, int threads, const char *level, bo
 void tiny_net_init_parts(TinyNet *t, uint64_t seed, int threads, const char *level);
 /* The same with an architecture of models/ in place of the network above. */
 void tiny_net_init_model(TinyNet *t, const ModelOptions *options);
+/* Makes its integers again, in another profile of fixed.h than S24. */
+void tiny_net_plan(TinyNet *t, uint32_t profile);
 void tiny_net_release(TinyNet *t);
 /* The network as an artifact; the caller frees the bytes. */
 unsigned char *tiny_net_artifact(const TinyNet *t, size_t *count);

@@ -14,15 +14,16 @@ typedef struct Summary {
     char float_source[FINISH_PATH_BYTES]; /* where float_accuracy was measured */
     double unquantized_accuracy;
     double ptq_accuracy, qat_accuracy, int8_accuracy;
-    bool exported; /* else the next three are null, false, 0 */
-    bool bit_exact;
-    int64_t compared;
+    bool exported;       /* else the next two are null, 0 */
+    bool bit_exact;      /* all artifacts */
+    int64_t compared;    /* outputs, of all of them */
     double sparsity;     /* of the artifact; without one, zeros among the float weights */
     double images_per_s; /* training, median over steps */
     int64_t peak_rss_bytes;
     double seconds;
     int64_t steps;
-    FinishArtifact artifact; /* when exported */
+    FinishArtifact artifacts[EXPORT_PROFILES_MAX]; /* when exported; accuracies are the first's */
+    int artifact_count;
     char folder[FINISH_PATH_BYTES];
 } Summary;
 
