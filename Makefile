@@ -20,7 +20,8 @@ build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)
 
 # ---- what is compiled ---------------------------------------------------------------------------
 
-folders   := core layers models optim qat prune share distill datasets store trainer export runtime
+folders   := core layers models optim qat prune share distill datasets store report trainer export \
+             runtime api
 library   := $(filter-out cli/main.c,$(wildcard $(folders:%=%/*.c) cli/*.c))
 program   := $(wildcard cli/main.c)
 tests     := $(wildcard tests/*.c)
@@ -143,7 +144,8 @@ check: ## install what tests need, build, run all tests (under a minute)
 
 # Sanitizers slow the tests down; a test that hangs still ends.
 test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan cov,$(config)),8,1) \
-            HONE_PROGRAM=$(build)/hone LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
+            HONE_PROGRAM=$(build)/hone HONE_ORACLE_PYTHON=$(wildcard build/oracle/bin/python) \
+            LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tests, installing nothing
 	@$(test_env) $< -j $(JOBS) $(SUITES)
 
@@ -239,11 +241,62 @@ cov: ## line and branch coverage of the tests, per folder
 	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) config=cov test
 	@tools/coverage.py build/cov $(folders) cli
 
+# ---- installing ---------------------------------------------------------------------------------
+
+# The library is one object that shows hone_... alone: linked programs see no other name of ours.
+PREFIX ?= /usr/local
+library_api  := $(filter-out cli/% trainer/% store/% report/% datasets/% models/%,$(library))
+installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h
+install_into := $(DESTDIR)$(PREFIX)
+$(build)/install/libhone.a: $(call objects,$(library_api)) $(build)/library
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(quiet)ld -r -o $(@D)/hone.o $(filter %.o,$^) && objcopy -w -G 'hone_*' $(@D)/hone.o && \
+	  rm -f $@ && ar rcs $@ $(@D)/hone.o
+$(build)/install/hone.1: $(build)/hone
+	@mkdir -p $(@D) && $< manual >$@
+$(build)/install/hone-config.5: $(build)/hone
+	@mkdir -p $(@D) && $< manual --config >$@
+$(build)/install/hone.pc: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'Name: hone' 'Version: 0.1' \
+	  'Description: quantization-aware training and integer-only networks' \
+	  'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lhone' \
+	  'Libs.private: -lm -lpthread -ldl' >$@
+
+.PHONY: install uninstall
+to_install := $(addprefix $(build)/install/,libhone.a hone.1 hone-config.5 hone.pc)
+install: $(build)/hone $(to_install) ## program, library, headers, manual (PREFIX, DESTDIR)
+	@install -d $(addprefix $(install_into)/,bin include/hone lib/pkgconfig share/man/man1 \
+	  share/man/man5 share/doc/hone/configs share/doc/hone/examples)
+	@install $(build)/hone $(install_into)/bin/hone
+	@install -m 644 $(installed) $(install_into)/include/hone
+	@install -m 644 $(build)/install/libhone.a $(install_into)/lib
+	@install -m 644 $(build)/install/hone.pc $(install_into)/lib/pkgconfig
+	@install -m 644 $(build)/install/hone.1 $(install_into)/share/man/man1
+	@install -m 644 $(build)/install/hone-config.5 $(install_into)/share/man/man5
+	@install -m 644 configs/*.yaml $(install_into)/share/doc/hone/configs
+	@install -m 644 examples/*.c $(install_into)/share/doc/hone/examples
+uninstall: ## remove what `make install` put there
+	@rm -rf $(addprefix $(install_into)/,bin/hone include/hone lib/libhone.a lib/pkgconfig/hone.pc \
+	  share/man/man1/hone.1 share/man/man5/hone-config.5 share/doc/hone)
+
+# Installs into the build folder and uses it as a stranger would.
+.PHONY: examples
+examples: ## install into build/, build the examples against that, run them
+	@$(MAKE) -s PREFIX=$(abspath $(build))/prefix DESTDIR= install
+	@export PKG_CONFIG_PATH=$(abspath $(build))/prefix/lib/pkgconfig; \
+	  for name in train run; do $(CC) -std=c11 -Wall -Wextra -Werror examples/$$name.c \
+	    $$(pkg-config --cflags --libs --static hone) $(link_flags) -o $(build)/example-$$name || exit 1; \
+	  done
+	@$(build)/example-train $(build)/stripes.hone
+	@$(build)/example-run $(build)/stripes.hone </dev/null
+
 .PHONY: check-all clean
 # `levels` runs what kerncheck does.
-checks := includes runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
+checks := includes examples runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
-	@tools/deps build test dev
+	@tools/deps build test dev oracle
 	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done
 	@echo "check-all: all passed"
 
