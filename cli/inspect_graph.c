@@ -5,8 +5,8 @@
 #include "cli/json.h"
 #include "cli/layers.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/table.h"
+#include "report/show.h"
 #include "trainer/events.h"
 #include "trainer/phases.h"
 

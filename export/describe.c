@@ -75,6 +75,7 @@ static void describe_layer(const HoneRtProgram *p, const HoneRtOp *op, Described
                           .kernel_w = op->kernel_w,
                           .stride_h = op->stride_h,
                           .stride_w = op->stride_w,
+                          .groups = op->kind == HONE_RT_OP_CONV ? (int)hone_rt_groups(op) : 0,
                           .lo = op->lo,
                           .hi = op->hi};
     while (d->inputs < 2 && op->inputs[d->inputs] != HONE_RT_NONE) {

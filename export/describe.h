@@ -29,6 +29,7 @@ typedef struct DescribedLayer {
     int inputs;             /* 1 or 2 */
     int kernel_h, kernel_w; /* 0 where the kind has none, as the next two */
     int stride_h, stride_w;
+    int groups;           /* of a convolution, else 0 */
     int lo, hi;           /* clamp of the output codes: the fused activation */
     int64_t macs;         /* multiply-accumulates of one image */
     int64_t weights;      /* count, 0 without */
