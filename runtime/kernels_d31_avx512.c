@@ -63,7 +63,7 @@ INLINE void store_codes(int8_t *y, __mmask16 lanes, __m512i v, const Output *o)
 
 INLINE __mmask16 lanes_of(size_t left)
 {
-    return left >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1u);
+    return (__mmask16)(left >= LANES ? 0xffffu : (1u << left) - 1u);
 }
 
 void hone_rt_avx512_requantize_d31(const int32_t *acc, int ld, int rows, int cols,
