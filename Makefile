@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Everything goes to build/CONFIG (build/CONFIG-clang with CC=clang), so that builds never mix:
-#   make config=debug          release (default), debug, san, tsan, double, cov
+#   make config=debug          release (default), debug, san, tsan, double, cov, fuzz
 #   make test SUITES='rng st*' some suites only; HONE_CPU=ref|avx2|avx512 forces a kernel level
 # The programs `hone` and `train` in this folder are links to the last one built by `make`.
 
@@ -28,8 +28,10 @@ tests     := $(wildcard tests/*.c)
 benches   := bench/nodes.c bench/roofline.c
 bench_all := $(wildcard bench/*.c)
 bench_kit := $(filter-out $(benches),$(bench_all))
-sources   := $(library) $(program) $(tests) $(bench_all)
-headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h bench/*.h)
+fuzz_all  := $(wildcard fuzz/*.c)
+fuzz_kit  := fuzz/target.c
+sources   := $(library) $(program) $(tests) $(bench_all) $(fuzz_all)
+headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h bench/*.h fuzz/*.h)
 portable  := $(filter-out runtime/host%.c %_avx2.c %_avx512.c,$(wildcard runtime/*.c))
 objects    = $(patsubst %.c,$(build)/%.o,$(1))
 
@@ -44,8 +46,9 @@ san_flags     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 tsan_flags    := -O1 -fsanitize=thread
 double_flags  := -O2 -DHONE_DOUBLE
 cov_flags     := -O0 --coverage
+fuzz_flags    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($($(config)_flags),)
-$(error unknown config '$(config)': release, debug, san, tsan, double or cov)
+$(error unknown config '$(config)': release, debug, san, tsan, double, cov or fuzz)
 endif
 link_flags := $(filter -fsanitize% --coverage,$($(config)_flags))
 
@@ -63,10 +66,14 @@ endif
 
 # No contraction, no -ffast-math: the same bits from every compiler at every level.
 common   := -D_POSIX_C_SOURCE=200809L -I. -g -fno-math-errno -ffp-contract=off $(warnings) \
-            $($(config)_flags) $(hdf5_cflags) $(CFLAGS)
-flags_of  = $(if $(filter runtime/%,$(1)),-std=c99,-std=c11) $(common) \
+            $(hdf5_cflags) $(CFLAGS)
+# Instrumented for fuzzing, the kernels of training would take clang ten minutes; no file's bytes
+# reach them unchecked.
+config_flags = $(if $(and $(filter fuzz,$(config)),$(filter core/kernels%,$(1))),-O1,$($(config)_flags))
+flags_of  = $(if $(filter runtime/%,$(1)),-std=c99,-std=c11) $(common) $(config_flags) \
             $(if $(filter %_avx2.c,$(1)),$(avx2_flags)) $(if $(filter %_avx512.c,$(1)),$(avx512_flags))
 
+SHELL := /bin/bash
 quiet := $(if $(filter-out 0,$(V)),,@)
 say    = $(if $(quiet),@printf '  %-5s %s\n' $(1) $(2))
 
@@ -109,6 +116,11 @@ $(build)/tests/run: $(call objects,$(tests)) $(build)/libhone.a
 $(benches:%.c=$(build)/%): $(build)/%: $(build)/%.o $(call objects,$(bench_kit)) $(build)/libhone.a
 	$(call say,LD,$@)
 	$(quiet)$(CC) $(link_flags) $(LDFLAGS) $^ $(libs) -o $@
+
+fuzzers := $(patsubst fuzz/%.c,$(build)/fuzz/%,$(filter-out $(fuzz_kit),$(fuzz_all)))
+$(fuzzers): $(build)/fuzz/%: $(build)/fuzz/%.o $(call objects,$(fuzz_kit)) $(build)/libhone.a
+	$(call say,LD,$@)
+	$(quiet)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(libs) -o $@
 
 ifneq ($(shell readlink hone 2>/dev/null),$(build)/hone)
 .PHONY: hone
@@ -199,6 +211,22 @@ clang: ## all tests as clang compiles them, warnings being errors
 werror: ## compile everything with warnings being errors
 	@$(MAKE) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run \
 	  $(benches:%.c=build/werror/%)
+
+# Each target of fuzz/ for so long, from files that the program makes. What a run finds of interest is
+# kept in build/corpus for the next; a finding is a file crash-... there.
+FUZZ_SECONDS ?= 60
+corpus       := build/corpus
+.PHONY: fuzz fuzz-run
+fuzz: $(build)/hone ## fuzz every reader of files under the sanitizers (FUZZ_SECONDS=60 each)
+	@tools/fuzz_seeds.sh $< $(corpus)
+	@$(MAKE) $(jobs) CC=clang config=fuzz fuzz-run
+fuzz-run: $(fuzzers)
+	@for f in $(fuzzers); do name=$$(basename $$f); echo "== $$name"; \
+	  LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $$f -max_total_time=$(FUZZ_SECONDS) \
+	    -artifact_prefix=$(corpus)/crash-$$name- -verbosity=0 -print_final_stats=1 -timeout=10 \
+	    -rss_limit_mb=1024 -max_len=65536 $(corpus)/$$name 2>&1 | \
+	    grep -E 'number_of_executed|ERROR|SUMMARY|crash-|panic' ; \
+	  [ "$${PIPESTATUS[0]}" = 0 ] || exit 1; done
 
 .PHONY: includes schema runtime-alone tidy cppcheck fmt fmt-check cov
 includes: ## who includes whom; every header compiles alone

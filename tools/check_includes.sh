@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/.."
-folders='core layers models optim qat prune share distill datasets store report trainer export runtime api cli tests bench examples'
+folders='core layers models optim qat prune share distill datasets store report trainer export runtime api cli tests bench fuzz examples'
 
 # ---- rules --------------------------------------------------------------------------------------
 
@@ -30,6 +30,7 @@ api:      core layers optim qat export runtime
 cli:      *
 tests:    *
 bench:    *
+fuzz:     *
 examples: *
 '
 # Library header: the files that may include it.
