@@ -228,11 +228,12 @@ def finish(name, is_depthwise, g, groups, n, x, y, mine):
 
 def additions():
     rows = []
-    for i in range(12):
-        a, b, y = (float32(-6, 0) for _ in range(3))
+    for i in range(24):
+        a, b = float32(-6, 0), float32(-6, 0)
         if i == 0:
             b = a
-        za, zb, zy = (rng.randint(-128, 127) for _ in range(3))
+        y = float(np.float32((a + b) * rng.uniform(.4, 1.2)))
+        za, zb, zy = (rng.randint(-100, 100) for _ in range(3))
         lo, hi = bounds([NONE, RELU, RELU6][i % 3], y, zy)
         xa, xb = base.codes(60), base.codes(60)
         options = tfl.AddOptionsT()
@@ -255,8 +256,9 @@ def means():
     rows = []
     for i, (h, w, c) in enumerate([(1, 1, 9), (2, 2, 40), (3, 5, 31), (7, 7, 24), (8, 8, 16),
                                    (6, 11, 12), (4, 1, 17)]):
-        sx, sy = float32(-6, 0), float32(-7, -1)
-        zx, zy = rng.randint(-128, 127), rng.randint(-128, 127)
+        sx = float32(-6, 0)
+        sy = float(np.float32(sx * 2 ** rng.uniform(-2, 1)))
+        zx, zy = rng.randint(-20, 20), rng.randint(-60, 60)
         x = [base.clamp(v // 2 + rng.randint(-60, 60), -128, 127) for v in base.codes(h * w * c)]
         options = tfl.ReducerOptionsT()
         options.keepDims = i % 2 == 1
