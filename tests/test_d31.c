@@ -220,6 +220,23 @@ START_TEST(means_are_tflites)
 }
 END_TEST
 
+/* The fixture again, by the interpreter itself where there is one. */
+START_TEST(fixture_is_tflites)
+{
+    char command[512];
+    const char *given = getenv("HONE_ORACLE_PYTHON"), *python = given && *given ? given : "python3";
+    snprintf(command, sizeof command, "%s -c 'import ai_edge_litert' 2>/dev/null", python);
+    if (system(command) != 0) {
+        puts("fixture_is_tflites: skipped, no ai-edge-litert (tools/deps oracle)");
+        return;
+    }
+    snprintf(command, sizeof command,
+             "%s -B tests/oracle/tflite_ops.py 2>/dev/null | cmp - tests/oracle/tflite_fixtures.h",
+             python);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 /* ---- artifacts -------------------------------------------------------------------------------- */
 
 static TinyNet net;
@@ -376,6 +393,8 @@ Suite *suite_d31(void)
     tcase_add_loop_test(t, convolutions_are_tflites, 0, LEVELS);
     tcase_add_loop_test(t, additions_are_tflites, 0, LEVELS);
     tcase_add_test(t, means_are_tflites);
+    tcase_add_test(t, fixture_is_tflites);
+    tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     t = tcase_create("artifacts");
     tcase_add_checked_fixture(t, setup, teardown);
