@@ -3,8 +3,8 @@
  * the double build, in float to rounding. SPDX-License-Identifier: Apache-2.0 */
 #include "layers/layers.h"
 #include "tests/bound.h"
+#include "tests/oracle/torch_conv_fixtures.h"
 #include "tests/suites.h"
-#include "tests/torch_conv_fixture.h"
 
 #include <check.h>
 #include <math.h>

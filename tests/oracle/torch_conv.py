@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Convolutions in groups, dilated, and depthwise with a multiplier, by PyTorch in float64.
 
-Writes tests/torch_conv_fixture.h: of each case the output and the gradients of input, weights and
+Writes tests/oracle/torch_conv_fixtures.h: of each case the output and the gradients of input, weights and
 bias, each as its sum, its Euclidean norm and a dot product with a fixed vector. All numbers come from
 the formula below, which tests/test_torch.c repeats: only results cross over.
 
-    usage: torch_conv.py > tests/torch_conv_fixture.h          (needs PyTorch; any version from 1.13 on)
+    usage: torch_conv.py > tests/oracle/torch_conv_fixtures.h          (needs PyTorch; any version from 1.13 on)
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -43,8 +43,8 @@ def summary(t):
 
 print(f"""/* Made by tests/oracle/torch_conv.py with PyTorch {torch.__version__.split('+')[0]}; see there.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef HONE_TESTS_TORCH_CONV_FIXTURE_H
-#define HONE_TESTS_TORCH_CONV_FIXTURE_H
+#ifndef HONE_TESTS_ORACLE_TORCH_CONV_FIXTURES_H
+#define HONE_TESTS_ORACLE_TORCH_CONV_FIXTURES_H
 
 /* Sum, Euclidean norm and dot product of y, dx, dw and db. */
 static const struct {{

@@ -1,7 +1,7 @@
 /* Made by tests/oracle/torch_conv.py with PyTorch 1.13.0a0; see there.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef HONE_TESTS_TORCH_CONV_FIXTURE_H
-#define HONE_TESTS_TORCH_CONV_FIXTURE_H
+#ifndef HONE_TESTS_ORACLE_TORCH_CONV_FIXTURES_H
+#define HONE_TESTS_ORACLE_TORCH_CONV_FIXTURES_H
 
 /* Sum, Euclidean norm and dot product of y, dx, dw and db. */
 static const struct {
