@@ -51,9 +51,9 @@ static void print(const Finish *f, Text *out)
         text_printf(out, "%s: %s bytes, runs in %s bytes of RAM, %s of the weights are zero\n",
                     a->path, show_whole(a->bytes).text, show_whole(a->ram_bytes).text,
                     show_percent(f->sparsity).text);
-        text_printf(out, "bit-exact: %s output codes on %s test images; accuracy %s\n",
+        text_printf(out, "bit-exact: %s output codes on %s test images; %s %s\n",
                     show_whole(p->prove.compared).text, show_whole(p->prove.images).text,
-                    show_percent(p->artifact.accuracy).text);
+                    figures_name(&p->artifact.figures), figures_text(&p->artifact.figures).text);
     }
 }
 

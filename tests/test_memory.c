@@ -152,7 +152,7 @@ typedef struct Reporting {
 static int report(void *context, Error *e)
 {
     const Reporting *r = context;
-    const Summary summary = {.name = "x", .float_accuracy = 0.5};
+    const Summary summary = {.name = "x", .classifies = true, .float_figures = {.accuracy = 0.5}};
     return report_write(r->s, &summary, &r->dir, NULL, e);
 }
 

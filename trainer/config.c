@@ -3,23 +3,6 @@
 
 #include <string.h>
 
-static const OptionTable loss_options = {
-    .name = "loss",
-    .help = "what is minimized",
-    .size = sizeof(LossOptions),
-    .options = (const Option[]){OPTION_SELECTOR("kind", LossOptions, kind, "cross_entropy",
-                                                "loss function"),
-                                OPTION_END},
-    .variants =
-        (const OptionVariant *const[]){
-            OPTION_VARIANT("cross_entropy", "softmax cross-entropy, mean over the batch",
-                           OPTION_REAL_OPEN("label_smoothing", LossOptions, label_smoothing, "", 0,
-                                            1, OPTION_OPEN_MAX, "0",
-                                            "probability spread evenly over all classes"),
-                           OPTION_END),
-            NULL},
-};
-
 static const OptionTable train_options = {
     .name = "train",
     .help = "how the weights are trained",

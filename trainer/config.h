@@ -19,11 +19,6 @@
 #include "qat/options.h"
 #include "trainer/bind.h"
 
-typedef struct LossOptions {
-    int kind;               /* cross_entropy is the only one */
-    double label_smoothing; /* 0..1, 1 excluded */
-} LossOptions;
-
 typedef struct TrainOptions {
     int64_t epochs;
     int64_t batch;

@@ -99,7 +99,10 @@ static StepReport step_report(const Loop *l)
                         .phase = phases_name(&l->phases, last),
                         .loss = l->loss,
                         .mean_loss = p->epoch_loss / (double)done,
-                        .accuracy = (double)p->epoch_correct / (double)(done * l->o->train.batch),
+                        .accuracy =
+                            session_classifies(l->s)
+                                ? (double)p->epoch_correct / (double)(done * l->o->train.batch)
+                                : FIGURE_NONE,
                         .lr = l->lr,
                         .images_per_s = images_per_s(l, l->speed.recent),
                         .seconds_left = (double)(l->phases.total - p->step) * l->speed.recent};
@@ -122,7 +125,7 @@ static bool quantized_at(const Loop *l, int64_t step)
     return step > l->phases.qat || (step == l->phases.qat && step == l->phases.total);
 }
 
-/* Accuracies are compared only within one: dense, pruned, quantized, ... */
+/* Figures are compared only within one: dense, pruned, quantized, ... */
 static int regime(const Loop *l, int64_t step)
 {
     const Phases *p = &l->phases;
@@ -148,13 +151,13 @@ static int evaluate_epoch(Loop *l, EpochReport *r, Error *e)
     if (status != HONE_OK)
         return status;
     r->evaluated = true;
-    r->test_accuracy = p->test_accuracy = v.accuracy;
+    r->test_figures = p->test_figures = v.figures;
     r->test_loss = p->test_loss = v.loss;
     p->test_step = p->step;
-    r->best = p->best_step < 0 || v.accuracy > p->best_accuracy ||
+    r->best = p->best_step < 0 || figures_better(&v.figures, &p->best_figures) ||
               regime(l, p->step) > regime(l, p->best_step);
     if (r->best) {
-        p->best_accuracy = v.accuracy;
+        p->best_figures = v.figures;
         p->best_step = p->step;
     }
     return HONE_OK;

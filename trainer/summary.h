@@ -10,13 +10,14 @@ typedef struct Summary {
     int64_t seed;
     int threads;
     int64_t params, macs;
-    double float_accuracy; /* accuracies: 0..1, or ACCURACY_NONE, which becomes null */
-    char float_source[FINISH_PATH_BYTES]; /* where float_accuracy was measured */
-    double unquantized_accuracy;
-    double ptq_accuracy, qat_accuracy, int8_accuracy;
-    bool exported;       /* else the next two are null, 0 */
-    bool bit_exact;      /* all artifacts */
-    int64_t compared;    /* outputs, of all of them */
+    bool classifies; /* figures are accuracies, else mse and auc; what was not measured is null */
+    Figures float_figures;
+    char float_source[FINISH_PATH_BYTES]; /* where float_figures were measured */
+    Figures unquantized_figures;
+    Figures ptq_figures, qat_figures, int8_figures; /* the last two: of the first artifact */
+    bool exported;                                  /* else the next two are null, 0 */
+    bool bit_exact;                                 /* all artifacts */
+    int64_t compared;                               /* outputs, of all of them */
     double sparsity;     /* of the artifact; without one, zeros among the float weights */
     double images_per_s; /* training, median over steps */
     int64_t peak_rss_bytes;

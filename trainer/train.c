@@ -64,21 +64,20 @@ static int same_task(const Session *s, const Session *other, const char *path, E
         shape_equal(s->model.logits->shape, other->model.logits->shape))
         return HONE_OK;
     return error_set(e, HONE_ERR_CONFIG,
-                     "baseline %s takes images %s and tells %d classes apart, here they are %s and "
-                     "%d",
-                     path, shape_text(theirs, a), shape_channels(other->model.logits->shape),
-                     shape_text(mine, b), shape_channels(s->model.logits->shape));
+                     "baseline %s takes images %s and gives %d outputs, here they are %s and %d",
+                     path, shape_text(theirs, a), session_outputs(other), shape_text(mine, b),
+                     session_outputs(s));
 }
 
-/* Accuracy of the configuration's baseline on this run's test set. */
-static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
+/* Figures of the configuration's baseline on this run's test set. */
+static int evaluate_baseline(const Loop *l, Figures *figures, Error *e)
 {
     Checkpoint c;
     Session other;
     Evaluation v = {0};
     EvaluateOptions how = {.split = DATASET_TEST, .events = l->events};
     SessionOptions options = {.threads = threads_count(l->s->compute.threads),
-                              .level = l->s->compute.integer->name,
+                              .level = l->s->compute.level,
                               .without_data = true};
     int status = checkpoint_open(&c, l->o->baseline, NULL, 0, e);
     if (status != HONE_OK)
@@ -95,7 +94,7 @@ static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
         }
         session_close(&other);
     }
-    *accuracy = v.accuracy;
+    *figures = v.figures;
     checkpoint_close(&c);
     return status;
 }
@@ -125,23 +124,24 @@ static void fill_summary(Summary *m, const Loop *l)
     m->params = graph_trained(&l->s->graph);
     m->macs = graph_macs(&l->s->graph);
     m->steps = l->phases.total;
-    m->ptq_accuracy = p->ptq_accuracy;
-    m->qat_accuracy = m->int8_accuracy = ACCURACY_NONE;
+    m->classifies = session_classifies(l->s);
+    m->ptq_figures = p->ptq_figures;
+    m->qat_figures = m->int8_figures = figures_none();
     m->images_per_s = p->images_per_s;
     m->sparsity = float_sparsity(l->s);
     if (l->o->baseline) {
         snprintf(m->float_source, sizeof m->float_source, "%s", l->o->baseline);
-        return; /* its accuracy is there already */
+        return; /* its figures are there already */
     }
-    m->float_accuracy = l->o->qat.present ? p->float_accuracy : p->test_accuracy;
+    m->float_figures = l->o->qat.present ? p->float_figures : p->test_figures;
     rundir_file(&l->dir, source, m->float_source);
 }
 
 static void fill_export(Summary *m, const Finish *f)
 {
     m->exported = m->bit_exact = true;
-    m->qat_accuracy = f->artifacts[0].proof.trained.accuracy;
-    m->int8_accuracy = f->artifacts[0].proof.artifact.accuracy;
+    m->qat_figures = f->artifacts[0].proof.trained.figures;
+    m->int8_figures = f->artifacts[0].proof.artifact.figures;
     m->sparsity = f->sparsity;
     m->artifact_count = f->count;
     for (int i = 0; i < f->count; i++) {
@@ -165,7 +165,7 @@ static int finish(Loop *l, Summary *m, Error *e)
     if (status != HONE_OK)
         return status;
     fill_summary(m, l);
-    m->unquantized_accuracy = v.accuracy;
+    m->unquantized_figures = v.figures;
     if (l->o->qat.present) {
         if (l->events->phase)
             l->events->phase(l->events->context, &report);
@@ -188,7 +188,7 @@ int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *
     *summary = (Summary){0};
     int status = loop_init(&l, s, request, e);
     if (status == HONE_OK && l.o->baseline)
-        status = evaluate_baseline(&l, &summary->float_accuracy, e);
+        status = evaluate_baseline(&l, &summary->float_figures, e);
     if (status == HONE_OK)
         status = open_folder(&l, request, e);
     if (status == HONE_OK) {
