@@ -79,6 +79,7 @@ static void conclude(Board *b, const Summary *s)
                show_whole((int64_t)s->images_per_s).text, show_bytes(s->peak_rss_bytes).text);
     if (!s->classifies)
         board_line(b, "  mean squared errors");
+    figures_line(b, "teacher", &s->teacher_figures, "in float");
     figures_line(b, "float", &s->float_figures, s->float_source);
     figures_line(b, "quantized after training", &s->ptq_figures, "PTQ, the start of QAT");
     figures_line(b, "trained quantized", &s->qat_figures, "QAT, integer evaluation");
@@ -92,6 +93,8 @@ static void conclude(Board *b, const Summary *s)
                        s->artifacts[i].path, show_whole(s->artifacts[i].bytes).text,
                        show_whole(s->artifacts[i].ram_bytes).text);
     }
+    if (s->ema > 0)
+        board_line(b, "  %-10sthe average of training's, decay %g", "weights", s->ema);
     if (s->sparsity > 0)
         board_line(b, "  %-10s%s of the weights are zero", "sparsity",
                    show_percent(s->sparsity).text);
@@ -118,8 +121,8 @@ static int train(const TrainArguments *a, Session *s, Error *e)
     board_open(&board, a->quiet);
     introduce(&board, s);
     TrainEvents events = board_events(&board);
-    TrainRequest request = {
-        .out = a->out, .resume = a->resume, .stop = signals_install(), .events = &events};
+    TrainRequest request = {.out = a->out, .resume = a->resume, .events = &events};
+    events.stop = signals_install();
     int status = train_run(s, &request, &summary, e);
     board_close(&board);
     if (status == HONE_ERR_INTERRUPTED && summary.folder[0])

@@ -4,6 +4,7 @@
 #include "core/kernels_conv.h"
 #include "core/rng.h"
 #include "runtime/kernels.h"
+#include "tests/effort.h"
 #include "tests/suites.h"
 #include "tests/walk.h"
 
@@ -115,7 +116,7 @@ START_TEST(multiply_matches)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 1, 0);
-    for (int round = 0; round < (walked ? 8 : ROUNDS); round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
         const int cols = 1 + below(&rng, 2 * ref->lanes), ld = cols + below(&rng, 3);
         windows_make(&w, ld, &rng);
@@ -161,7 +162,7 @@ START_TEST(wide_panels_match_their_columns)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 2, 0);
-    for (int round = 0; round < (walked ? 8 : ROUNDS); round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
         const int cols = k->lanes + 1 + below(&rng, k->lanes);
         windows_make(&w, cols, &rng);
@@ -209,7 +210,7 @@ START_TEST(outer_matches)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 3, 0);
-    for (int round = 0; round < (walked ? 8 : ROUNDS); round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
         const int cols = 1 + below(&rng, 70), sum_ld = (cols + 15) / 16 * 16;
         windows_make(&w, cols, &rng);
@@ -283,7 +284,7 @@ START_TEST(depthwise_matches)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 4, 0);
-    for (int round = 0; round < (walked ? 8 : ROUNDS); round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         size_t nx, nw, ny;
         DepthwiseRect d = rect_make(&nx, &nw, &ny, &rng);
         Real *x = guarded(nx, false, &rng), *w = guarded(nw, false, &rng);
@@ -322,7 +323,7 @@ START_TEST(sums_match)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 5, 0);
-    for (int round = 0; round < (walked ? 8 : ROUNDS); round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         const int rows = 1 + below(&rng, 20), cols = 1 + below(&rng, 50),
                   ld = cols + below(&rng, 5);
         const size_t n = (size_t)rows * (size_t)cols;

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/rng.h"
 #include "runtime/kernels.h"
+#include "tests/effort.h"
 #include "tests/suites.h"
 #include "tests/walk.h"
 
@@ -33,7 +34,7 @@ static const HoneRtKernels *table_of(int level)
 /* How many of n cases to run. */
 static int rounds(int n)
 {
-    return walked ? 8 : n;
+    return walked ? 8 * EVERY : n;
 }
 
 /* ---- guarded buffers ------------------------------------------------------------------------ */
@@ -296,7 +297,7 @@ static Collected conv_case_run(const ConvCase *c, const HoneRtKernels *k, Rng *r
 
 static void check_convolutions(bool depthwise, const HoneRtKernels *k)
 {
-    for (int i = 0; k != NULL && i < rounds(CASES); i++) {
+    for (int i = 0; k != NULL && i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, depthwise, (uint64_t)i);
         ConvCase c = conv_case_new(&rng, depthwise, 1);
         Collected want = conv_case_run(&c, &hone_rt_kernels_ref, &rng);
@@ -340,7 +341,7 @@ static void expect_sums(const ConvCase *c, const HoneRtKernels *k, Rng *rng, con
 START_TEST(scratch_may_be_stale)
 {
     const HoneRtKernels *k = table_of(_i);
-    for (int i = 0; k != NULL && i < CASES / 4; i++) {
+    for (int i = 0; k != NULL && i < CASES / 4; i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 8, (uint64_t)i);
         ConvCase c[2] = {conv_case_new(&rng, i % 2), conv_case_new(&rng, i / 2 % 2)};
         const size_t first = scratch_bytes(&c[0], k), second = scratch_bytes(&c[1], k);
@@ -472,7 +473,7 @@ static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int
 /* Kernels may treat the ready-made epilogue in a way of their own. */
 static void check_all_codes(bool depthwise, const HoneRtKernels *k)
 {
-    for (int i = 0; k != NULL && i < rounds(CASES); i++) {
+    for (int i = 0; k != NULL && i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 5 + depthwise, (uint64_t)i);
         ConvCase c = conv_case_new(&rng, depthwise, 1);
         tame_biases(&rng, &c);
@@ -631,7 +632,7 @@ START_TEST(requantize_equals_ref)
     const HoneRtKernels *k = table_of(_i);
     if (k == NULL)
         return;
-    for (int i = 0; i < rounds(4 * CASES); i++) {
+    for (int i = 0; i < rounds(4 * CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 2, (uint64_t)i);
         const int rows = between(&rng, 1, 9), cols = between(&rng, 1, 50);
         const int ld = cols + between(&rng, 0, 5), y_ld = cols + between(&rng, 0, 5);
@@ -770,7 +771,7 @@ START_TEST(add_equals_ref)
     const HoneRtKernels *k = table_of(_i);
     if (k == NULL)
         return;
-    for (int i = 0; i < rounds(CASES); i++) {
+    for (int i = 0; i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)i);
         const HoneRtAdd p = random_add(&rng);
         const size_t n = rng_below(&rng, 100);
@@ -798,7 +799,7 @@ START_TEST(mean_equals_ref)
     const HoneRtKernels *k = table_of(_i);
     if (k == NULL)
         return;
-    for (int i = 0; i < rounds(CASES); i++) {
+    for (int i = 0; i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 4, (uint64_t)i);
         const int pixels = between(&rng, 1, 70), channels = random_channels(&rng);
         Guarded x = guarded_input((size_t)(pixels * channels), random_align(&rng, 1));

@@ -3,8 +3,8 @@
 #include "cli/bar.h"
 #include "cli/help.h"
 #include "cli/json.h"
-#include "report/show.h"
 #include "cli/table.h"
+#include "report/show.h"
 #include "tests/suites.h"
 
 #include <check.h>

@@ -3,6 +3,7 @@
 #include "layers/codes.h"
 #include "layers/layers.h"
 #include "tests/bound.h"
+#include "tests/effort.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -374,7 +375,7 @@ START_TEST(reals_are_the_sums)
     if (!open_level(&compute, 1, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 2, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 24; round++) {
+    for (int round = 0; round < 24; round += EVERY) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;
@@ -414,7 +415,7 @@ START_TEST(codes_are_exact)
     if (!open_level(&compute, 1, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 16; round++) {
+    for (int round = 0; round < 16; round += EVERY) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;
@@ -455,7 +456,7 @@ START_TEST(codes_differentiate_as_reals)
     Compute compute;
     ck_assert_int_eq(compute_open(&compute, 1, NULL, NULL), HONE_OK);
     Rng rng = rng_at(SEED, RNG_TEST, 4, (uint64_t)_i);
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 12; round += EVERY) {
         Case c;
         case_init(&c, (Kind)_i, &rng);
         Bound b;
@@ -491,7 +492,7 @@ END_TEST
 START_TEST(threads_do_not_matter)
 {
     Rng rng = rng_at(SEED, RNG_TEST, 5, (uint64_t)_i);
-    for (int round = 0; round < 6; round++) {
+    for (int round = 0; round < 6; round += EVERY) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         const uint64_t seed = rng_u32(&rng);
@@ -583,7 +584,7 @@ START_TEST(scratch_may_be_stale)
     if (!open_level(&compute, 1, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 9, (uint64_t)_i);
-    for (int round = 0; round < 8; round++) {
+    for (int round = 0; round < 8; round += EVERY) {
         Case c[2];
         Bound b[2];
         for (int i = 0; i < 2; i++) {
@@ -624,7 +625,7 @@ START_TEST(integers_are_those_of_fixed)
     if (!open_level(&compute, 2, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 6, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 12; round += EVERY) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;

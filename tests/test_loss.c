@@ -269,11 +269,12 @@ START_TEST(test_autoencoder)
                      HONE_ERR_CONFIG);
     ck_assert_str_eq(r.error.text, "the artifact tells 32 classes apart, 'random' has 2");
     free(bytes);
-    unsigned char *json = file_bytes(folder, "summary.json", &count);
-    ck_assert_ptr_nonnull(strstr((const char *)json, "\"int8_mse\": "));
-    ck_assert_ptr_nonnull(strstr((const char *)json, "\"float_auc\": "));
-    ck_assert_ptr_null(strstr((const char *)json, "accuracy"));
-    free(json);
+    Text json = {0};
+    summary_print(s, &json);
+    ck_assert_ptr_nonnull(strstr(text_string(&json), "\"int8_mse\": "));
+    ck_assert_ptr_nonnull(strstr(text_string(&json), "\"float_auc\": "));
+    ck_assert_ptr_null(strstr(text_string(&json), "accuracy"));
+    text_release(&json);
     run_end(&r);
     folder_remove(folder);
 }
