@@ -84,8 +84,10 @@ static void add_row(const DescribedLayer *l, bool quant, Table *t)
         used +=
             snprintf(kind + used, sizeof kind - (size_t)used, " %dx%d", l->kernel_h, l->kernel_w);
     if (l->stride_h > 1 || l->stride_w > 1)
-        snprintf(kind + used, sizeof kind - (size_t)used,
-                 l->stride_h == l->stride_w ? " /%d" : " /%dx%d", l->stride_h, l->stride_w);
+        used += snprintf(kind + used, sizeof kind - (size_t)used,
+                         l->stride_h == l->stride_w ? " /%d" : " /%dx%d", l->stride_h, l->stride_w);
+    if (l->groups > 1)
+        snprintf(kind + used, sizeof kind - (size_t)used, " in %d groups", l->groups);
     table_cell(t, "%s", l->name);
     table_cell(t, "%s", kind);
     table_cell(t, "%s", shape_of(&l->out).text);
@@ -159,6 +161,7 @@ static void json_layer(Json *j, const DescribedLayer *l)
     json_whole(j, NULL, l->stride_h);
     json_whole(j, NULL, l->stride_w);
     json_close(j);
+    json_whole(j, "groups", l->groups);
     json_open(j, "inputs", '[');
     for (int i = 0; i < l->inputs; i++)
         json_tensor(j, NULL, &l->in[i]);

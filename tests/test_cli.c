@@ -658,7 +658,7 @@ static const char table_yaml[] =
     "name: table\ndataset: {kind: tensors, path: table}\naugment: {mixup: 0.4}\n"
     "model: {arch: layers, input: [1, 1, 3], classes: 3, layers: [\n"
     "  {op: dense, name: one, units: 16}, {op: relu}, {op: dense, name: two, units: 3}]}\n"
-    "train: {epochs: 8, batch: 8, optimizer: {lr: 0.05}}\nqat: {begin_epoch: 4}\n";
+    "train: {epochs: 16, batch: 8, optimizer: {lr: 0.05}}\nqat: {begin_epoch: 8}\n";
 
 /* Three clouds of points; writes table/{train,test}.csv, _x.csv without the labels, _y with them. */
 static const char table_py[] =
@@ -693,6 +693,44 @@ START_TEST(run_tables)
     RUNS(0, "\"$HONE\" eval table_run/model.hone --json > eval.json");
     RUNS(0, "\"$HONE\" run table_run/model.hone table/test_x.csv --top 1 --json > run.json");
     RUNS(0, "python3 compare.py");
+}
+END_TEST
+
+/* Both roundings: two artifacts, each proven against an evaluation of its own. */
+START_TEST(export_profiles)
+{
+    RUNS(0, "\"$HONE\" export run/last.h5 --requant s24,d31 --out both");
+    HAS(out, "both/model.s24.hone: ");
+    HAS(out, "both/model.d31.hone: ");
+    RUNS(0, "cmp run/model.hone both/model.s24.hone");
+    RUNS(0, "\"$HONE\" verify both/model.d31.hone run/last.h5 --json");
+    HAS(out, "\"bit_exact\": true");
+    HAS(out, "\"mismatches\": 0");
+    RUNS(0, "\"$HONE\" verify both/model.s24.hone run/last.h5");
+    RUNS(0, "\"$HONE\" inspect both/model.d31.hone");
+    HAS(out, "requantization d31");
+    RUNS(0, "\"$HONE\" inspect both/model.d31.hone --json");
+    HAS(out, "\"requant\": \"d31\"");
+    RUNS(0, "\"$HONE\" bench infer both/model.d31.hone --runs 5");
+    RUNS(0, "\"$HONE\" export run/last.h5 --requant d31 --out single");
+    RUNS(0, "cmp single/model.hone both/model.d31.hone");
+    RUNS(1, "\"$HONE\" export run/last.h5 --requant s25 --out none");
+    HAS(err, "export.requant.0: 's25' is not one of s24 | d31, did you mean 's24'?");
+    RUNS(1, "\"$HONE\" export run/last.h5 --requant s24,s24 --out none");
+    HAS(err, "export: requant names 's24' twice");
+}
+END_TEST
+
+/* The trainer's own integer evaluation is in the first profile. */
+START_TEST(train_profiles)
+{
+    RUNS(0, "\"$HONE\" train tiny.yaml --out d31 --set 'export.requant=[d31, s24]' && "
+            "cat d31/summary.json");
+    HAS(out, "d31/model.d31.hone\", \"format\": \"hone\", \"requant\": \"d31\", ");
+    HAS(out, "d31/model.s24.hone\", \"format\": \"hone\", \"requant\": \"s24\", ");
+    HAS(out, "\"bit_exact\": true");
+    RUNS(0, "\"$HONE\" eval d31/last.h5 | sed 's/ (.*//' > a; "
+            "\"$HONE\" eval d31/model.d31.hone --config tiny.yaml | sed 's/ (.*//' | cmp - a");
 }
 END_TEST
 
@@ -811,6 +849,8 @@ Suite *suite_cli(void)
     tcase_add_test(t, run_images);
     tcase_add_test(t, run_refuses);
     tcase_add_test(t, run_tables);
+    tcase_add_test(t, export_profiles);
+    tcase_add_test(t, train_profiles);
     tcase_add_test(t, artifact_damaged);
     tcase_add_test(t, checkpoint_damaged);
     tcase_add_test(t, verify_finds_mutation);

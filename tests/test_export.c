@@ -39,8 +39,7 @@ static void setup(void)
                            .plan = &net.plan,
                            .input = net.source.input,
                            .output = net.source.output,
-                           .classes = TINY_CLASSES,
-                           .profile = HONE_RT_S24};
+                           .classes = TINY_CLASSES};
 }
 
 static void teardown(void)
@@ -125,7 +124,7 @@ START_TEST(lower_copies_the_integers)
         ck_assert_mem_eq(l.constants + op->requant, from->requant, words);
         ck_assert_uint_eq((op->weights | op->bias | op->requant) % HONE_RT_ALIGN, 0);
     }
-    ck_assert_mem_eq(l.constants + l.ops[5].requant, &layer("pool")->word, 4);
+    ck_assert_mem_eq(l.constants + l.ops[5].requant, layer("pool")->word, 4);
     ck_assert_int_eq(l.ops[3].m1, layer("sum")->add.m1);
     lower_release(&l);
 }
@@ -179,8 +178,6 @@ START_TEST(lower_names_the_layer)
     layer("sum")->in[0] = layer("stem")->out;
     expect_failure(HONE_ERR_NUMERIC, "layer 'dw': input 0 is on the grid (0.5, 3), its maker's is "
                                      "(0.25, -4)");
-    source.profile = HONE_RT_D31;
-    expect_failure(HONE_ERR_CONFIG, "requantization profile 1 does not exist");
 }
 END_TEST
 
@@ -394,7 +391,17 @@ START_TEST(options_fallbacks)
     OK(option_defaults(&export_options, NULL, &o, &arena, &e));
     ck_assert_uint_eq(o.formats.count, 1);
     ck_assert_str_eq(o.formats.v[0], "hone");
-    ck_assert_int_eq(o.requant, HONE_RT_S24);
+    ck_assert_uint_eq(o.requant.count, 1);
+    ck_assert_uint_eq(export_profile(&o, 0), HONE_RT_S24);
+    static const char *const both[] = {"d31", "s24"}, *const twice[] = {"d31", "d31"};
+    o.requant = (OptionTexts){.count = 2, .v = both};
+    OK(export_options.check(&o, &e));
+    ck_assert_uint_eq(export_profile(&o, 0), HONE_RT_D31);
+    ck_assert_uint_eq(export_profile(&o, 1), HONE_RT_S24);
+    ck_assert_str_eq(export_profile_name(HONE_RT_D31), "d31");
+    o.requant.v = twice;
+    ck_assert_int_eq(export_options.check(&o, &e), HONE_ERR_CONFIG);
+    ck_assert_str_eq(e.text, "requant names 'd31' twice");
     arena_release(&arena);
 }
 END_TEST

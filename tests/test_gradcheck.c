@@ -59,6 +59,31 @@ static Value *depthwise_stride(Graph *g)
     return layer_depthwise(g, "dw", source(g, SHAPE4(2, 7, 9, 3)), &o);
 }
 
+static Value *conv_groups(Graph *g)
+{
+    Conv2dOptions o = {.channels = 6, .kernel = {3, 2}, .stride = {2, 1}, .bias = true};
+    o.groups = 2;
+    return layer_conv2d(g, "conv", source(g, SHAPE4(3, 5, 4, 4)), &o);
+}
+
+static Value *conv_dilated(Graph *g)
+{
+    Conv2dOptions o = {.channels = 2, .kernel = {3, 3}, .stride = {2, 2}, .dilation = {3, 2}};
+    return layer_conv2d(g, "conv", source(g, SHAPE4(2, 9, 7, 3)), &o);
+}
+
+static Value *depthwise_multiplied(Graph *g)
+{
+    Conv2dOptions o = {.kernel = {3, 3}, .stride = {1, 2}, .bias = true, .multiplier = 3};
+    return layer_depthwise(g, "dw", source(g, SHAPE4(3, 4, 5, 2)), &o);
+}
+
+static Value *depthwise_dilated(Graph *g)
+{
+    Conv2dOptions o = {.kernel = {3, 3}, .stride = {2, 2}, .dilation = {2, 3}};
+    return layer_depthwise(g, "dw", source(g, SHAPE4(2, 8, 9, 3)), &o);
+}
+
 static Value *dense_rows(Graph *g)
 {
     return layer_dense(g, "dense", source(g, SHAPE2(3, 7)), 5, true);
@@ -281,8 +306,12 @@ static const GradCase cases[] = {
     {"conv2d stride, dilation", &op_conv2d, conv_stride, NULL, false, false, NULL},
     {"conv2d explicit pads", &op_conv2d, conv_pads, NULL, false, false, NULL},
     {"conv2d pointwise", &op_conv2d, conv_pointwise, NULL, false, false, NULL},
+    {"conv2d groups", &op_conv2d, conv_groups, NULL, false, false, NULL},
+    {"conv2d dilated", &op_conv2d, conv_dilated, NULL, false, false, NULL},
     {"depthwise same", &op_depthwise, depthwise_same, NULL, false, false, NULL},
     {"depthwise stride, dilation", &op_depthwise, depthwise_stride, NULL, false, false, NULL},
+    {"depthwise multiplier", &op_depthwise, depthwise_multiplied, NULL, false, false, NULL},
+    {"depthwise dilated", &op_depthwise, depthwise_dilated, NULL, false, false, NULL},
     {"dense", &op_dense, dense_rows, NULL, false, false, NULL},
     {"dense of images", &op_dense, dense_flattened, NULL, false, false, NULL},
     {"batchnorm", &op_batchnorm, batchnorm_images, batchnorm_values, false, false, NULL},

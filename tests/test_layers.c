@@ -376,7 +376,7 @@ START_TEST(mean_of_integers)
 {
     const Grid in = {0.03f, -11}, out = {0.004f, 20};
     IntegerLayer layer = {.in = {in}, .out = out, .lo = -128, .hi = 127};
-    layer.requant = &layer.word;
+    layer.requant = layer.word;
     Error e = {0};
     Net t;
     net_init(&t);
@@ -393,7 +393,7 @@ START_TEST(mean_of_integers)
             for (size_t p = 0; p < 21; p++)
                 sum += net_codes(&t, x)[(i * 21 + p) * 21 + c];
             int8_t got = net_codes(&t, y)[i * 21 + c];
-            ck_assert_int_eq(got, hone_rt_mean_code(sum, 21, -11, layer.word, 20, -128, 127));
+            ck_assert_int_eq(got, hone_rt_mean_code(sum, 21, -11, layer.word[0], 20, -128, 127));
             double code = (double)in.scale * (sum / 21.0 + 11) / (double)out.scale + 20;
             ck_assert(fabs(got - fmin(fmax(code, -128), 127)) < 0.501);
         }
