@@ -658,7 +658,7 @@ static const char table_yaml[] =
     "name: table\ndataset: {kind: tensors, path: table}\naugment: {mixup: 0.4}\n"
     "model: {arch: layers, input: [1, 1, 3], classes: 3, layers: [\n"
     "  {op: dense, name: one, units: 16}, {op: relu}, {op: dense, name: two, units: 3}]}\n"
-    "train: {epochs: 16, batch: 8, optimizer: {lr: 0.05}}\nqat: {begin_epoch: 8}\n";
+    "train: {epochs: 12, batch: 8, optimizer: {lr: 0.05}}\nqat: {begin_epoch: 8}\n";
 
 /* Three clouds of points; writes table/{train,test}.csv, _x.csv without the labels, _y with them. */
 static const char table_py[] =
@@ -666,7 +666,7 @@ static const char table_py[] =
     "def put(name, lines):\n    open('table/' + name, 'w').writelines(l + '\\n' for l in lines)\n"
     "for name, n in ('train', 96), ('test', 40):\n"
     "    y = [str(i % 3) for i in range(n)]\n"
-    "    x = [f'{r.gauss(3 * int(k), 1)},{r.gauss(50, 9)},{r.gauss(-int(k), .3)}' for k in y]\n"
+    "    x = [f'{r.gauss(3 * int(k), 1)},{r.gauss(4, 1)},{r.gauss(-int(k), .3)}' for k in y]\n"
     "    put(name + '.csv', [a + ',' + b for a, b in zip(x, y)])\n"
     "    put(name + '_x.csv', x)\n    put(name + '_y', y)\n";
 
