@@ -7,7 +7,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "layers/codes.h"
 #include "layers/convolve.h"
+#include "layers/convolve_pairs.h"
 #include "layers/layers.h"
+#include "layers/pairs.h"
 #include "layers/pointwise.h"
 #include "layers/weighted.h"
 
@@ -69,6 +71,8 @@ static void needs(const Run *r, Needs *out)
         codes_needs(r, &codes, out);
     if (!r->mode->integer)
         convolve_needs(r, &shape, out);
+    if (r->mode->training && pairs_apply(r, &shape))
+        convolve_pairs_needs(r, &shape, out);
 }
 
 static void forward(const Run *r)
@@ -86,6 +90,8 @@ static void backward(const Run *r)
     const ConvShape shape = shape_of(r->node);
     if (r->stream && r->stream->solve)
         pointwise_backward(r, &shape);
+    else if (pairs_apply(r, &shape))
+        convolve_pairs_backward(r, &shape);
     else
         convolve_backward(r, &shape);
 }

@@ -103,11 +103,27 @@ END_TEST
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
-static const char *const summary_keys[] = {
-    "name",         "seed",           "threads",        "params",    "macs",
-    "float_source", "float_accuracy", "ptq_accuracy",   "bit_exact", "unquantized_accuracy",
-    "qat_accuracy", "int8_accuracy",  "compared",       "sparsity",  "images_per_s",
-    "seconds",      "artifacts",      "peak_rss_bytes", "ram_bytes", "requant"};
+static const char *const summary_keys[] = {"name",
+                                           "backward",
+                                           "seed",
+                                           "threads",
+                                           "params",
+                                           "macs",
+                                           "float_source",
+                                           "float_accuracy",
+                                           "ptq_accuracy",
+                                           "bit_exact",
+                                           "unquantized_accuracy",
+                                           "qat_accuracy",
+                                           "int8_accuracy",
+                                           "compared",
+                                           "sparsity",
+                                           "images_per_s",
+                                           "seconds",
+                                           "artifacts",
+                                           "peak_rss_bytes",
+                                           "ram_bytes",
+                                           "requant"};
 
 START_TEST(test_run)
 {

@@ -9,6 +9,7 @@ typedef struct Summary {
     const char *name; /* the configuration's */
     int64_t seed;
     int threads;
+    const char *backward; /* config_backward */
     int64_t params, macs;
     double float_accuracy; /* accuracies: 0..1, or ACCURACY_NONE, which becomes null */
     char float_source[FINISH_PATH_BYTES]; /* where float_accuracy was measured */
