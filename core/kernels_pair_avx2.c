@@ -90,20 +90,10 @@ static inline __m256i upper_halves(__m256i a, __m256i b)
 {
     return _mm256_blend_epi16(_mm256_srli_epi32(a, 16), b, 0xaa);
 }
-/* The lower halves of n elements, as numbers side by side. */
-static inline void lower_store(uint32_t *to, __m256i v, int n)
+/* What packs leaves: 64 bits of the first vector, 64 of the second, and so on. */
+static inline __m256i in_order(__m256i v)
 {
-    const __m256i even = _mm256_shuffle_epi8(
-        v, _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1, 0, 1, 4, 5, 8,
-                            9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1));
-    const __m128i q = _mm256_castsi256_si128(_mm256_permute4x64_epi64(even, 0x08));
-    if (n == LANES) {
-        _mm_storeu_si128((__m128i *)(void *)to, q);
-        return;
-    }
-    uint16_t halves[LANES];
-    _mm_storeu_si128((__m128i *)(void *)halves, q);
-    memcpy(to, halves, (size_t)n * sizeof *halves);
+    return _mm256_permute4x64_epi64(v, 0xd8);
 }
 
 /* ---- int16 ------------------------------------------------------------------------------------ */
@@ -151,9 +141,9 @@ static inline __m256i join_codes_int16(__m256i a, __m256i b)
 {
     return lower_halves(a, b);
 }
-static inline void halves_store_int16(uint32_t *to, Vec v, int n)
+static inline __m256i halves_int16(Vec a, Vec b)
 {
-    lower_store(to, _mm256_cvtps_epi32(v), n);
+    return _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
 }
 
 #include "core/kernels_pair_body.h"
@@ -223,9 +213,10 @@ static inline __m256i join_codes_bf16(__m256i a, __m256i b)
     return upper_halves(_mm256_castps_si256(_mm256_cvtepi32_ps(a)),
                         _mm256_castps_si256(_mm256_cvtepi32_ps(b)));
 }
-static inline void halves_store_bf16(uint32_t *to, Vec v, int n)
+static inline __m256i halves_bf16(Vec a, Vec b)
 {
-    lower_store(to, _mm256_srli_epi32(rounded_bf16(v), 16), n);
+    return _mm256_packus_epi32(_mm256_srli_epi32(rounded_bf16(a), 16),
+                               _mm256_srli_epi32(rounded_bf16(b), 16));
 }
 
 #include "core/kernels_pair_body.h"

@@ -86,6 +86,12 @@ static inline __m512i upper_halves(__m512i a, __m512i b)
     return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(a, 16), b);
 }
 
+/* What packs leaves: 64 bits of the first vector, 64 of the second, and so on. */
+static inline __m512i in_order(__m512i v)
+{
+    return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v);
+}
+
 /* ---- int16 ------------------------------------------------------------------------------------ */
 
 #define TILE(name) name##_int16
@@ -132,13 +138,9 @@ static inline __m512i join_codes_int16(__m512i a, __m512i b)
 {
     return lower_halves(a, b);
 }
-static inline void halves_store_int16(uint32_t *to, Vec v, int n)
+static inline __m512i halves_int16(Vec a, Vec b)
 {
-    const __m512i q = _mm512_cvtps_epi32(v);
-    if (n == LANES)
-        _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi32_epi16(q));
-    else
-        _mm512_mask_cvtepi32_storeu_epi16(to, mask_first(n), q);
+    return _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b));
 }
 
 #include "core/kernels_pair_body.h"
@@ -198,13 +200,10 @@ static inline __m512i join_codes_bf16(__m512i a, __m512i b)
     return upper_halves(_mm512_castps_si512(_mm512_cvtepi32_ps(a)),
                         _mm512_castps_si512(_mm512_cvtepi32_ps(b)));
 }
-static inline void halves_store_bf16(uint32_t *to, Vec v, int n)
+static inline __m512i halves_bf16(Vec a, Vec b)
 {
-    const __m512i q = _mm512_srli_epi32(rounded_bf16(v), 16);
-    if (n == LANES)
-        _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi32_epi16(q));
-    else
-        _mm512_mask_cvtepi32_storeu_epi16(to, mask_first(n), q);
+    return _mm512_packus_epi32(_mm512_srli_epi32(rounded_bf16(a), 16),
+                               _mm512_srli_epi32(rounded_bf16(b), 16));
 }
 
 #include "core/kernels_pair_body.h"

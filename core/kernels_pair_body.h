@@ -4,7 +4,8 @@
  *
  *     join(a, b)            pairs (a, b) of reals that are rounded to numbers of this kind
  *     join_codes(a, b)      the same of vectors of int32, exactly
- *     halves_store(to, v, n)   v rounded to n numbers, stored side by side
+ *     halves(a, b)          all of a, then all of b, rounded: but in the order of packs, which
+ *                           in_order(v) undoes
  *     vec_codes(p, zero, m) codes with their zero point subtracted, as int32
  *     SCALED, TABLE, KIND   of the table
  *
@@ -46,10 +47,11 @@ static void TILE(interleave)(size_t rows, int channels, const float *a, const fl
             pairs_store(to + c, TILE(join)(vec_mul(vec_load(a + c), f),
                                            b ? vec_mul(vec_load(b + c), f) : vec_set(0)));
         }
-        const Mask part = mask_first(channels - c), most = mask_first((int)ld - c);
         if (c < channels) {
+            const int room = (int)ld - c < LANES ? (int)ld - c : LANES;
+            const Mask part = mask_first(channels - c);
             const Vec f = vec_load_part(factor + c, part);
-            pairs_store_part(to + c, (int)ld - c < LANES ? most : mask_first(LANES),
+            pairs_store_part(to + c, mask_first(room),
                              TILE(join)(vec_mul(vec_load_part(a + c, part), f),
                                         b ? vec_mul(vec_load_part(b + c, part), f) : vec_set(0)));
             c += LANES;
@@ -64,14 +66,16 @@ static void TILE(narrow)(size_t rows, int channels, const float *x, const float 
 {
     for (size_t r = 0; r < rows; r++, x += channels, to += channels / 2) {
         int c = 0;
-        for (; c + LANES <= channels; c += LANES)
-            TILE(halves_store)
-        (to + c / 2, vec_mul(vec_load(x + c), vec_load(factor + c)), LANES);
-        if (c < channels) {
-            const Mask part = mask_first(channels - c);
-            TILE(halves_store)
-            (to + c / 2, vec_mul(vec_load_part(x + c, part), vec_load_part(factor + c, part)),
-             channels - c);
+        for (; c + 2 * LANES <= channels; c += 2 * LANES) {
+            const Vec a = vec_mul(vec_load(x + c), vec_load(factor + c));
+            const Vec b = vec_mul(vec_load(x + c + LANES), vec_load(factor + c + LANES));
+            pairs_store(to + c / 2, in_order(TILE(halves)(a, b)));
+        }
+        for (; c < channels; c += LANES) {
+            const int n = channels - c < LANES ? channels - c : LANES;
+            const Mask part = mask_first(n);
+            const Vec a = vec_mul(vec_load_part(x + c, part), vec_load_part(factor + c, part));
+            pairs_store_part(to + c / 2, mask_first(n / 2), in_order(TILE(halves)(a, vec_set(0))));
         }
     }
 }

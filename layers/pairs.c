@@ -6,6 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Of an element of dY in dX and dW; below, rounding costs what the products save. */
+enum { LEAST_PRODUCTS = 32 };
+
 /* Below, all numbers of a piece count as zeros: their reciprocals would overflow. */
 static const Real LEAST_PEAK = (Real)1e-30;
 
@@ -21,12 +24,6 @@ static const PairKernels *kernels_of(const Run *r)
     }
 }
 
-bool pairs_apply(const Run *r, const ConvShape *s)
-{
-    const bool codes = r->in[0]->elem == ELEM_CODE && r->in[1]->elem == ELEM_CODE;
-    return codes && kernels_of(r) && (!r->want[0] || s->out_c % 2 == 0);
-}
-
 /* ---- memory ------------------------------------------------------------------------------------ */
 
 static int taps_of(const ConvShape *s)
@@ -38,6 +35,14 @@ static int taps_of(const ConvShape *s)
 static size_t pixels_of(const Pairs *p)
 {
     return (size_t)(p->forward.flat ? 1 : p->forward.x.most);
+}
+
+bool pairs_apply(const Run *r, const ConvShape *s)
+{
+    const bool codes = r->in[0]->elem == ELEM_CODE && r->in[1]->elem == ELEM_CODE;
+    const int products = taps_of(s) * s->in_c * (r->want[0] ? 2 : 1);
+    return codes && kernels_of(r) && products >= LEAST_PRODUCTS &&
+           (!r->want[0] || s->out_c % 2 == 0);
 }
 
 /* Half the rows of an image or piece. */
@@ -140,12 +145,9 @@ static Span span_of(const Gather *g)
     return s;
 }
 
-/* What dY is multiplied by in dX besides the weights' codes. */
-static Real scale_of(const Run *r, const Pairs *p, int o)
+static Real scale_of(const Tensor *weights, int o)
 {
-    const Tensor *w = r->in[1];
-    const Real scale = run_scale(w)[shape_count(w->scale->shape) > 1 ? o : 0];
-    return p->slope ? p->slope[o] * scale : scale;
+    return run_scale(weights)[shape_count(weights->scale->shape) > 1 ? o : 0];
 }
 
 /* What to multiply by, so that `peak` becomes `most`; *back undoes it. A peak that is not finite makes
@@ -175,7 +177,7 @@ static void dx_factors(const Run *r, const Pairs *p, PairPiece *piece)
     piece->dx_scale = 1;
     if (p->kernels->scaled) {
         for (int o = 0; o < p->out_c; o++) {
-            const Real v = (Real)fabs((double)(piece->peaks[o] * scale_of(r, p, o)));
+            const Real v = piece->peaks[o] * scale_of(r->in[1], o);
             if (!(v <= peak)) /* a NaN stays */
                 peak = isnan(peak) ? peak : v;
         }
@@ -183,7 +185,7 @@ static void dx_factors(const Run *r, const Pairs *p, PairPiece *piece)
         common = factor_of(peak, (Real)most, &piece->dx_scale);
     }
     for (int o = 0; o < p->out_c; o++)
-        piece->factors[o] = common * scale_of(r, p, o);
+        piece->factors[o] = common * scale_of(r->in[1], o);
 }
 
 static void take_dx(const Pairs *p, PairRows rows, const Real *dy, const Real *factor, uint32_t *to)

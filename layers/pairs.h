@@ -19,7 +19,6 @@ typedef struct Pairs {
     const PairKernels *kernels;
     ConvShape half, halves; /* of half an image, and with outputs in pairs: the gathers' */
     Gather forward, back;   /* counted in pairs */
-    const Real *slope;      /* [out_c] what dY is multiplied by in dX, or NULL */
     int out_c, ld;          /* outputs, and rounded up to whole vectors */
     bool want_dx, want_dw;
     int depth, cols;  /* of packed */
@@ -42,7 +41,8 @@ typedef struct PairRows {
     size_t from;
 } PairRows;
 
-/* Whether the backward pass of this node is on 16-bit numbers. */
+/* Whether the backward pass of this node is on 16-bit numbers: the mode says so, the operands are
+ * codes, and there are products enough for each number that is rounded. */
 bool pairs_apply(const Run *r, const ConvShape *shape);
 /* Fills p; ld is a multiple of the lanes of Compute.conv. */
 void pairs_layout(const Run *r, const ConvShape *shape, int ld, Carve *c, Pairs *p);

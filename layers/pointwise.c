@@ -13,7 +13,6 @@
 #include "layers/pointwise.h"
 
 #include "core/graph.h"
-#include "layers/pairs.h"
 
 #include <string.h>
 
@@ -34,8 +33,6 @@ typedef struct Work {
     Real *x_sums, *dz_sums;  /* [chunks][in_c], [chunks][out_c] */
     double *sum, *product;   /* [out_c]: of dz, of dz (y - pivot) */
     Real *of_y, *shift;      /* [out_c] */
-    bool on_pairs;           /* the products with dz are on 16-bit numbers */
-    Pairs pairs;
 } Work;
 
 static int rows_of(const Run *r, const ConvShape *s)
@@ -71,12 +68,6 @@ static void work_layout(const Run *r, const ConvShape *s, Carve *c, Work *w)
     w->block = BLOCK_REALS / s->out_c > BLOCK_ROWS ? BLOCK_REALS / s->out_c : BLOCK_ROWS;
     w->sum_ld = round_up(s->out_c, k->lanes);
     w->gram_ld = round_up(s->in_c, k->lanes);
-    w->on_pairs = pairs_apply(r, s);
-    if (w->on_pairs) {
-        pairs_layout(r, s, w->sum_ld, c, &w->pairs);
-        w->pairs.want_dw = true; /* batch-norm wants X^T dz */
-        w->block = round_up(w->block, 2 * w->pairs.forward.block_rows);
-    }
     w->x_row = carve(c, (size_t)w->block * sizeof *w->x_row);
     w->dz_row = carve(c, (size_t)w->block * sizeof *w->dz_row);
     w->weights = carve(c, in * out * real);
@@ -92,35 +83,13 @@ static void work_layout(const Run *r, const ConvShape *s, Carve *c, Work *w)
     w->shift = carve(c, out * real);
 }
 
-/* A worker's scratch. */
-typedef struct Scratch {
-    Real *x, *dz;
-    PairPiece piece;
-    uint32_t *tile;
-} Scratch;
-
-static size_t scratch_layout(const Work *w, void *base, Scratch *s)
-{
-    Carve c = {.base = base};
-    *s = (Scratch){0};
-    s->x = carve(&c, (size_t)w->block * (size_t)w->in_c * sizeof *s->x);
-    s->dz = carve(&c, (size_t)w->block * (size_t)w->out_c * sizeof *s->dz);
-    if (w->on_pairs) {
-        pairs_room_dx(&w->pairs, w->block, &c, &s->piece);
-        pairs_room_dw(&w->pairs, w->block, &c, &s->piece);
-        s->tile = carve(&c, pairs_tile(&w->pairs) * sizeof *s->tile);
-    }
-    return c.used;
-}
-
 void pointwise_needs(const Run *r, const ConvShape *shape, Needs *needs)
 {
     Work w;
     Carve c = {.used = 0};
     carve(&c, sizeof w);
     work_layout(r, shape, &c, &w);
-    Scratch scratch;
-    const size_t worker = scratch_layout(&w, NULL, &scratch);
+    const size_t worker = (size_t)w.block * (size_t)(round_up(w.in_c, 16) + w.out_c) * sizeof(Real);
     needs->shared = c.used > needs->shared ? c.used : needs->shared;
     needs->worker = worker > needs->worker ? worker : needs->worker;
 }
@@ -157,9 +126,6 @@ static Work *work_start(const Run *r, const ConvShape *shape)
         w->dz_row[i] = i * w->out_c;
     }
     read_weights(r, w);
-    w->pairs.slope = r->stream->slope;
-    if (w->on_pairs)
-        return w;
     memset(w->back, 0, packed_bytes(k, w->out_c, w->in_c));
     for (int o = 0; o < w->out_c; o++)
         for (int i = 0; i < w->in_c; i++)
@@ -219,51 +185,28 @@ static void read_x(const Run *r, const Work *w, int first, int rows, Real *x)
                                  run_scale(t)[0], run_zero_point(t), x);
 }
 
-/* The two products with dz. */
-static void pair_products(const Run *r, const Work *w, int first, int count, Scratch *s, Real *sums)
-{
-    const PairRows rows = {count, count, (size_t)first * (size_t)w->in_c};
-    pairs_take(r, &w->pairs, rows, s->dz, &s->piece);
-    pairs_weights(r, &w->pairs, rows, &s->piece, sums, s->tile);
-    if (r->want[0])
-        pairs_input(r, &w->pairs, rows, &s->piece);
-}
-
-static void pack_chunk(const Run *r, int chunk, int begin, int end, int worker)
-{
-    (void)chunk, (void)worker;
-    const Work *w = r->shared;
-    for (int panel = begin; panel < end; panel++)
-        pairs_pack(r, &w->pairs, panel);
-}
-
 static void sums_chunk(const Run *r, int chunk, int begin, int end, int worker)
 {
     const Work *w = r->shared;
     const ConvKernels *k = r->compute->conv;
     const size_t in = (size_t)w->in_c, out = (size_t)w->out_c, at = (size_t)chunk;
-    Scratch s;
-    scratch_layout(w, run_worker(r, worker), &s);
+    Real *x = run_worker(r, worker), *dz = x + (size_t)w->block * (size_t)round_up(w->in_c, 16);
     Real *sums = w->sums + at * in * (size_t)w->sum_ld;
     Real *gram = w->gram + at * in * (size_t)w->gram_ld;
     memset(sums, 0, in * (size_t)w->sum_ld * sizeof *sums);
     memset(gram, 0, in * (size_t)w->gram_ld * sizeof *gram);
-    memset(w->x_sums + at * in, 0, in * sizeof *sums);
-    memset(w->dz_sums + at * out, 0, out * sizeof *sums);
+    memset(w->x_sums + at * in, 0, in * sizeof *x);
+    memset(w->dz_sums + at * out, 0, out * sizeof *dz);
     for (int row = begin; row < end; row += w->block) {
         const int rows = end - row < w->block ? end - row : w->block;
-        r->stream->gradient(r, (size_t)row, (size_t)rows, 0, w->out_c, s.dz);
-        read_x(r, w, row, rows, s.x);
-        outer(r, w, s.x, s.x, w->in_c, rows, gram, w->gram_ld);
-        k->column_sums((size_t)rows, w->in_c, s.x, w->x_sums + at * in);
-        k->column_sums((size_t)rows, w->out_c, s.dz, w->dz_sums + at * out);
-        if (w->on_pairs) {
-            pair_products(r, w, row, rows, &s, sums);
-            continue;
-        }
-        outer(r, w, s.x, s.dz, w->out_c, rows, sums, w->sum_ld);
+        r->stream->gradient(r, (size_t)row, (size_t)rows, 0, w->out_c, dz);
+        read_x(r, w, row, rows, x);
+        outer(r, w, x, dz, w->out_c, rows, sums, w->sum_ld);
+        outer(r, w, x, x, w->in_c, rows, gram, w->gram_ld);
+        k->column_sums((size_t)rows, w->in_c, x, w->x_sums + at * in);
+        k->column_sums((size_t)rows, w->out_c, dz, w->dz_sums + at * out);
         if (r->want[0])
-            multiply(r, w, s.dz, w->dz_row, w->out_c, w->back, row, rows, r->accumulate[0]);
+            multiply(r, w, dz, w->dz_row, w->out_c, w->back, row, rows, r->accumulate[0]);
     }
 }
 
@@ -271,12 +214,11 @@ static void correct_chunk(const Run *r, int chunk, int begin, int end, int worke
 {
     (void)chunk;
     const Work *w = r->shared;
-    Scratch s;
-    scratch_layout(w, run_worker(r, worker), &s);
+    Real *x = run_worker(r, worker);
     for (int row = begin; row < end; row += w->block) {
         const int rows = end - row < w->block ? end - row : w->block;
-        read_x(r, w, row, rows, s.x);
-        multiply(r, w, s.x, w->x_row, w->in_c, w->correction, row, rows, true);
+        read_x(r, w, row, rows, x);
+        multiply(r, w, x, w->x_row, w->in_c, w->correction, row, rows, true);
     }
 }
 
@@ -358,8 +300,6 @@ static bool any(const Real *v, int n)
 void pointwise_backward(const Run *r, const ConvShape *shape)
 {
     const Work *w = work_start(r, shape);
-    if (w->on_pairs && r->want[0])
-        run_chunks(r, pair_panel_count(w->pairs.kernels, w->in_c), pack_chunk);
     run_chunks(r, w->rows, sums_chunk);
     solve(r, w);
     if (r->want[1])
