@@ -4,11 +4,14 @@
 #include "core/kernels_pair.h"
 #include "core/rng.h"
 #include "runtime/kernels.h"
+#include "tests/effort.h"
 #include "tests/suites.h"
+#include "tests/walk.h"
 #include "tests/windows.h"
 
 #include <check.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +23,18 @@ static const uint32_t POISON = 0x7fc07fc0;
 static const char *const levels[] = {"ref", "avx2", "avx512"};
 enum { LEVELS = sizeof levels / sizeof levels[0], TABLES = 2 * LEVELS };
 
+/* The table whose functions are walked through, instead of those of levels. */
+static const PairKernels *walked;
+
 /* Table i and the reference of its kind; false where this machine cannot run it. */
 static bool tables_of(int i, const PairKernels **k, const PairKernels **ref)
 {
     const char *level = levels[i / 2];
+    if (walked) {
+        *k = walked;
+        *ref = walked->scaled ? &kernels_int16_ref : &kernels_bf16_ref;
+        return true;
+    }
     *k = i % 2 ? kernels_bf16_named(level) : kernels_int16_named(level);
     *ref = i % 2 ? &kernels_bf16_ref : &kernels_int16_ref;
     return hone_rt_kernels_for_host(level) != NULL;
@@ -131,7 +142,7 @@ START_TEST(multiply_matches)
     if (!tables_of(_i, &k, &ref))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 1, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
         const int cols = 1 + below(&rng, 2 * ref->lanes), ld = cols + below(&rng, 3);
         windows_make(&w, ld, &rng);
@@ -176,7 +187,7 @@ START_TEST(outer_matches)
     if (!tables_of(_i, &k, &ref))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 2, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
         const int cols = k->lanes * (1 + below(&rng, 4)), dy_ld = cols + below(&rng, 3);
         const int sum_ld = cols + below(&rng, 3);
@@ -218,7 +229,7 @@ START_TEST(codes_match)
     if (!tables_of(_i, &k, &ref))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 3, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         const size_t n = (size_t)below(&rng, 70);
         const int zero = below(&rng, 256) - 128, which = below(&rng, 4);
         int8_t *a = codes(n, &rng), *b = codes(n, &rng);
@@ -240,7 +251,7 @@ START_TEST(rounding_matches)
     if (!tables_of(_i, &k, &ref))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 4, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         const size_t rows = 1 + (size_t)below(&rng, 5);
         const int channels = 2 * (1 + below(&rng, 35));
         const size_t n = rows * (size_t)channels;
@@ -297,15 +308,32 @@ START_TEST(numbers_are_rounded_to_even)
 }
 END_TEST
 
+static const TTest **const cases[] = {&multiply_matches, &outer_matches, &codes_match,
+                                      &rounding_matches, &numbers_are_rounded_to_even};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static void run_cases(const void *table)
+{
+    walked = table;
+    for (int i = 0; i < CASES; i++)
+        (*cases[i])->fn(0);
+}
+
+START_TEST(every_function_has_a_case)
+{
+    const PairKernels *k, *ref;
+    if (tables_of(_i, &k, &ref))
+        walk_table(k, sizeof *k, offsetof(PairKernels, multiply), k->name, run_cases);
+}
+END_TEST
+
 Suite *suite_kerncheck_pair(void)
 {
     Suite *s = suite_create("kerncheck_pair");
     TCase *t = tcase_create("pair");
-    tcase_add_loop_test(t, multiply_matches, 0, TABLES);
-    tcase_add_loop_test(t, outer_matches, 0, TABLES);
-    tcase_add_loop_test(t, codes_match, 0, TABLES);
-    tcase_add_loop_test(t, rounding_matches, 0, TABLES);
-    tcase_add_loop_test(t, numbers_are_rounded_to_even, 0, TABLES);
+    for (int i = 0; i < CASES; i++)
+        tcase_add_loop_test(t, *cases[i], 0, TABLES);
+    tcase_add_loop_test(t, every_function_has_a_case, 0, TABLES);
     suite_add_tcase(s, t);
     return s;
 }
