@@ -12,13 +12,14 @@
 typedef struct BenchStepArguments {
     const char *config;
     FlagTexts sets;
-    int mode;
+    int mode, backward;
     int64_t batch, threads, steps;
     bool profile, json;
 } BenchStepArguments;
 
 enum { MODE_FLOAT, MODE_QAT };
 static const char *const modes[] = {[MODE_FLOAT] = "float", [MODE_QAT] = "qat", NULL};
+static const char *const backwards[] = {"float", "bf16", "int16", NULL}; /* Backward, less auto */
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
@@ -192,6 +193,9 @@ static int measure(const BenchStepArguments *a, Session *s, Error *e)
     BenchOptions how = {.quantize = a->mode == FLAG_UNSET ? o->qat.present : a->mode == MODE_QAT,
                         .batch = a->batch == FLAG_UNSET ? 0 : (int)a->batch,
                         .steps = a->steps == FLAG_UNSET ? 0 : (int)a->steps,
+                        .backward = a->backward == FLAG_UNSET
+                                        ? BACKWARD_AUTO
+                                        : (Backward)(a->backward + BACKWARD_FLOAT),
                         .profile = a->profile};
     int status = bench_step(&r, s, &how, e);
     if (status == HONE_OK && a->json)
@@ -231,19 +235,23 @@ const Verb verb_bench_step = {
     .summary = "training speed on random images held in memory",
     .example = "hone bench step configs/bench/resnet8.yaml --mode qat --batch 128 --threads 2\n"
                "hone bench step configs/mobilenet_qat.yaml --profile",
-    .flags = (const Flag[]){OPERAND("CONFIG", BenchStepArguments, config,
-                                    "YAML file; its data set is not needed"),
-                            FLAG_SETS(BenchStepArguments, sets),
-                            FLAG_CHOICE("--mode", "float|qat", BenchStepArguments, mode, modes,
-                                        "what to train (default: qat where it is configured)"),
-                            FLAG_COUNT("--batch", "N", BenchStepArguments, batch, 1, 65536,
-                                       "images per step (default: as configured)"),
-                            FLAG_COUNT("--steps", "N", BenchStepArguments, steps, 1, 1000000,
-                                       "steps to time (default: 30)"),
-                            FLAG_SWITCH("--profile", BenchStepArguments, profile,
-                                        "what each node and each kind of op costs"),
-                            FLAG_THREADS(BenchStepArguments, threads),
-                            FLAG_JSON(BenchStepArguments, json), FLAG_END},
+    .flags =
+        (const Flag[]){
+            OPERAND("CONFIG", BenchStepArguments, config, "YAML file; its data set is not needed"),
+            FLAG_SETS(BenchStepArguments, sets),
+            FLAG_CHOICE("--mode", "float|qat", BenchStepArguments, mode, modes,
+                        "what to train (default: qat where it is configured)"),
+            FLAG_CHOICE("--backward", "float|bf16|int16", BenchStepArguments, backward, backwards,
+                        "numbers of the backward products (default: as "
+                        "configured)"),
+            FLAG_COUNT("--batch", "N", BenchStepArguments, batch, 1, 65536,
+                       "images per step (default: as configured)"),
+            FLAG_COUNT("--steps", "N", BenchStepArguments, steps, 1, 1000000,
+                       "steps to time (default: 30)"),
+            FLAG_SWITCH("--profile", BenchStepArguments, profile,
+                        "what each node and each kind of op costs"),
+            FLAG_THREADS(BenchStepArguments, threads), FLAG_JSON(BenchStepArguments, json),
+            FLAG_END},
     .size = sizeof(BenchStepArguments),
     .run = run,
 };

@@ -15,6 +15,8 @@ int compute_open(Compute *c, int threads, const char *level, Error *e)
     if (!c->real)
         c->real = &kernels_ref;
     c->conv = kernels_conv_named(c->integer->name);
+    c->int16 = kernels_int16_named(c->integer->name);
+    c->bf16 = kernels_bf16_named(c->integer->name);
     c->level = level ? c->integer->name : NULL;
     blas_open(&c->blas, level && strcmp(level, "ref") == 0);
     return threads_new(&c->threads, threads, e);

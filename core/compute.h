@@ -12,15 +12,17 @@
 #include "core/error.h"
 #include "core/kernels.h"
 #include "core/kernels_conv.h"
+#include "core/kernels_pair.h"
 #include "core/threads.h"
 #include "runtime/kernels.h"
 
 typedef struct Compute {
     Threads *threads;
-    const Kernels *real;          /* float kernels of the chosen level */
-    const ConvKernels *conv;      /* those of convolutions and dense layers */
-    const HoneRtKernels *integer; /* integer kernels of the same level */
-    const char *level;            /* as asked for; NULL: the best */
+    const Kernels *real;             /* float kernels of the chosen level */
+    const ConvKernels *conv;         /* those of convolutions and dense layers */
+    const PairKernels *int16, *bf16; /* those on 16-bit numbers */
+    const HoneRtKernels *integer;    /* integer kernels of the same level */
+    const char *level;               /* as asked for; NULL: the best */
     Blas blas;
 } Compute;
 

@@ -1,206 +1,59 @@
 /* The loops of the convolution kernels for one CPU level, in terms of the few vector operations that
  * the including file (kernels_conv_avx2.c, kernels_conv_avx512.c) defines, with its constants LANES,
- * ROWS (rows of a block of multiply), OUTER_ROWS_1 and _2 (rows of a block of outer with 1 and 2
- * vectors of columns), TABLE and TABLE_NAME.
- *
- * The micro-kernels keep a block of rows x 1 or 2 vectors in registers over the whole sum: per step
- * they load the vectors and broadcast one number per row. Block sizes are constants at every call,
- * so the loops over them unroll and the arrays become registers.
+ * TABLE and TABLE_NAME, and those of kernels_tile_body.h, which has the two products.
  * SPDX-License-Identifier: Apache-2.0 */
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 24")
+#define TILE(name)  name##_float
+#define ELEMENT     Real
+#define MULTIPLY    ConvMultiply
+#define OUTER       ConvOuter
+#define OUTER_PARTS 1
+#define SUMS        Vec
+#define ELEMENTS    Vec
 
-/* ---- multiply --------------------------------------------------------------------------------- */
-
-INLINE void store_row(const ConvMultiply *m, Real *y, const Vec *acc, const int vectors)
+static inline Vec elements_load_float(const Real *p)
 {
-    UNROLL for (int v = 0; v < vectors; v++, y += LANES)
-    {
-        const int left = m->cols - v * LANES;
-        if (left >= LANES) {
-            vec_store(y, m->accumulate ? vec_add(vec_load(y), acc[v]) : acc[v]);
-        } else {
-            const Mask part = mask_first(left);
-            vec_store_part(y, part,
-                           m->accumulate ? vec_add(vec_load_part(y, part), acc[v]) : acc[v]);
-        }
-    }
+    return vec_load(p);
+}
+static inline Vec elements_load_part_float(const Real *p, Mask m)
+{
+    return vec_load_part(p, m);
+}
+static inline Vec elements_set_float(Real x)
+{
+    return vec_set(x);
+}
+static inline Vec sums_load_float(const Real *p)
+{
+    return vec_load(p);
+}
+static inline Vec sums_zero_float(void)
+{
+    return vec_set(0);
+}
+static inline Vec sums_add_float(Vec sums, Vec a, Vec b)
+{
+    return vec_fma(a, b, sums);
+}
+static inline Vec multiply_result_float(const ConvMultiply *m, Vec sums)
+{
+    (void)m;
+    return sums;
+}
+static inline Vec outer_result_float(const ConvOuter *m, int c, Vec sums)
+{
+    (void)m, (void)c;
+    return sums;
 }
 
-INLINE void multiply_block(const ConvMultiply *m, int row, const int rows, const int vectors)
-{
-    Vec acc[ROWS][2];
-    const Real *x[ROWS];
-    UNROLL for (int r = 0; r < rows; r++)
-    {
-        x[r] = m->x + m->x_row[row + r];
-        UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = vec_load(m->panel + v * LANES);
-    }
-    for (int i = 0; i < m->runs; i++) {
-        const Real *w = m->panel + (ptrdiff_t)(1 + m->run_w[i]) * vectors * LANES;
-        const ptrdiff_t begin = m->run_x[i], end = begin + m->length;
-        for (ptrdiff_t e = begin; e < end; e++, w += vectors * LANES) {
-            Vec b[2];
-            UNROLL for (int v = 0; v < vectors; v++) b[v] = vec_load(w + v * LANES);
-            UNROLL for (int r = 0; r < rows; r++)
-            {
-                const Vec a = vec_set(x[r][e]);
-                UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = vec_fma(a, b[v], acc[r][v]);
-            }
-        }
-    }
-    UNROLL for (int r = 0; r < rows; r++) store_row(m, m->y + m->y_row[row + r], acc[r], vectors);
-}
+#include "core/kernels_tile_body.h"
 
-#define MULTIPLY_CASE(rows, vectors)                                                               \
-    case rows:                                                                                     \
-        multiply_block(m, row, rows, vectors);                                                     \
-        break;
-
-#if defined(__AVX512F__)
-#define MULTIPLY_MANY(vectors)                                                                     \
-    MULTIPLY_CASE(7, vectors)                                                                      \
-    MULTIPLY_CASE(8, vectors)                                                                      \
-    MULTIPLY_CASE(9, vectors)                                                                      \
-    MULTIPLY_CASE(10, vectors)                                                                     \
-    MULTIPLY_CASE(11, vectors)                                                                     \
-    MULTIPLY_CASE(12, vectors)
-#else
-#define MULTIPLY_MANY(vectors)
-#endif
-
-#define MULTIPLY_SWITCH(vectors)                                                                   \
-    switch (rows) {                                                                                \
-        MULTIPLY_CASE(1, vectors)                                                                  \
-        MULTIPLY_CASE(2, vectors)                                                                  \
-        MULTIPLY_CASE(3, vectors)                                                                  \
-        MULTIPLY_CASE(4, vectors)                                                                  \
-        MULTIPLY_CASE(5, vectors)                                                                  \
-        MULTIPLY_CASE(6, vectors)                                                                  \
-        MULTIPLY_MANY(vectors)                                                                     \
-    }
-
-/* Rows are cut into blocks of nearly equal height: 64 rows are 6 blocks of 11 or 10, not five of 12
- * and a slow one of 4. */
-static void multiply(const ConvMultiply *m)
-{
-    const int blocks = (m->rows + ROWS - 1) / ROWS;
-    for (int b = 0, row = 0; b < blocks; b++) {
-        const int rows = (m->rows - row + blocks - b - 1) / (blocks - b);
-        if (m->cols > LANES)
-            MULTIPLY_SWITCH(2)
-        else
-            MULTIPLY_SWITCH(1)
-        row += rows;
-    }
-}
-
-/* ---- outer ------------------------------------------------------------------------------------ */
-
-/* rows x vectors of the sums, over all m->rows pixels; x and sum at the block's first element. part:
- * the last vector has only the columns of last. */
-INLINE void outer_block(const ConvOuter *m, const Real *x, const Real *dy, Real *sum, Mask last,
-                        const int rows, const int vectors, const bool part)
-{
-    Vec acc[OUTER_ROWS_1 > 2 * OUTER_ROWS_2 ? OUTER_ROWS_1 : 2 * OUTER_ROWS_2];
-    UNROLL for (int i = 0; i < rows * vectors; i++) acc[i] = vec_set(0);
-    for (int p = 0; p < m->rows; p++, dy += m->dy_ld) {
-        const Real *a = x + m->x_row[p];
-        Vec b[2];
-        UNROLL for (int v = 0; v < vectors; v++) b[v] = part && v == vectors - 1
-                                                            ? vec_load_part(dy + v * LANES, last)
-                                                            : vec_load(dy + v * LANES);
-        UNROLL for (int r = 0; r < rows; r++)
-        {
-            const Vec s = vec_set(a[r]);
-            UNROLL for (int v = 0; v < vectors; v++) acc[r * vectors + v] =
-                vec_fma(s, b[v], acc[r * vectors + v]);
-        }
-    }
-    UNROLL for (int r = 0; r < rows; r++, sum += m->sum_ld) UNROLL for (int v = 0; v < vectors; v++)
-        vec_store(sum + v * LANES, vec_add(vec_load(sum + v * LANES), acc[r * vectors + v]));
-}
-
-#define OUTER_CASE(rows, vectors)                                                                  \
-    case rows:                                                                                     \
-        if (part)                                                                                  \
-            outer_block(m, x, dy, sum, last, rows, vectors, true);                                 \
-        else                                                                                       \
-            outer_block(m, x, dy, sum, last, rows, vectors, false);                                \
-        break;
-
-#define OUTER_6(vectors)                                                                           \
-    OUTER_CASE(1, vectors)                                                                         \
-    OUTER_CASE(2, vectors)                                                                         \
-    OUTER_CASE(3, vectors)                                                                         \
-    OUTER_CASE(4, vectors)                                                                         \
-    OUTER_CASE(5, vectors)                                                                         \
-    OUTER_CASE(6, vectors)
-
-#define OUTER_12(vectors)                                                                          \
-    OUTER_6(vectors)                                                                               \
-    OUTER_CASE(7, vectors)                                                                         \
-    OUTER_CASE(8, vectors)                                                                         \
-    OUTER_CASE(9, vectors)                                                                         \
-    OUTER_CASE(10, vectors)                                                                        \
-    OUTER_CASE(11, vectors)                                                                        \
-    OUTER_CASE(12, vectors)
-
-#define OUTER_24(vectors)                                                                          \
-    OUTER_12(vectors)                                                                              \
-    OUTER_CASE(13, vectors)                                                                        \
-    OUTER_CASE(14, vectors)                                                                        \
-    OUTER_CASE(15, vectors)                                                                        \
-    OUTER_CASE(16, vectors)                                                                        \
-    OUTER_CASE(17, vectors)                                                                        \
-    OUTER_CASE(18, vectors)                                                                        \
-    OUTER_CASE(19, vectors)                                                                        \
-    OUTER_CASE(20, vectors)                                                                        \
-    OUTER_CASE(21, vectors)                                                                        \
-    OUTER_CASE(22, vectors)                                                                        \
-    OUTER_CASE(23, vectors)                                                                        \
-    OUTER_CASE(24, vectors)
-
-#if defined(__AVX512F__)
-#define OUTER_MANY_1 OUTER_24(1)
-#define OUTER_MANY_2 OUTER_12(2)
-#else
-#define OUTER_MANY_1 OUTER_12(1)
-#define OUTER_MANY_2 OUTER_6(2)
-#endif
-
-static void outer_call(const ConvOuter *m, const Real *x, const Real *dy, Real *sum, int cols,
-                       int rows)
-{
-    const bool part = cols % LANES != 0;
-    const Mask last = mask_first(cols % LANES);
-    if (cols > LANES) {
-        switch (rows) {
-            OUTER_MANY_2
-        }
-    } else {
-        switch (rows) {
-            OUTER_MANY_1
-        }
-    }
-}
-
-static void outer(const ConvOuter *m)
-{
-    for (int c = 0; c < m->cols; c += 2 * LANES) {
-        const int cols = m->cols - c < 2 * LANES ? m->cols - c : 2 * LANES;
-        const int most = cols > LANES ? OUTER_ROWS_2 : OUTER_ROWS_1;
-        const int blocks = (m->length + most - 1) / most;
-        for (int i = 0; i < m->runs; i++)
-            for (int b = 0, e = 0; b < blocks; b++) {
-                const int rows = (m->length - e + blocks - b - 1) / (blocks - b);
-                const ptrdiff_t k = (ptrdiff_t)i * m->length + e;
-                outer_call(m, m->x + m->run_x[i] + e, m->dy + c, m->sum + k * m->sum_ld + c, cols,
-                           rows);
-                e += rows;
-            }
-    }
-}
+#undef TILE
+#undef ELEMENT
+#undef MULTIPLY
+#undef OUTER
+#undef OUTER_PARTS
+#undef SUMS
+#undef ELEMENTS
 
 /* ---- depthwise -------------------------------------------------------------------------------- */
 
@@ -366,8 +219,8 @@ static void scale_sums(const int32_t *acc, int ld, int rows, int cols, const Rea
 const ConvKernels TABLE = {
     .name = TABLE_NAME,
     .lanes = LANES,
-    .multiply = multiply,
-    .outer = outer,
+    .multiply = multiply_float,
+    .outer = outer_float,
     .depthwise = depthwise,
     .depthwise_weights = depthwise_weights,
     .column_sums = column_sums,

@@ -79,6 +79,14 @@ typedef struct Needs {
     size_t worker; /* scratch during one call, one per worker */
 } Needs;
 
+/* What the products of the backward pass of quantized layers are made of (layers/pairs.h). */
+typedef enum Backward {
+    BACKWARD_AUTO, /* what is best: float for now */
+    BACKWARD_FLOAT,
+    BACKWARD_BF16,
+    BACKWARD_INT16,
+} Backward;
+
 /* Which kind of run a compilation is for; see exec.h. */
 typedef struct Mode {
     bool training; /* backward exists; batch-norm may use batch statistics */
@@ -86,6 +94,7 @@ typedef struct Mode {
     bool observe;  /* observers gather ranges although quantize is off: calibration */
     bool integer;  /* evaluation on codes by Op.integer; excludes all of the above */
     bool fuse;     /* quantized training: fused nodes act in place of the nodes they cover */
+    Backward backward;
 } Mode;
 
 /* Switches that may change between steps without compiling again. */

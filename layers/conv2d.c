@@ -8,8 +8,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "layers/codes.h"
 #include "layers/convolve.h"
+#include "layers/convolve_pairs.h"
 #include "layers/grouped.h"
 #include "layers/layers.h"
+#include "layers/pairs.h"
 #include "layers/pointwise.h"
 #include "layers/weighted.h"
 
@@ -84,6 +86,8 @@ static void needs(const Run *r, Needs *out)
         grouped_needs(r, &shape, groups_of(r), out);
     else if (!r->mode->integer)
         convolve_needs(r, &shape, out);
+    if (r->mode->training && groups_of(r) == 1 && pairs_apply(r, &shape))
+        convolve_pairs_needs(r, &shape, out);
 }
 
 static void forward(const Run *r)
@@ -105,6 +109,8 @@ static void backward(const Run *r)
         pointwise_backward(r, &shape);
     else if (groups_of(r) > 1)
         grouped_backward(r, &shape, groups_of(r));
+    else if (pairs_apply(r, &shape))
+        convolve_pairs_backward(r, &shape);
     else
         convolve_backward(r, &shape);
 }

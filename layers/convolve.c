@@ -2,34 +2,26 @@
 #include "layers/convolve.h"
 
 #include "core/graph.h"
+#include "layers/partials.h"
 
 #include <string.h>
 
 enum {
-    REDUCE_ROWS = 16, /* rows of dW^T that are transposed at a time */
-    PACK_ROWS = 64,   /* rows of a panel written at a time: they stay in the first-level cache */
-    SUM_ROWS = 512,   /* rows of a flat layer that a partial sum of dW is worth */
-    SLICE_ROWS = 12,  /* least rows of dW^T in a slice */
+    PACK_ROWS = 64, /* rows of a panel written at a time: they stay in the first-level cache */
     PIECE_REALS = 16 * 1024 /* of dY in a piece of a flat layer: a cache has it for both products */
 };
 
 /* Lies at the start of Run.shared during a call. K is kernel_h * kernel_w * in_c, and for the
  * gradient of the input kernel_h * kernel_w * out_c. */
 typedef struct Work {
+    Partials partials; /* first: see partials.h; backward only */
     ConvShape shape;
     Gather forward, back;
     Real *packed;      /* weights of the direction that runs, see kernels_conv.h */
     int depth, cols;   /* of packed */
     bool back_weights; /* packed for the gradient of the input */
-    Real *sums;        /* [sum_chunks][K][sum_ld] */
-    Real *bias_sums;   /* [chunks][out_c] */
-    int sum_ld;
-    int chunks;     /* of the batch */
-    int sum_chunks; /* parts of the batch with a partial dW of their own ... */
-    int slices;     /* ... each made in so many slices ... */
-    int slice_step; /* ... of so many columns (outputs), or 0: of rows (inputs) */
-    size_t tile;    /* Reals of the tile in a worker's scratch; a piece of dY follows */
-    Real *dy;       /* all of dY, of a stream in slices; else NULL */
+    size_t tile;       /* Reals of the tile in a worker's scratch; a piece of dY follows */
+    Real *dy;          /* all of dY, of a stream in slices; else NULL */
 } Work;
 
 static int taps_of(const ConvShape *s)
@@ -54,30 +46,6 @@ static size_t packed_bytes(const ConvKernels *k, int depth, int cols)
     return width * (size_t)(1 + depth) * sizeof(Real);
 }
 
-/* Few rows and many weights: a partial dW per chunk would cost more than its sum. Such a layer has
- * fewer parts, cut into slices along the longer side of dW^T instead, as many in all as there would
- * be chunks. */
-static void cut_sums(const Run *r, Work *w)
-{
-    const int rows = items_of(r, &w->shape), inputs = w->shape.in_c, outputs = w->shape.out_c;
-    const int panel = 2 * r->compute->conv->lanes;
-    w->sum_chunks = w->chunks;
-    w->slices = 1;
-    if (!w->shape.flat || rows >= RUN_CHUNKS * SUM_ROWS)
-        return;
-    const int parts = rows < SUM_ROWS ? 1 : rows / SUM_ROWS, wanted = RUN_CHUNKS / parts;
-    const bool columns = outputs > inputs;
-    const int most = columns ? (outputs + panel - 1) / panel : inputs / SLICE_ROWS;
-    if (most < 2 || wanted < 2)
-        return;
-    w->sum_chunks = parts;
-    w->slices = wanted < most ? wanted : most;
-    if (columns) {
-        w->slice_step = (most + w->slices - 1) / w->slices * panel;
-        w->slices = (outputs + w->slice_step - 1) / w->slice_step;
-    }
-}
-
 /* Items in a piece: an image, or so many rows of a flat layer; a multiple of the rows of a block, so
  * that pieces do not change how sums are cut. */
 static int piece_items(const Work *w)
@@ -95,8 +63,8 @@ static size_t piece_reals(const Work *w)
 static size_t tile_reals(const Work *w, bool backward)
 {
     size_t tile = w->forward.tile > w->back.tile ? w->forward.tile : w->back.tile;
-    if (backward && (size_t)w->sum_ld * REDUCE_ROWS > tile)
-        tile = (size_t)w->sum_ld * REDUCE_ROWS;
+    if (backward && partials_scratch(&w->partials) > tile)
+        tile = partials_scratch(&w->partials);
     return (tile + 15) / 16 * 16;
 }
 
@@ -107,9 +75,8 @@ static void work_layout(const Run *r, const ConvShape *shape, bool backward, Car
     const bool codes = r->in[0]->elem == ELEM_CODE;
     const int taps = taps_of(shape);
     const bool want_dx = backward && r->want[0];
-    *w = (Work){.shape = *shape, .chunks = run_chunk_count(items_of(r, shape))};
-    cut_sums(r, w);
-    w->sum_ld = (shape->out_c + k->lanes - 1) / k->lanes * k->lanes;
+    *w = (Work){.shape = *shape};
+    partials_cut(r, shape, run_chunk_count(items_of(r, shape)), &w->partials);
     gather_init(&w->forward, shape, false, codes, c);
     if (want_dx)
         gather_init(&w->back, shape, true, false, c);
@@ -121,12 +88,9 @@ static void work_layout(const Run *r, const ConvShape *shape, bool backward, Car
         w->packed = carve(c, packed_bytes(k, w->depth, w->cols));
     if (!backward)
         return;
-    const size_t partial = (size_t)taps * (size_t)shape->in_c * (size_t)w->sum_ld * sizeof(Real);
-    const size_t bias = (size_t)shape->out_c * sizeof(Real);
-    if (r->stream && w->slices > 1)
+    if (r->stream && w->partials.slices > 1)
         w->dy = carve(c, (size_t)items_of(r, shape) * (size_t)shape->out_c * sizeof *w->dy);
-    w->sums = carve(c, r->want[1] ? (size_t)w->sum_chunks * partial : 0);
-    w->bias_sums = carve(c, r->want[2] ? (size_t)w->chunks * bias : 0);
+    partials_layout(r, c, &w->partials);
 }
 
 void convolve_needs(const Run *r, const ConvShape *shape, Needs *needs)
@@ -193,7 +157,7 @@ static void pack_forward(const Run *r, const Work *w, int first, int cols, int w
     }
 }
 
-/* Panel of the backward direction: row tap * out_c + o, column c is w[o][tap][c]. */
+/* Panel of the backward direction: row place * out_c + o, column c is w[o][tap][c], see gather_tap. */
 static void pack_backward(const Run *r, const Work *w, int first, int cols, int width, Real *panel)
 {
     const int in_c = w->shape.in_c, taps = taps_of(&w->shape);
@@ -201,7 +165,8 @@ static void pack_backward(const Run *r, const Work *w, int first, int cols, int 
     panel += width;
     for (int t = 0; t < taps; t++)
         for (int o = 0; o < w->shape.out_c; o++, panel += width) {
-            const size_t from = (size_t)t * (size_t)in_c + (size_t)first;
+            const size_t tap = (size_t)gather_tap(&w->back, t);
+            const size_t from = tap * (size_t)in_c + (size_t)first;
             read_weights(r->in[1], (size_t)taps * (size_t)in_c, o, from, cols, panel, 1);
             for (int c = cols; c < width; c++)
                 panel[c] = 0;
@@ -270,7 +235,7 @@ static void outer_block(const Run *r, const Work *w, const Block *b, int image_r
                                          .rows = gather_rows(g, p, image_rows, b->first) * p->cols,
                                          .cols = g->to_c,
                                          .sum = sums,
-                                         .sum_ld = w->sum_ld});
+                                         .sum_ld = w->partials.ld});
 }
 
 /* The images of a chunk: a flat layer's items are rows of one image. */
@@ -378,14 +343,14 @@ static void fill_chunk(const Run *r, int chunk, int begin, int end, int worker)
 static void backward_chunk(const Run *r, int chunk, int begin, int end, int worker)
 {
     const Work *w = r->shared;
-    const size_t depth = (size_t)taps_of(&w->shape) * (size_t)w->shape.in_c;
-    const size_t count = depth * (size_t)w->sum_ld, out_c = (size_t)w->shape.out_c;
+    const Partials *p = &w->partials;
+    const size_t out_c = (size_t)w->shape.out_c;
     const int step = piece_items(w);
     Real *tile = run_worker(r, worker), *sums = NULL;
-    Real *bias = r->want[2] ? w->bias_sums + (size_t)chunk * out_c : NULL;
-    if (r->want[1] && w->slices == 1) {
-        sums = w->sums + (size_t)chunk * count;
-        memset(sums, 0, count * sizeof *sums);
+    Real *bias = r->want[2] ? partials_bias(p, chunk) : NULL;
+    if (r->want[1] && p->slices == 1) {
+        sums = partials_sums(p, chunk);
+        memset(sums, 0, (size_t)p->depth * (size_t)p->ld * sizeof *sums);
     }
     if (bias)
         memset(bias, 0, out_c * sizeof *bias);
@@ -416,34 +381,18 @@ static const Real *slice_rows(const Run *r, int first, int rows, int from, int n
     return tile + from;
 }
 
-/* A slice of a partial dW^T: rows [from_k, from_k + inputs), columns [from_o, from_o + outputs). */
-typedef struct Slice {
-    int from_k, inputs, from_o, outputs;
-} Slice;
-
-static Slice slice_of(const Work *w, int i)
-{
-    const int64_t in_c = w->shape.in_c;
-    const int out_c = w->shape.out_c, step = w->slice_step;
-    if (step > 0) {
-        const int left = out_c - i * step;
-        return (Slice){0, (int)in_c, i * step, left < step ? left : step};
-    }
-    const int from = (int)(in_c * i / w->slices), end = (int)(in_c * (i + 1) / w->slices);
-    return (Slice){from, end - from, 0, out_c};
-}
-
 static void sum_slice(const Run *r, const Work *w, int part, Slice s, Real *tile)
 {
     const Gather *g = &w->forward;
-    const size_t ld = (size_t)w->sum_ld, in_c = (size_t)w->shape.in_c;
+    const Partials *p = &w->partials;
+    const size_t ld = (size_t)p->ld;
     const int64_t items = items_of(r, &w->shape);
-    const int end = (int)(items * (part + 1) / w->sum_chunks);
+    const int end = (int)(items * (part + 1) / p->parts);
     const int32_t zero = 0;
-    Real *sums = w->sums + ((size_t)part * in_c + (size_t)s.from_k) * ld + (size_t)s.from_o;
+    Real *sums = partials_sums(p, part) + (size_t)s.from_k * ld + (size_t)s.from_o;
     for (int k = 0; k < s.inputs; k++)
         memset(sums + (size_t)k * ld, 0, (size_t)s.outputs * sizeof *sums);
-    for (int row = (int)(items * part / w->sum_chunks); row < end; row += g->block_rows) {
+    for (int row = (int)(items * part / p->parts); row < end; row += g->block_rows) {
         const int rows = end - row < g->block_rows ? end - row : g->block_rows;
         r->compute->conv->outer(
             &(ConvOuter){.x = slice_rows(r, row, rows, s.from_k, s.inputs, tile),
@@ -456,7 +405,7 @@ static void sum_slice(const Run *r, const Work *w, int part, Slice s, Real *tile
                          .rows = rows,
                          .cols = s.outputs,
                          .sum = sums,
-                         .sum_ld = w->sum_ld});
+                         .sum_ld = w->partials.ld});
     }
 }
 
@@ -466,60 +415,21 @@ static void slice_chunk(const Run *r, int chunk, int begin, int end, int worker)
     (void)chunk;
     const Work *w = r->shared;
     for (int u = begin; u < end; u++)
-        sum_slice(r, w, u / w->slices, slice_of(w, u % w->slices), run_worker(r, worker));
-}
-
-/* Adds the chunks' sums of up to REDUCE_ROWS rows of dW^T and writes them as columns of dW. */
-static void reduce_rows(const Run *r, const Work *w, size_t first, size_t rows, Real *total)
-{
-    const size_t ld = (size_t)w->sum_ld, out_c = (size_t)w->shape.out_c;
-    const size_t depth = (size_t)taps_of(&w->shape) * (size_t)w->shape.in_c;
-    memcpy(total, w->sums + first * ld, rows * ld * sizeof *total);
-    for (int chunk = 1; chunk < w->sum_chunks; chunk++)
-        r->compute->real->add(rows * ld, w->sums + ((size_t)chunk * depth + first) * ld, total);
-    for (size_t o = 0; o < out_c; o++) {
-        Real *dw = r->in[1]->grad + o * depth + first;
-        for (size_t k = 0; k < rows; k++)
-            dw[k] = r->accumulate[1] ? dw[k] + total[k * ld + o] : total[k * ld + o];
-    }
-}
-
-static void reduce_chunk(const Run *r, int chunk, int begin, int end, int worker)
-{
-    (void)chunk;
-    const Work *w = r->shared;
-    const size_t depth = (size_t)taps_of(&w->shape) * (size_t)w->shape.in_c;
-    for (size_t b = (size_t)begin; b < (size_t)end; b++) {
-        const size_t left = depth - b * REDUCE_ROWS;
-        reduce_rows(r, w, b * REDUCE_ROWS, left < REDUCE_ROWS ? left : REDUCE_ROWS,
-                    run_worker(r, worker));
-    }
-}
-
-static void reduce_bias(const Run *r, const Work *w)
-{
-    const int out_c = w->shape.out_c;
-    Real *db = r->in[2]->grad;
-    if (!r->accumulate[2])
-        memset(db, 0, (size_t)out_c * sizeof *db);
-    for (int chunk = 0; chunk < w->chunks; chunk++)
-        for (int o = 0; o < out_c; o++)
-            db[o] += w->bias_sums[(size_t)chunk * (size_t)out_c + (size_t)o];
+        sum_slice(r, w, u / w->partials.slices,
+                  partials_slice(&w->partials, u % w->partials.slices), run_worker(r, worker));
 }
 
 void convolve_backward(const Run *r, const ConvShape *shape)
 {
     const Work *w = work_start(r, shape, true);
+    const Partials *p = &w->partials;
     if (r->want[0])
         run_chunks(r, conv_panel_count(r->compute->conv, w->cols), pack_chunk);
     if (w->dy)
         run_chunks(r, items_of(r, shape), fill_chunk);
-    if (r->want[1] && w->slices > 1)
-        run_chunks(r, w->sum_chunks * w->slices, slice_chunk);
-    if (r->want[0] || r->want[2] || w->slices == 1)
+    if (r->want[1] && p->slices > 1)
+        run_chunks(r, p->parts * p->slices, slice_chunk);
+    if (r->want[0] || r->want[2] || p->slices == 1)
         run_chunks(r, items_of(r, shape), backward_chunk);
-    if (r->want[1])
-        run_chunks(r, (taps_of(shape) * shape->in_c + REDUCE_ROWS - 1) / REDUCE_ROWS, reduce_chunk);
-    if (r->want[2])
-        reduce_bias(r, w);
+    partials_reduce(r);
 }

@@ -65,7 +65,13 @@ static int block_rows(const Gather *g)
     return g->flat || rows < g->y.most ? rows : g->y.most;
 }
 
-/* The taps of a phase as runs; a forward run holds a row of taps when they lie side by side. */
+int gather_tap(const Gather *g, int place)
+{
+    const int kernel = g->x.axis->kernel, kx = place % kernel;
+    return g->reversed ? place - kx + kernel - 1 - kx : place;
+}
+
+/* The taps of a phase as runs; a run holds a row of taps when they lie side by side. */
 static void fill_runs(const Gather *g, Phase *p, int phase_y, int phase_x)
 {
     const Axis *y = g->y.axis, *x = g->x.axis;
@@ -76,7 +82,7 @@ static void fill_runs(const Gather *g, Phase *p, int phase_y, int phase_x)
             if (gather_phase(&g->y, ky) != phase_y || gather_phase(&g->x, kx) != phase_x)
                 continue;
             const int row = gather_offset(&g->y, ky) - g->y.lowest;
-            const int col = gather_offset(&g->x, kx) - g->x.lowest;
+            const int col = gather_offset(&g->x, gather_tap(g, kx)) - g->x.lowest;
             p->run_x[p->runs] = (row * g->width + col) * g->from_c;
             p->run_w[p->runs++] = (ky * x->kernel + kx) * g->from_c;
         }
@@ -121,7 +127,9 @@ void gather_init(Gather *g, const ConvShape *shape, bool back, bool codes, Carve
                   .flat = shape->flat};
     g->direct = !codes && (shape->flat || (axis_inside(&g->y) && axis_inside(&g->x)));
     g->width = g->direct ? g->x.from : (g->x.most - 1) * g->x.step + g->x.highest - g->x.lowest + 1;
-    g->length = g->from_c * (!back && shape->x.dilation == 1 ? shape->x.kernel : 1);
+    const bool rows = shape->x.dilation == 1 && (!back || shape->x.stride == 1);
+    g->reversed = back && rows;
+    g->length = g->from_c * (rows ? shape->x.kernel : 1);
     g->block_rows = block_rows(g);
     const int tile_rows = (g->block_rows - 1) * g->y.step + g->y.highest - g->y.lowest + 1;
     g->tile = g->direct ? 0 : (size_t)tile_rows * (size_t)g->width * (size_t)g->from_c;

@@ -54,8 +54,9 @@ typedef struct Phase {
 typedef struct Gather {
     GatherAxis y, x;
     int from_c, to_c;
-    int length;  /* of a run */
-    bool direct; /* windows are read from the source itself */
+    int length;    /* of a run */
+    bool reversed; /* of a row of taps the last one lies first, in the panels and in a run */
+    bool direct;   /* windows are read from the source itself */
     bool flat;
     int width;      /* pixels of a row of the tile, or of the source when direct */
     int block_rows; /* rows of phase 0 in a block */
@@ -70,6 +71,9 @@ void gather_init(Gather *g, const ConvShape *shape, bool back, bool codes, Carve
 
 /* Offset of tap t, counted in source positions. */
 int gather_offset(const GatherAxis *a, int t);
+
+/* The tap whose weights lie at a place in the panels. */
+int gather_tap(const Gather *g, int place);
 
 /* A block of an image, ready for the kernels. */
 typedef struct Block {

@@ -7,6 +7,7 @@
 #include "tests/effort.h"
 #include "tests/suites.h"
 #include "tests/walk.h"
+#include "tests/windows.h"
 
 #include <check.h>
 #include <math.h>
@@ -67,34 +68,6 @@ static void expect_equal(const char *what, const Real *have, const Real *want, s
         ck_assert_msg(fabs(a - b) <= 1e-4 * (1 + fabs(b)), "%s: element %zd is %g, not %g", what,
                       (ptrdiff_t)i - MARGIN, a, b);
     }
-}
-
-/* Index lists of a random set of windows in a source of *size elements. */
-typedef struct Windows {
-    int rows, runs, length, depth;
-    int32_t x_row[64], y_row[64], run_x[8], run_w[8];
-    size_t size;
-} Windows;
-
-static void windows_make(Windows *w, int ld, Rng *rng)
-{
-    w->rows = 1 + below(rng, 64);
-    w->runs = below(rng, 8);
-    w->length = 1 + below(rng, 40);
-    w->depth = 0;
-    int last_row = 0, last_run = 0;
-    for (int r = 0; r < w->rows; r++) {
-        w->x_row[r] = below(rng, 500);
-        w->y_row[r] = r * ld;
-        last_row = w->x_row[r] > last_row ? w->x_row[r] : last_row;
-    }
-    for (int i = 0; i < w->runs; i++) {
-        w->run_x[i] = below(rng, 300);
-        w->run_w[i] = (w->runs - 1 - i) * w->length; /* runs in any order */
-        last_run = w->run_x[i] > last_run ? w->run_x[i] : last_run;
-    }
-    w->depth = w->runs * w->length;
-    w->size = (size_t)(last_row + last_run + w->length);
 }
 
 /* Packs weights [depth][cols] for a table; bias row 0. */

@@ -63,7 +63,7 @@ static const Case cases[] = {
     {"depthwise of 2, /2", DEPTHWISE, 3, 2, 2, 10, 20, 40, 5, 2, 0, 0, 0, 0, NONE},
     {"dense", DENSE, 1, 1, 1, 4, 6, 10, 20, 1, 0, 0, 0, 0, NONE},
 };
-enum { CASES = sizeof cases / sizeof cases[0] };
+enum { CASES = sizeof cases / sizeof cases[0], CONVOLUTIONS = 7 };
 
 /* ---- the net ---- */
 
@@ -72,7 +72,9 @@ typedef struct Bench {
     Params params;
     Compute compute;
     Value *image;
-    char what[128]; /* the case, for messages */
+    Backward backward;
+    double precision; /* of gradients, relative to the tensor's largest */
+    char what[128];   /* the case, for messages */
 } Bench;
 
 static Value *activate(Graph *g, const char *name, Value *x, Activation a)
@@ -177,7 +179,7 @@ static void bench_open(Bench *b, const Case *c, int threads)
                                    .activations = {8, OBSERVER_EMA, 0.9, true}};
     static const char *const activations[] = {"", ", relu", ", relu6"};
     Error e = {0};
-    *b = (Bench){0};
+    *b = (Bench){.precision = 1e-4};
     snprintf(b->what, sizeof b->what, "%s%s%s%s%s%s", c->name, c->norm ? ", bn" : "",
              c->freeze ? " frozen" : "", c->bias ? ", bias" : "", activations[c->activation],
              c->second ? ", twice" : "");
@@ -222,7 +224,10 @@ static Step step(Bench *b, const Case *c, bool fuse)
     Real *before = copy_of(b->params.state, states);
     for (size_t i = 0; i < trained; i++)
         b->params.grad[i] = (Real)NAN;
-    Step s = {.exec = compile(b, c, (Mode){.training = true, .quantize = true, .fuse = fuse})};
+    Step s = {
+        .exec = compile(
+            b, c,
+            (Mode){.training = true, .quantize = true, .fuse = fuse, .backward = b->backward})};
     exec_forward(s.exec);
     exec_backward(s.exec);
     exec_commit(s.exec);
@@ -259,11 +264,11 @@ static double largest(const Real *x, size_t n, double least)
 static void compare_reals(const Bench *b, const char *name, const Real *fused, const Real *simple,
                           size_t n, double least)
 {
-    const double bound = 1e-4 * largest(simple, n, least);
+    const double bound = b->precision * largest(simple, n, least);
     for (size_t i = 0; i < n; i++)
         ck_assert_msg(fabs((double)fused[i] - (double)simple[i]) <= bound,
                       "%s: gradient of '%s' [%zu] is %g fused, %g simple, of at most %g", b->what,
-                      name, i, (double)fused[i], (double)simple[i], bound * 1e4);
+                      name, i, (double)fused[i], (double)simple[i], bound / b->precision);
 }
 
 /* Codes and their gradients of all fake-quant nodes. */
@@ -345,6 +350,32 @@ START_TEST(layers_are_their_parts)
 }
 END_TEST
 
+/* Fused nodes whose products are on 16-bit numbers against those of floats. */
+START_TEST(fused_on_16_bits)
+{
+    static const double precision[] = {[BACKWARD_BF16] = 5e-2, [BACKWARD_INT16] = 1e-3};
+    for (Backward how = BACKWARD_BF16; how <= BACKWARD_INT16; how++) {
+        Case c = cases[_i];
+        c.activation = RELU;
+        c.norm = c.second = true;
+        c.out_c += c.out_c % 2;
+        Bench b;
+        bench_open(&b, &c, 1);
+        Step floats = step(&b, &c, true);
+        b.backward = how;
+        b.precision = precision[how];
+        Step numbers = step(&b, &c, true);
+        compare_steps(&b, &numbers, &floats);
+        const size_t bytes = b.graph.trained_count * sizeof(Real);
+        const bool same = memcmp(numbers.grad, floats.grad, bytes) == 0;
+        ck_assert_msg(same == (c.in_c * c.kernel * c.kernel < 16), "%s: not on 16 bits", b.what);
+        step_free(&floats);
+        step_free(&numbers);
+        bench_close(&b);
+    }
+}
+END_TEST
+
 START_TEST(additions_are_their_parts)
 {
     for (int i = 0; i < 2 * ACTIVATIONS; i++) {
@@ -364,7 +395,7 @@ END_TEST
 
 START_TEST(threads_do_not_matter)
 {
-    Case c = cases[_i];
+    Case c = cases[_i % CASES];
     c.norm = c.second = true;
     c.activation = RELU6;
     c.side = c.side < 20 ? 2 * c.side : c.side; /* little work is not divided */
@@ -373,6 +404,7 @@ START_TEST(threads_do_not_matter)
     for (int threads = 1; threads <= 3; threads++) {
         Bench b;
         bench_open(&b, &c, threads);
+        b.backward = _i / CASES ? BACKWARD_INT16 : BACKWARD_FLOAT;
         Step s = step(&b, &c, true);
         if (threads == 1) {
             first.state = copy_of(s.state, b.graph.state_count);
@@ -536,8 +568,9 @@ Suite *suite_fuse(void)
     Suite *s = suite_create("fuse");
     TCase *t = tcase_create("fuse");
     tcase_add_loop_test(t, layers_are_their_parts, 0, CASES);
+    tcase_add_loop_test(t, fused_on_16_bits, 0, CONVOLUTIONS);
     tcase_add_test(t, additions_are_their_parts);
-    tcase_add_loop_test(t, threads_do_not_matter, 0, CASES);
+    tcase_add_loop_test(t, threads_do_not_matter, 0, CASES + CONVOLUTIONS);
     tcase_add_test(t, a_network_trains_alike);
     tcase_add_test(t, bad_numbers_are_found);
     tcase_set_timeout(t, 60);

@@ -108,7 +108,7 @@ static const char *const summary_keys[] = {
     "float_source", "float_accuracy", "ptq_accuracy",   "bit_exact", "unquantized_accuracy",
     "qat_accuracy", "int8_accuracy",  "compared",       "sparsity",  "images_per_s",
     "seconds",      "artifacts",      "peak_rss_bytes", "ram_bytes", "requant",
-    "ema"};
+    "ema",          "backward"};
 
 START_TEST(test_run)
 {

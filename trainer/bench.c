@@ -153,8 +153,9 @@ static int prepare(Bench *b, const BenchOptions *o, BenchResult *r, Error *e)
     if (status == HONE_OK)
         status = optimizer_new(&b->optimizer, &s->config->options->train.optimizer, &s->graph, e);
     if (status == HONE_OK)
-        status = session_compile(s, &b->exec, (Mode){.training = true, .quantize = o->quantize},
-                                 b->batch, NULL, e);
+        status = session_compile(
+            s, &b->exec, (Mode){.training = true, .quantize = o->quantize, .backward = o->backward},
+            b->batch, NULL, e);
     return status;
 }
 

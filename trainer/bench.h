@@ -14,11 +14,12 @@
 #include "trainer/session.h"
 
 typedef struct BenchOptions {
-    bool quantize; /* the session must have a qat section; calibrated on random images first */
-    int batch;     /* 0: as the configuration says */
-    int steps;     /* timed, after `warmup`; 0: 30 */
-    int warmup;    /* 0: 3 */
-    bool profile;  /* per-node costs; costs two clock calls per node and pass */
+    bool quantize;     /* the session must have a qat section; calibrated on random images first */
+    int batch;         /* 0: as the configuration says */
+    int steps;         /* timed, after `warmup`; 0: 30 */
+    int warmup;        /* 0: 3 */
+    Backward backward; /* BACKWARD_AUTO: as the configuration says */
+    bool profile;      /* per-node costs; costs two clock calls per node and pass */
 } BenchOptions;
 
 /* What a node costs in a step, a mean over the timed steps. */

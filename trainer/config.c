@@ -1,7 +1,15 @@
 /* The table of a whole experiment: see config.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/config.h"
 
+#include "core/op.h"
+
 #include <string.h>
+
+static const char *const backwards[] = {[BACKWARD_AUTO] = "auto",
+                                        [BACKWARD_FLOAT] = "float",
+                                        [BACKWARD_BF16] = "bf16",
+                                        [BACKWARD_INT16] = "int16",
+                                        NULL};
 
 static const OptionTable train_options = {
     .name = "train",
@@ -12,6 +20,9 @@ static const OptionTable train_options = {
             OPTION_INT("epochs", TrainOptions, epochs, "epochs", 1, 100000, NULL,
                        "passes over the training set"),
             OPTION_INT("batch", TrainOptions, batch, "images", 1, 65536, "64", "images per step"),
+            OPTION_CHOICE("backward", TrainOptions, backward, backwards, "auto",
+                          "numbers that gradients of quantized convolutions are products of; auto "
+                          "is float"),
             OPTION_SECTION("loss", TrainOptions, loss, &loss_options, "what is minimized"),
             OPTION_REAL("clip_norm", TrainOptions, clip_norm, "", 0, 1e30, "0",
                         "longest gradient, all parameters together; longer ones are scaled "
@@ -207,6 +218,12 @@ void config_release(Config *c)
 {
     bind_release(&c->binding);
     *c = (Config){0};
+}
+
+const char *config_backward(const Config *c)
+{
+    const int how = c->options->train.backward;
+    return backwards[how == BACKWARD_AUTO ? BACKWARD_FLOAT : how];
 }
 
 void config_print(const Config *c, Text *out)

@@ -23,6 +23,7 @@
 typedef struct TrainOptions {
     int64_t epochs;
     int64_t batch;
+    int backward; /* Backward of core/op.h, auto included */
     LossOptions loss;
     double clip_norm; /* of all gradients together; 0: they stay as they are */
     OptimizerOptions optimizer;
@@ -78,6 +79,8 @@ HONE_CHECKED int config_load(Config *c, const char *path, const char *const *set
 HONE_CHECKED int config_parse(Config *c, const char *text, const char *source,
                               const char *const *sets, size_t count, Error *e);
 void config_release(Config *c);
+/* What train.backward comes to: "float", "bf16" or "int16". */
+const char *config_backward(const Config *c);
 /* Appends the resolved configuration as YAML. */
 void config_print(const Config *c, Text *out);
 /* HONE_OK where two configurations train the same numbers: name, threads, baseline, checkpoint and

@@ -208,6 +208,9 @@ static void add_head(const Session *s, Text *out)
                 (double)graph_macs(&s->graph) / 1e6);
     text_printf(out, "machine   %d threads, kernels %s, %s\n", threads_count(s->compute.threads),
                 s->compute.integer->name, s->compute.blas.core);
+    if (o->qat.present)
+        text_printf(out, "backward  quantized convolutions on %s numbers\n",
+                    config_backward(s->config));
 }
 
 int plan_print(const Session *s, const char *data_root, Text *out, Error *e)

@@ -126,6 +126,8 @@ int session_compile(const Session *s, Exec **x, Mode mode, int batch, const Inte
                     Error *e)
 {
     mode.fuse = true; /* where there is something to fuse */
+    if (mode.backward == BACKWARD_AUTO)
+        mode.backward = (Backward)s->config->options->train.backward;
     const Value *keep[] = {mode.integer ? integer_source(s->logits) : s->logits};
     ExecOptions options = {.mode = mode,
                            .batch = batch,

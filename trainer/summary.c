@@ -92,6 +92,7 @@ void summary_print(const Summary *s, Text *out)
     add_text(out, "folder", s->folder);
     add_int(out, "seed", s->seed);
     add_int(out, "threads", s->threads);
+    add_text(out, "backward", s->backward);
     add_int(out, "params", s->params);
     add_int(out, "macs", s->macs);
     add_int(out, "steps", s->steps);

@@ -1,0 +1,104 @@
+/* One kind of 16-bit products for one CPU level: what kernels_pair_avx2.c and kernels_pair_avx512.c
+ * have in common. Included once for each kind, after the vector operations that kernels_tile_body.h
+ * wants and besides
+ *
+ *     join(a, b)            pairs (a, b) of reals that are rounded to numbers of this kind
+ *     join_codes(a, b)      the same of vectors of int32, exactly
+ *     halves(a, b)          all of a, then all of b, rounded: but in the order of packs, which
+ *                           in_order(v) undoes
+ *     vec_codes(p, zero, m) codes with their zero point subtracted, as int32
+ *     SCALED, TABLE, KIND   of the table
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#define ELEMENT     uint32_t
+#define MULTIPLY    PairMultiply
+#define OUTER       PairOuter
+#define OUTER_PARTS 0
+
+static inline Vec TILE(multiply_result)(const PairMultiply *m, SUMS sums)
+{
+    return vec_mul(TILE(sums_real)(sums), vec_set(m->scale));
+}
+static inline Vec TILE(outer_result)(const PairOuter *m, int c, SUMS sums)
+{
+    return vec_mul(TILE(sums_real)(sums), vec_load(m->scale + c));
+}
+
+#include "core/kernels_tile_body.h"
+
+static void TILE(codes)(size_t n, const int8_t *a, const int8_t *b, int32_t zero_point,
+                        uint32_t *to)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        const Mask part = mask_first(n - i < LANES ? (int)(n - i) : LANES);
+        pairs_store_part(to + i, part,
+                         TILE(join_codes)(vec_codes(a ? a + i : NULL, zero_point, n - i),
+                                          vec_codes(b ? b + i : NULL, zero_point, n - i)));
+    }
+}
+
+static void TILE(interleave)(size_t rows, int channels, const float *a, const float *b,
+                             const float *factor, uint32_t *to, size_t ld)
+{
+    for (size_t r = 0; r < rows; r++, a += channels, b = b ? b + channels : NULL, to += ld) {
+        int c = 0;
+        for (; c + LANES <= channels; c += LANES) {
+            const Vec f = vec_load(factor + c);
+            pairs_store(to + c, TILE(join)(vec_mul(vec_load(a + c), f),
+                                           b ? vec_mul(vec_load(b + c), f) : vec_set(0)));
+        }
+        if (c < channels) {
+            const int room = (int)ld - c < LANES ? (int)ld - c : LANES;
+            const Mask part = mask_first(channels - c);
+            const Vec f = vec_load_part(factor + c, part);
+            pairs_store_part(to + c, mask_first(room),
+                             TILE(join)(vec_mul(vec_load_part(a + c, part), f),
+                                        b ? vec_mul(vec_load_part(b + c, part), f) : vec_set(0)));
+            c += LANES;
+        }
+        if ((size_t)c < ld)
+            memset(to + c, 0, (ld - (size_t)c) * sizeof *to);
+    }
+}
+
+static void TILE(narrow)(size_t rows, int channels, const float *x, const float *factor,
+                         uint32_t *to)
+{
+    for (size_t r = 0; r < rows; r++, x += channels, to += channels / 2) {
+        int c = 0;
+        for (; c + 2 * LANES <= channels; c += 2 * LANES) {
+            const Vec a = vec_mul(vec_load(x + c), vec_load(factor + c));
+            const Vec b = vec_mul(vec_load(x + c + LANES), vec_load(factor + c + LANES));
+            pairs_store(to + c / 2, in_order(TILE(halves)(a, b)));
+        }
+        for (; c < channels; c += LANES) {
+            const int n = channels - c < LANES ? channels - c : LANES;
+            const Mask part = mask_first(n);
+            const Vec a = vec_mul(vec_load_part(x + c, part), vec_load_part(factor + c, part));
+            pairs_store_part(to + c / 2, mask_first(n / 2), in_order(TILE(halves)(a, vec_set(0))));
+        }
+    }
+}
+
+const PairKernels TABLE = {
+    .name = KIND,
+    .lanes = LANES,
+    .scaled = SCALED,
+    .multiply = TILE(multiply),
+    .outer = TILE(outer),
+    .codes = TILE(codes),
+    .interleave = TILE(interleave),
+    .narrow = TILE(narrow),
+    .peaks = vec_peaks,
+};
+
+#undef ELEMENT
+#undef MULTIPLY
+#undef OUTER
+#undef OUTER_PARTS
+#undef ELEMENTS
+#undef SUMS
+#undef TILE
+#undef TABLE
+#undef KIND
+#undef SCALED

@@ -1,0 +1,223 @@
+/* The two products of the convolution kernels, of any kind of element, for one CPU level. Included
+ * once for each kind by a file that defines
+ *
+ *     TILE(name)         the name of a function for this kind
+ *     ELEMENT, ELEMENTS  an element and a vector of LANES of them
+ *     SUMS               a vector of LANES sums
+ *     MULTIPLY, OUTER    the arguments, as kernels_conv.h and kernels_pair.h have them
+ *     OUTER_PARTS        0 where the columns of outer are whole vectors, else 1
+ *
+ * with functions elements_load, elements_load_part, elements_set, sums_load, sums_zero, sums_add,
+ * multiply_result and outer_result (sums to reals); and for all kinds Vec of LANES reals with
+ * vec_load, vec_load_part, vec_store, vec_store_part, vec_add, a Mask with mask_first, and ROWS (rows
+ * of a block of multiply), OUTER_ROWS_1 and _2 (rows of a block of outer with 1 and 2 vectors of
+ * columns).
+ *
+ * The micro-kernels keep a block of rows x 1 or 2 vectors in registers over the whole sum: per step
+ * they load the vectors and broadcast one element per row. Block sizes are constants at every call,
+ * so the loops over them unroll and the arrays become registers.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_CORE_KERNELS_TILE_BODY_H
+#define HONE_CORE_KERNELS_TILE_BODY_H
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 24")
+
+#define MULTIPLY_CASE(rows, vectors)                                                               \
+    case rows:                                                                                     \
+        TILE(multiply_block)(m, row, rows, vectors);                                               \
+        break;
+
+#if defined(__AVX512F__)
+#define MULTIPLY_MANY(vectors)                                                                     \
+    MULTIPLY_CASE(7, vectors)                                                                      \
+    MULTIPLY_CASE(8, vectors)                                                                      \
+    MULTIPLY_CASE(9, vectors)                                                                      \
+    MULTIPLY_CASE(10, vectors)                                                                     \
+    MULTIPLY_CASE(11, vectors)                                                                     \
+    MULTIPLY_CASE(12, vectors)
+#else
+#define MULTIPLY_MANY(vectors)
+#endif
+
+#define MULTIPLY_SWITCH(vectors)                                                                   \
+    switch (rows) {                                                                                \
+        MULTIPLY_CASE(1, vectors)                                                                  \
+        MULTIPLY_CASE(2, vectors)                                                                  \
+        MULTIPLY_CASE(3, vectors)                                                                  \
+        MULTIPLY_CASE(4, vectors)                                                                  \
+        MULTIPLY_CASE(5, vectors)                                                                  \
+        MULTIPLY_CASE(6, vectors)                                                                  \
+        MULTIPLY_MANY(vectors)                                                                     \
+    }
+
+#define OUTER_CASE(rows, vectors)                                                                  \
+    case rows:                                                                                     \
+        if (OUTER_PARTS && part)                                                                   \
+            TILE(outer_block)(m, x, dy, sum, c, last, rows, vectors, true);                        \
+        else                                                                                       \
+            TILE(outer_block)(m, x, dy, sum, c, last, rows, vectors, false);                       \
+        break;
+
+#define OUTER_6(vectors)                                                                           \
+    OUTER_CASE(1, vectors)                                                                         \
+    OUTER_CASE(2, vectors)                                                                         \
+    OUTER_CASE(3, vectors)                                                                         \
+    OUTER_CASE(4, vectors)                                                                         \
+    OUTER_CASE(5, vectors)                                                                         \
+    OUTER_CASE(6, vectors)
+
+#define OUTER_12(vectors)                                                                          \
+    OUTER_6(vectors)                                                                               \
+    OUTER_CASE(7, vectors)                                                                         \
+    OUTER_CASE(8, vectors)                                                                         \
+    OUTER_CASE(9, vectors)                                                                         \
+    OUTER_CASE(10, vectors)                                                                        \
+    OUTER_CASE(11, vectors)                                                                        \
+    OUTER_CASE(12, vectors)
+
+#define OUTER_24(vectors)                                                                          \
+    OUTER_12(vectors)                                                                              \
+    OUTER_CASE(13, vectors)                                                                        \
+    OUTER_CASE(14, vectors)                                                                        \
+    OUTER_CASE(15, vectors)                                                                        \
+    OUTER_CASE(16, vectors)                                                                        \
+    OUTER_CASE(17, vectors)                                                                        \
+    OUTER_CASE(18, vectors)                                                                        \
+    OUTER_CASE(19, vectors)                                                                        \
+    OUTER_CASE(20, vectors)                                                                        \
+    OUTER_CASE(21, vectors)                                                                        \
+    OUTER_CASE(22, vectors)                                                                        \
+    OUTER_CASE(23, vectors)                                                                        \
+    OUTER_CASE(24, vectors)
+
+#if defined(__AVX512F__)
+#define OUTER_MANY_1 OUTER_24(1)
+#define OUTER_MANY_2 OUTER_12(2)
+#else
+#define OUTER_MANY_1 OUTER_12(1)
+#define OUTER_MANY_2 OUTER_6(2)
+#endif
+
+#endif
+
+/* ---- multiply --------------------------------------------------------------------------------- */
+
+INLINE void TILE(store_row)(const MULTIPLY *m, Real *y, const SUMS *sums, const int vectors)
+{
+    UNROLL for (int v = 0; v < vectors; v++, y += LANES)
+    {
+        const int left = m->cols - v * LANES;
+        const Vec result = TILE(multiply_result)(m, sums[v]);
+        if (left >= LANES) {
+            vec_store(y, m->accumulate ? vec_add(vec_load(y), result) : result);
+        } else {
+            const Mask part = mask_first(left);
+            vec_store_part(y, part,
+                           m->accumulate ? vec_add(vec_load_part(y, part), result) : result);
+        }
+    }
+}
+
+INLINE void TILE(multiply_block)(const MULTIPLY *m, int row, const int rows, const int vectors)
+{
+    SUMS acc[ROWS][2];
+    const ELEMENT *x[ROWS];
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        x[r] = m->x + m->x_row[row + r];
+        UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = TILE(sums_load)(m->panel + v * LANES);
+    }
+    for (int i = 0; i < m->runs; i++) {
+        const ELEMENT *w = m->panel + (ptrdiff_t)(1 + m->run_w[i]) * vectors * LANES;
+        const ptrdiff_t begin = m->run_x[i], end = begin + m->length;
+        for (ptrdiff_t e = begin; e < end; e++, w += vectors * LANES) {
+            ELEMENTS b[2];
+            UNROLL for (int v = 0; v < vectors; v++) b[v] = TILE(elements_load)(w + v * LANES);
+            UNROLL for (int r = 0; r < rows; r++)
+            {
+                const ELEMENTS a = TILE(elements_set)(x[r][e]);
+                UNROLL for (int v = 0; v < vectors; v++) acc[r][v] =
+                    TILE(sums_add)(acc[r][v], a, b[v]);
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+        TILE(store_row)(m, m->y + m->y_row[row + r], acc[r], vectors);
+}
+
+/* Rows are cut into blocks of nearly equal height: 64 rows are 6 blocks of 11 or 10, not five of 12
+ * and a slow one of 4. */
+static void TILE(multiply)(const MULTIPLY *m)
+{
+    const int blocks = (m->rows + ROWS - 1) / ROWS;
+    for (int b = 0, row = 0; b < blocks; b++) {
+        const int rows = (m->rows - row + blocks - b - 1) / (blocks - b);
+        if (m->cols > LANES)
+            MULTIPLY_SWITCH(2)
+        else
+            MULTIPLY_SWITCH(1)
+        row += rows;
+    }
+}
+
+/* ---- outer ------------------------------------------------------------------------------------ */
+
+/* rows x vectors of the sums, over all m->rows pixels; x and sum at the block's first element. part:
+ * the last vector has only the columns of last. */
+INLINE void TILE(outer_block)(const OUTER *m, const ELEMENT *x, const ELEMENT *dy, Real *sum, int c,
+                              Mask last, const int rows, const int vectors, const bool part)
+{
+    SUMS acc[OUTER_ROWS_1 > 2 * OUTER_ROWS_2 ? OUTER_ROWS_1 : 2 * OUTER_ROWS_2];
+    UNROLL for (int i = 0; i < rows * vectors; i++) acc[i] = TILE(sums_zero)();
+    for (int p = 0; p < m->rows; p++, dy += m->dy_ld) {
+        const ELEMENT *a = x + m->x_row[p];
+        ELEMENTS b[2];
+        UNROLL for (int v = 0; v < vectors; v++) b[v] =
+            OUTER_PARTS && part && v == vectors - 1 ? TILE(elements_load_part)(dy + v * LANES, last)
+                                                    : TILE(elements_load)(dy + v * LANES);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            const ELEMENTS s = TILE(elements_set)(a[r]);
+            UNROLL for (int v = 0; v < vectors; v++) acc[r * vectors + v] =
+                TILE(sums_add)(acc[r * vectors + v], s, b[v]);
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++, sum += m->sum_ld) UNROLL for (int v = 0; v < vectors; v++)
+        vec_store(sum + v * LANES,
+                  vec_add(vec_load(sum + v * LANES),
+                          TILE(outer_result)(m, c + v * LANES, acc[r * vectors + v])));
+}
+
+static void TILE(outer_call)(const OUTER *m, const ELEMENT *x, const ELEMENT *dy, Real *sum, int c,
+                             int cols, int rows)
+{
+    const bool part = cols % LANES != 0;
+    const Mask last = mask_first(cols % LANES);
+    if (cols > LANES) {
+        switch (rows) {
+            OUTER_MANY_2
+        }
+    } else {
+        switch (rows) {
+            OUTER_MANY_1
+        }
+    }
+}
+
+static void TILE(outer)(const OUTER *m)
+{
+    for (int c = 0; c < m->cols; c += 2 * LANES) {
+        const int cols = m->cols - c < 2 * LANES ? m->cols - c : 2 * LANES;
+        const int most = cols > LANES ? OUTER_ROWS_2 : OUTER_ROWS_1;
+        const int blocks = (m->length + most - 1) / most;
+        for (int i = 0; i < m->runs; i++)
+            for (int b = 0, e = 0; b < blocks; b++) {
+                const int rows = (m->length - e + blocks - b - 1) / (blocks - b);
+                const ptrdiff_t k = (ptrdiff_t)i * m->length + e;
+                TILE(outer_call)
+                (m, m->x + m->run_x[i] + e, m->dy + c, m->sum + k * m->sum_ld + c, c, cols, rows);
+                e += rows;
+            }
+    }
+}
