@@ -3,9 +3,9 @@
 #include "cli/inspect.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/table.h"
 #include "export/describe.h"
+#include "report/show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
