@@ -200,7 +200,7 @@ bench-publish: $(build)/hone $(benches:%.c=$(build)/%) ## all four, into docs/PE
 
 # ---- checking -----------------------------------------------------------------------------------
 
-.PHONY: gradcheck kerncheck san tsan clang aarch64 werror levels
+.PHONY: gradcheck kerncheck kills san tsan clang aarch64 werror levels
 gradcheck: ## gradients against central differences, in double
 	@$(MAKE) config=double test SUITES='grad*'
 
@@ -218,6 +218,9 @@ levels: $(build)/tests/run ## all tests, and those of kernels at every CPU level
 	@for level in $(levels); do echo "HONE_CPU=$$level"; suites='$(kernel_suites)'; \
 	  [ $$level = $(best_level) ] && suites=; \
 	  HONE_CPU=$$level $(MAKE) test SUITES="$$suites" || exit 1; done
+
+kills: $(build)/tests/run $(build)/hone ## runs killed at 50 random moments and resumed: the same bits
+	@HONE_KILLS=50 $(MAKE) test SUITES=crash
 
 san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) config=san test
@@ -347,7 +350,7 @@ examples: ## install into build/, build the examples against that, run them
 
 .PHONY: check-all clean
 # `levels` runs what kerncheck does.
-checks := includes examples runtime-alone werror levels clang aarch64 san tsan gradcheck tidy \
+checks := includes examples runtime-alone werror levels kills clang aarch64 san tsan gradcheck tidy \
           cppcheck fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
 	@tools/deps build test dev oracle cross

@@ -52,14 +52,15 @@ int hone_train_step(HoneNet *net, const uint8_t *pixels, const int32_t *labels, 
         return status;
     api_fill(net, net->exec, pixels, batch);
     memcpy(exec_tensor(net->exec, net->labels)->data, labels, (size_t)batch * sizeof *labels);
-    *exec_control(net->exec) = (Control){net->frozen, net->frozen};
+    *exec_control(net->exec) =
+        (Control){.freeze_batchnorm = net->frozen, .freeze_observers = net->frozen};
     exec_forward(net->exec);
     exec_backward(net->exec);
     const double value = (double)*(const Real *)exec_tensor(net->exec, net->loss)->data;
     status = check_finite(net, value, e);
     if (status != HONE_OK)
         return status;
-    optimizer_step(net->optimizer, &net->params, NULL, lr, net->compute.threads);
+    optimizer_step(net->optimizer, &net->params, NULL, ++net->steps, lr, net->compute.threads);
     exec_commit(net->exec);
     if (loss)
         *loss = value;

@@ -79,6 +79,7 @@ static void conclude(Board *b, const Summary *s)
                show_whole((int64_t)s->images_per_s).text, show_bytes(s->peak_rss_bytes).text);
     if (!s->classifies)
         board_line(b, "  mean squared errors");
+    figures_line(b, "teacher", &s->teacher_figures, "in float");
     figures_line(b, "float", &s->float_figures, s->float_source);
     figures_line(b, "quantized after training", &s->ptq_figures, "PTQ, the start of QAT");
     figures_line(b, "trained quantized", &s->qat_figures, "QAT, integer evaluation");
@@ -90,6 +91,8 @@ static void conclude(Board *b, const Summary *s)
         board_line(b, "  %-10s%s, %s bytes, runs in %s bytes of RAM", "artifact", s->artifact.path,
                    show_whole(s->artifact.bytes).text, show_whole(s->artifact.ram_bytes).text);
     }
+    if (s->ema > 0)
+        board_line(b, "  %-10sthe average of training's, decay %g", "weights", s->ema);
     if (s->sparsity > 0)
         board_line(b, "  %-10s%s of the weights are zero", "sparsity",
                    show_percent(s->sparsity).text);
@@ -116,8 +119,8 @@ static int train(const TrainArguments *a, Session *s, Error *e)
     board_open(&board, a->quiet);
     introduce(&board, s);
     TrainEvents events = board_events(&board);
-    TrainRequest request = {
-        .out = a->out, .resume = a->resume, .stop = signals_install(), .events = &events};
+    TrainRequest request = {.out = a->out, .resume = a->resume, .events = &events};
+    events.stop = signals_install();
     int status = train_run(s, &request, &summary, e);
     board_close(&board);
     if (status == HONE_ERR_INTERRUPTED && summary.folder[0])

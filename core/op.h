@@ -86,8 +86,9 @@ typedef struct Mode {
 
 /* Switches that may change between steps without compiling again. */
 typedef struct Control {
-    bool freeze_batchnorm; /* training: use and keep the running statistics */
-    bool freeze_observers; /* ranges stay as they are */
+    bool freeze_batchnorm;     /* training: use and keep the running statistics */
+    bool freeze_observers;     /* ranges stay as they are */
+    double batchnorm_momentum; /* > 0: in place of the batch-norms' own; 1/k in step k: the mean */
 } Control;
 
 typedef struct Run Run;

@@ -24,6 +24,8 @@ typedef struct RunFixture {
     int threads;
     bool resume;
     int64_t stop_at;    /* ask for a stop after this step; 0: never */
+    int64_t stop_in;    /* ask for a stop at this report of an evaluation's progress; 0: never */
+    int64_t pause_at;   /* stop the process (SIGSTOP) after this step; 0: never */
     int64_t poison_at;  /* a weight becomes NaN after this step; 0: never */
     int64_t watch_from; /* no allocation may happen between the reports of steps from here ... */
     int64_t watch_to;   /* ... to here; 0: not watched */
@@ -32,7 +34,7 @@ typedef struct RunFixture {
     Config config;
     Summary summary;
     Error error;
-    int64_t steps, epochs;                /* reports */
+    int64_t steps, epochs, progress;      /* reports */
     bool allocated;                       /* between watched steps */
     int64_t faults, faulted;              /* page faults so far; watched steps that had one */
     double train_accuracy, test_accuracy; /* of the last epoch */

@@ -137,6 +137,10 @@ static const struct {
     {"train tiny.yaml --threads two", "train: --threads: 'two' is not a whole number"},
     {"train tiny.yaml --threads=", "train: --threads: '' is not a whole number"},
     {"train tiny.yaml --threads 0", "train: --threads: 0 is outside 1..256"},
+    {"train tiny.yaml --threads 257", "train: --threads: 257 is outside 1..256"},
+    {"train tiny.yaml --threads 1e9", "train: --threads: '1e9' is not a whole number"},
+    {"train tiny.yaml --threads 99999999999999999999",
+     "train: --threads: 99999999999999999999 is outside 1..256"},
     {"train tiny.yaml --seed 99999999999999999999",
      "train: --seed: 99999999999999999999 is outside 0..9223372036854775807"},
     {"train tiny.yaml --quiet=yes", "train: --quiet takes no value"},
@@ -241,6 +245,8 @@ static const struct {
     {"", "config tiny.yaml --set train.epohcs=3", "--set train.epohcs=3: unknown key 'epohcs'"},
     {"", "config tiny.yaml --set train.epochs=0",
      "--set train.epochs=0: train.epochs: 0 is outside 1..100000 epochs"},
+    {"", "train tiny.yaml --set threads=257",
+     "--set threads=257: threads: 257 is outside 0..256 threads"},
     {"", "train tiny.yaml --plan --set qat.begin_epoch=9", "qat.begin_epoch: 9 is after the end"},
     {"", "inspect tiny.yaml --set 'qat.overrides=[{layers: nothing, weights: 4}]'", "nothing"},
     {"", "train tiny.yaml --set 'dataset={kind: cifar10}'", "data/cifar-10-batches-bin"},
@@ -352,6 +358,18 @@ START_TEST(train_finished)
     RUNS(1, "\"$HONE\" train tiny.yaml --out finished --resume --set train.batch=8");
     HAS(err, "batch");
     RUNS(0, "diff -r run finished");
+}
+END_TEST
+
+/* A run that learns too fast ends with one sentence, its good checkpoints stay. */
+START_TEST(train_diverges)
+{
+    RUNS(1, "\"$HONE\" train tiny.yaml --set train.optimizer.lr=1000 --set "
+            "train.optimizer.weight_decay=1 --set qat=null --set prune=null --out burnt");
+    ck_assert_ptr_eq(strchr(err, '\n'), err + strlen(err) - 1);
+    HAS(err, "not finite");
+    HAS(err, "a lower train.optimizer.lr, a longer warm-up or train.clip_norm may help\n");
+    RUNS(0, "! test -e burnt/summary.json");
 }
 END_TEST
 
@@ -649,6 +667,7 @@ Suite *suite_cli(void)
     tcase_add_test(t, train_quiet_numbered);
     tcase_add_test(t, train_refuses_folder);
     tcase_add_test(t, train_finished);
+    tcase_add_test(t, train_diverges);
     tcase_add_test(t, train_plan);
     tcase_add_loop_test(t, train_interrupted, 0, 2);
     tcase_add_test(t, train_terminal);

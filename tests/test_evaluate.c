@@ -38,7 +38,7 @@ END_TEST
 static void open_calibrated(RunFixture *r)
 {
     run_open(r);
-    ck_assert_msg(calibrate(&r->session, 0, &r->error) == HONE_OK, "%s", r->error.text);
+    ck_assert_msg(calibrate(&r->session, 0, 3, &r->error) == HONE_OK, "%s", r->error.text);
 }
 
 /* The last batch, with 45 images, is a partial one for 2, 7 and 20. */

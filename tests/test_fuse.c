@@ -464,7 +464,7 @@ static void train(double *losses, bool fuse, bool keep_inside)
             if (phase == 1) {
                 losses[s] = (double)*(const Real *)exec_tensor(x, t.loss)->data;
                 exec_backward(x);
-                optimizer_step(o, &t.params, NULL, sgd.lr, t.compute.threads);
+                optimizer_step(o, &t.params, NULL, s + 1, sgd.lr, t.compute.threads);
             }
             exec_commit(x);
         }

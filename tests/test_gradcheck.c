@@ -1,6 +1,7 @@
 /* Gradients of every differentiable op, in double against central differences, straight-through ones
  * against their closed form; in every build the independence of the number of threads. A new op
  * needs a case here, or `every_op_has_a_case` fails. SPDX-License-Identifier: Apache-2.0 */
+#include "distill/distill.h"
 #include "layers/layers.h"
 #include "qat/nodes.h"
 #include "tests/gradcheck.h"
@@ -150,6 +151,23 @@ static Value *xent_smooth(Graph *g)
     return xent_of(g, 0.2);
 }
 
+static Value *soft_of(Graph *g, double temperature)
+{
+    Value *teacher = graph_param(g, "teacher", SHAPE2(6, 5), PARAM_STATE, (Init){0, 2});
+    return distill_soft_loss(g, "soft", gradcheck_source(g, "x", SHAPE2(6, 5), 0, 2), teacher,
+                             temperature);
+}
+
+static Value *soft_loss(Graph *g)
+{
+    return soft_of(g, 1);
+}
+
+static Value *soft_loss_warm(Graph *g)
+{
+    return soft_of(g, 4);
+}
+
 static Value *mse_labels(Graph *g)
 {
     return layer_mse(g, "loss", source(g, SHAPE2(6, 4)),
@@ -268,6 +286,8 @@ static const GradCase cases[] = {
     {"mean", &op_mean, mean, NULL, false, false, NULL},
     {"softmax_xent", &op_softmax_xent, xent, NULL, false, false, NULL},
     {"softmax_xent smoothed", &op_softmax_xent, xent_smooth, NULL, false, false, NULL},
+    {"soft_loss", &op_soft_loss, soft_loss, NULL, false, false, NULL},
+    {"soft_loss at temperature 4", &op_soft_loss, soft_loss_warm, NULL, false, false, NULL},
     {"mse of labels", &op_mse, mse_labels, NULL, false, false, NULL},
     {"mse of numbers", &op_mse, mse_numbers, NULL, false, false, NULL},
     {"bce of labels", &op_bce, bce_labels, NULL, false, false, NULL},
@@ -283,6 +303,7 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 
 static const Op *const ops[] = {
 #define OP(op) &op,
+#include "distill/ops.def"
 #include "layers/ops.def"
 #include "qat/ops.def"
 #undef OP

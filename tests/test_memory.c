@@ -36,7 +36,7 @@ static Session ready(void)
     Session s;
     Error e = {0};
     ck_assert_msg(session_open(&s, &config, &how, &e) == HONE_OK, "%s", e.text);
-    ck_assert_msg(calibrate(&s, 0, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(calibrate(&s, 0, 3, &e) == HONE_OK, "%s", e.text);
     return s;
 }
 

@@ -528,7 +528,7 @@ static double learn(const Model *m, Params *p, Exec *x, Optimizer *o, int steps)
         loss = *(const Real *)exec_tensor(x, m->loss)->data;
         exec_backward(x);
         exec_commit(x);
-        optimizer_step(o, p, NULL, 0.1, NULL);
+        optimizer_step(o, p, NULL, t + 1, 0.1, NULL);
     }
     return loss;
 }

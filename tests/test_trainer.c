@@ -107,7 +107,8 @@ static const char *const summary_keys[] = {
     "name",         "seed",           "threads",        "params",    "macs",
     "float_source", "float_accuracy", "ptq_accuracy",   "bit_exact", "unquantized_accuracy",
     "qat_accuracy", "int8_accuracy",  "compared",       "sparsity",  "images_per_s",
-    "seconds",      "artifacts",      "peak_rss_bytes", "ram_bytes", "requant"};
+    "seconds",      "artifacts",      "peak_rss_bytes", "ram_bytes", "requant",
+    "ema"};
 
 START_TEST(test_run)
 {

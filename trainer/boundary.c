@@ -31,20 +31,31 @@ static int keep_float(Loop *l, bool pruned, Error *e)
                            e);
 }
 
-static int begin_qat(Loop *l, bool pruned, Error *e)
+/* How well the calibrated weights do in integers. */
+static int try_integers(Loop *l, Error *e)
 {
     Evaluation v;
-    int status = keep_float(l, pruned, e);
-    if (status != HONE_OK)
-        return status;
-    exec_free(l->exec); /* its memory goes before calibration and quantized training want theirs */
-    l->exec = NULL;
-    status = calibrate(l->s, l->progress.step, e);
+    int status = loop_put_on(l, true, e);
     if (status == HONE_OK)
         status = loop_evaluate(l, true, &v, e);
     if (status == HONE_OK)
         l->progress.ptq_figures = v.figures;
+    loop_take_off(l);
     return status;
+}
+
+static int begin_qat(Loop *l, bool pruned, Error *e)
+{
+    int status = loop_put_on(l, false, e);
+    if (status == HONE_OK)
+        status = keep_float(l, pruned, e);
+    loop_take_off(l);
+    if (status != HONE_OK)
+        return status;
+    exec_free(l->exec); /* its memory goes before calibration and quantized training want theirs */
+    l->exec = NULL;
+    status = calibrate(l->s, l->progress.step, l->o->qat.calibration_batches, e);
+    return status == HONE_OK ? try_integers(l, e) : status;
 }
 
 /* ---- phases ---- */
@@ -82,10 +93,8 @@ static int report_phase(Loop *l, Error *e)
     return changed ? logs_phase(&l->logs, &report, e) : HONE_OK;
 }
 
-/* The compilation that step t trains with. */
-static int choose_exec(Loop *l, Error *e)
+int loop_compile(Loop *l, bool quantize, Error *e)
 {
-    bool quantize = l->progress.step >= l->phases.qat;
     if (l->exec && l->quantized == quantize)
         return HONE_OK;
     exec_free(l->exec);
@@ -100,11 +109,15 @@ int loop_boundary(Loop *l, Error *e)
 {
     int64_t step = l->progress.step;
     int status = HONE_OK;
+    if (step == l->phases.qat && l->saved != step) /* what follows takes long, and may be stopped */
+        status = loop_save(l, "last.h5", e);
+    if (status != HONE_OK)
+        return status;
     bool pruned = l->pruner && pruner_update(l->pruner, &l->s->params, step);
     if (step == l->phases.qat)
         status = begin_qat(l, pruned, e);
     if (step == l->phases.total || status != HONE_OK)
         return status;
     status = report_phase(l, e);
-    return status == HONE_OK ? choose_exec(l, e) : status;
+    return status == HONE_OK ? loop_compile(l, step >= l->phases.qat, e) : status;
 }

@@ -25,7 +25,7 @@ static int observe(const Session *s, Exec *x, Loader *loader, Error *e)
     return HONE_OK;
 }
 
-int calibrate(const Session *s, int64_t step, Error *e)
+int calibrate(const Session *s, int64_t step, int64_t batches, Error *e)
 {
     const RunOptions *o = s->config->options;
     Exec *x = NULL;
@@ -35,7 +35,7 @@ int calibrate(const Session *s, int64_t step, Error *e)
         status = training_loader(&loader, s, e);
     if (status == HONE_OK)
         status = loader_start(loader, step / loader_steps(loader), step % loader_steps(loader), e);
-    for (int64_t i = 0; i < o->qat.calibration_batches && status == HONE_OK; i++)
+    for (int64_t i = 0; i < batches && status == HONE_OK; i++)
         status = observe(s, x, loader, e);
     loader_free(loader);
     exec_free(x);

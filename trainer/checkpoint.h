@@ -24,7 +24,9 @@
     X(epoch_correct) /* of the training images in the epoch so far */                              \
     X(best_step)     /* when best_figures were measured; -1: never */                              \
     X(test_step)     /* when test_figures were measured; -1: never */                              \
+    X(pending)       /* 1: the end of the epoch, which is reached, was not evaluated yet */        \
     X(complete)      /* 1: the last boundary was acted on and the final weights stand */           \
+    X(teacher_mark)  /* of the teacher's numbers; 0: none */                                       \
     X(metrics_bytes) /* length of metrics.jsonl */
 #define PROGRESS_REALS(X)                                                                          \
     X(epoch_loss)   /* sum over the steps of the epoch so far */                                   \

@@ -36,6 +36,10 @@ int logs_step(Logs *l, const StepReport *r, Error *e)
     EventFile *f = &l->events;
     if (l->options->tensorboard) {
         event_scalar(f, r->step, "loss/train", r->loss);
+        if (r->distilled) {
+            event_scalar(f, r->step, "loss/labels", r->hard_loss);
+            event_scalar(f, r->step, "loss/teacher", r->soft_loss);
+        }
         event_scalar(f, r->step, "lr", r->lr);
         event_scalar(f, r->step, "images_per_s", r->images_per_s);
         int status = event_file_flush(f, e);

@@ -89,10 +89,16 @@ int metrics_step(Metrics *m, const StepReport *r, Error *e)
     add_int(m, "epoch", r->epoch);
     add_text(m, "phase", r->phase);
     add_real(m, "loss", r->loss);
+    if (r->distilled) {
+        add_real(m, "hard_loss", r->hard_loss);
+        add_real(m, "soft_loss", r->soft_loss);
+    }
     add_real(m, "mean_loss", r->mean_loss);
     if (r->accuracy >= 0)
         add_real(m, "accuracy", r->accuracy);
     add_real(m, "lr", r->lr);
+    if (r->gradient_norm > 0)
+        add_real(m, "gradient_norm", r->gradient_norm);
     add_real(m, "images_per_s", r->images_per_s);
     return end(m, e);
 }

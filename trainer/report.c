@@ -57,6 +57,7 @@ static void figures(Gathered *g, const char *name, const Figures *f)
 static void gather_facts(Gathered *g, const Summary *m)
 {
     g->page.facts = g->facts;
+    figures(g, "teacher", &m->teacher_figures);
     figures(g, m->classifies ? "accuracy, float" : "squared error, float", &m->float_figures);
     figures(g, "after calibration", &m->ptq_figures);
     figures(g, "final weights, float", &m->unquantized_figures);

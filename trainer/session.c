@@ -33,6 +33,17 @@ static int check_outputs(const Session *s, Error *e)
                        model_arch_name(&o->model), outputs);
 }
 
+/* After the passes, which thus need not know of it: it reads what the loss reads. */
+static int add_teacher(Session *s, Error *e)
+{
+    Value *logits = s->model.loss->producer->in[0];
+    Value *teacher = graph_input(&s->graph, "teacher", logits->shape, ELEM_REAL);
+    s->teacher = teacher;
+    s->soft_loss = distill_soft_loss(&s->graph, "distill", logits, teacher,
+                                     s->config->options->distill.temperature);
+    return graph_failed(&s->graph, e);
+}
+
 static int build_graph(Session *s, Error *e)
 {
     const RunOptions *o = s->config->options;
@@ -46,6 +57,8 @@ static int build_graph(Session *s, Error *e)
         status = qat_fuse(&s->graph, e);
     if (status == HONE_OK)
         s->logits = s->model.loss->producer->in[0];
+    if (status == HONE_OK && o->distill.present)
+        status = add_teacher(s, e);
     if (status == HONE_OK)
         status = params_new(&s->params, &s->graph, (uint64_t)o->seed, e);
     return status;
@@ -56,7 +69,12 @@ int session_open(Session *s, const Config *config, const SessionOptions *options
     *s = (Session){.config = config};
     const RunOptions *o = config->options;
     int threads = options->threads ? options->threads : (int)o->threads;
-    int status = compute_open(&s->compute, threads, options->level, e);
+    int status = HONE_OK;
+    s->borrowed = options->compute != NULL;
+    if (s->borrowed)
+        s->compute = *options->compute;
+    else
+        status = compute_open(&s->compute, threads, options->level, e);
     if (status == HONE_OK && !options->without_data) {
         status = dataset_open(&s->dataset, &o->dataset, options->data_root, e);
         if (status == HONE_OK)
@@ -74,7 +92,8 @@ void session_close(Session *s)
     params_free(&s->params);
     graph_release(&s->graph);
     dataset_close(s->dataset);
-    compute_close(&s->compute);
+    if (!s->borrowed)
+        compute_close(&s->compute);
     *s = (Session){0};
 }
 
@@ -99,5 +118,8 @@ int session_compile(const Session *s, Exec **x, Mode mode, int batch, const Inte
                            .keep = keep,
                            .keep_count = 1,
                            .integer = plan ? plan->layers : NULL};
-    return exec_new(x, &s->graph, &s->params, &options, e);
+    int status = exec_new(x, &s->graph, &s->params, &options, e);
+    if (status == HONE_OK && s->soft_loss && mode.training)
+        exec_weigh(*x, s->soft_loss, 0);
+    return status;
 }

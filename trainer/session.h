@@ -16,21 +16,25 @@
 #include "trainer/config.h"
 
 typedef struct SessionOptions {
-    int threads;           /* 0: as the configuration says */
-    const char *level;     /* of kernels: "ref", "avx2", "avx512"; NULL: the best */
-    const char *data_root; /* NULL: dataset_root() */
-    bool without_data;     /* do not open the data set: plans, inspection */
+    int threads;            /* 0: as the configuration says */
+    const char *level;      /* of kernels: "ref", "avx2", "avx512"; NULL: the best */
+    const char *data_root;  /* NULL: dataset_root() */
+    const Compute *compute; /* another session's, which outlives this one; NULL: one of its own */
+    bool without_data;      /* do not open the data set: plans, inspection */
 } SessionOptions;
 
 typedef struct Session {
     const Config *config; /* borrowed, outlives the session */
     Compute compute;
+    bool borrowed;    /* compute is another session's */
     Dataset *dataset; /* NULL without_data */
     Graph graph;
     Model model;
     const Value
-        *logits;   /* what the loss reads: the model's outputs, with qat their codes' values */
-    Params params; /* first values drawn from the configuration's seed */
+        *logits; /* what the loss reads: the model's outputs, with qat their codes' values */
+    const Value *teacher, *soft_loss; /* with distill: the teacher's logits, an input, and the loss
+                                         on them, which counts once exec_weigh says so; else NULL */
+    Params params;                    /* first values drawn from the configuration's seed */
 } Session;
 
 /* Errors: what the parts say; ERR_CONFIG where the data set's images or classes are not the

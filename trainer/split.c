@@ -22,7 +22,8 @@ int split_walk(const SplitWalk *walk, SplitFn fn, void *context, Error *e)
             break;
         status = fn(context, b, e);
         done += b->count;
-        events_progress(walk->events, walk->what, done, all);
+        if (status == HONE_OK)
+            status = events_progress(walk->events, walk->what, done, all, e);
     }
     loader_free(loader);
     return status;

@@ -18,7 +18,8 @@ typedef int (*SplitFn)(void *context, const Batch *b, Error *e);
 
 /* How many images the walk comes by. */
 int64_t split_images(const SplitWalk *walk);
-/* Calls fn for every batch; stops at its first failure. */
+/* Calls fn for every batch; stops at its first failure, and with ERR_INTERRUPTED where the events
+ * say so. */
 HONE_CHECKED int split_walk(const SplitWalk *walk, SplitFn fn, void *context, Error *e);
 
 #endif

@@ -88,10 +88,17 @@ void summary_print(const Summary *s, Text *out)
     add_int(out, "steps", s->steps);
     add_figures(s, out, "float", &s->float_figures);
     add_text(out, "float_source", s->float_source);
+    add_figures(s, out, "teacher", &s->teacher_figures);
     add_figures(s, out, "unquantized", &s->unquantized_figures);
     add_figures(s, out, "ptq", &s->ptq_figures);
     add_figures(s, out, "qat", &s->qat_figures);
     add_figures(s, out, "int8", &s->int8_figures);
+    key(out, "ema");
+    if (s->ema > 0)
+        text_add_real(out, s->ema);
+    else
+        text_add(out, "null");
+    text_add(out, ",\n");
     key(out, "bit_exact");
     text_add(out, !s->exported ? "null,\n" : s->bit_exact ? "true,\n" : "false,\n");
     add_int(out, "compared", s->compared);
