@@ -6,6 +6,7 @@
 #include "runtime/runtime.h"
 #include "trainer/split.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,7 @@ static int open_workers(ArtifactJob *job, const DatasetInfo *info, const void *b
 static int open_outputs(ArtifactJob *job, const SplitWalk *walk, const LossOptions *loss, Error *e)
 {
     size_t batch = (size_t)walk->batch;
+    assert(batch > 0 && job->count > 0); /* the runtime refuses an output without elements */
     job->outputs = malloc(batch * job->count);
     job->status = calloc(batch, sizeof *job->status);
     job->row = malloc(job->count * sizeof *job->row);
