@@ -286,7 +286,6 @@ static int open_and_close(void *options, Error *e)
 {
     Dataset *d = NULL;
     int status = dataset_open_kind(&d, &dataset_audio, options, "", e);
-    ck_assert((d != NULL) == (status == HONE_OK));
     dataset_close(d);
     return status;
 }
@@ -620,7 +619,7 @@ START_TEST(trained_artifact_hears)
         ck_assert_int_eq(hone_rt_run(&model, codes, scores), HONE_RT_OK);
         right += (int)hone_rt_argmax(scores, 3) == i / 2;
     }
-    ck_assert_int_eq(right, (int)floor(summary.int8_accuracy * 6 + 0.5));
+    ck_assert_int_eq(right, (int)floor(summary.int8_figures.accuracy * 6 + 0.5));
     ck_assert_int_ge(right, 5);
     free(arena);
     free(bytes);
