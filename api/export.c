@@ -15,8 +15,7 @@ static int make_bytes(const HoneNet *net, const IntegerPlan *plan, unsigned char
                                 .plan = plan,
                                 .input = net->image,
                                 .output = net->logits,
-                                .classes = net->options.classes,
-                                .profile = HONE_RT_S24};
+                                .classes = net->options.classes};
     Lowered l;
     int status = lower_program(&l, &source, e);
     if (status != HONE_OK)
@@ -78,7 +77,7 @@ int hone_export(HoneNet *net, const char *path, const uint8_t *pixels, int count
     size_t size = 0;
     int status = check_export(net, count, e);
     if (status == HONE_OK)
-        status = integer_plan_new(&plan, &net->graph, &net->params, &net->compute, e);
+        status = integer_plan_new(&plan, &net->graph, &net->params, &net->compute, HONE_RT_S24, e);
     if (status != HONE_OK)
         return status;
     status = make_bytes(net, &plan, &bytes, &size, e);

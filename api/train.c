@@ -152,7 +152,7 @@ int hone_evaluate(HoneNet *net, const uint8_t *pixels, const int32_t *labels, in
     if (status == HONE_OK)
         status = check_labels(net, labels, count, e);
     if (status == HONE_OK && net->quantized)
-        status = integer_plan_new(&plan, &net->graph, &net->params, &net->compute, e);
+        status = integer_plan_new(&plan, &net->graph, &net->params, &net->compute, HONE_RT_S24, e);
     if (status != HONE_OK)
         return status;
     status =

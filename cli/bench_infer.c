@@ -2,10 +2,10 @@
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/table.h"
 #include "core/rng.h"
 #include "export/parallel.h"
+#include "report/show.h"
 #include "runtime/runtime.h"
 #include "trainer/bench.h"
 

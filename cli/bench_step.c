@@ -2,8 +2,8 @@
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/table.h"
+#include "report/show.h"
 #include "trainer/bench.h"
 
 #include <inttypes.h>

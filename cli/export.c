@@ -45,13 +45,16 @@ static int open_folder(RunDir *d, const ExportArguments *a, Error *e)
 
 static void print(const Finish *f, Text *out)
 {
-    text_printf(out, "%s: %s bytes, runs in %s bytes of RAM, %s of the weights are zero\n",
-                f->artifact.path, show_whole(f->artifact.bytes).text,
-                show_whole(f->artifact.ram_bytes).text, show_percent(f->sparsity).text);
-    text_printf(out, "bit-exact: %s output codes on %s test images; %s %s\n",
-                show_whole(f->proof.prove.compared).text, show_whole(f->proof.prove.images).text,
-                figures_name(&f->proof.artifact.figures),
-                figures_text(&f->proof.artifact.figures).text);
+    for (int i = 0; i < f->count; i++) {
+        const FinishArtifact *a = &f->artifacts[i];
+        const FinishProof *p = &a->proof;
+        text_printf(out, "%s: %s bytes, runs in %s bytes of RAM, %s of the weights are zero\n",
+                    a->path, show_whole(a->bytes).text, show_whole(a->ram_bytes).text,
+                    show_percent(f->sparsity).text);
+        text_printf(out, "bit-exact: %s output codes on %s test images; %s %s\n",
+                    show_whole(p->prove.compared).text, show_whole(p->prove.images).text,
+                    figures_name(&p->artifact.figures), figures_text(&p->artifact.figures).text);
+    }
 }
 
 static int export_session(const ExportArguments *a, const Session *s, Error *e)
@@ -90,7 +93,7 @@ static int collect_sets(const ExportArguments *a, FlagTexts *sets, char texts[2]
         v[count++] = texts[0];
     }
     if (a->requant) {
-        snprintf(texts[1], SET_BYTES, "export.requant=%s", a->requant);
+        snprintf(texts[1], SET_BYTES, "export.requant=[%s]", a->requant);
         v[count++] = texts[1];
     }
     *sets = (FlagTexts){.count = count, .v = v};
@@ -133,8 +136,8 @@ const Verb verb_export = {
                       "where that is taken)"),
             FLAG_TEXT("--format", "NAMES", ExportArguments, format,
                       "formats, separated by commas (default: as configured)"),
-            FLAG_TEXT("--requant", "PROFILE", ExportArguments, requant,
-                      "rounding of the artifact (default: as configured)"),
+            FLAG_TEXT("--requant", "NAMES", ExportArguments, requant,
+                      "roundings, s24 or d31, separated by commas (default: as configured)"),
             FLAG_SETS(ExportArguments, sets), FLAG_THREADS(ExportArguments, threads), FLAG_END},
     .size = sizeof(ExportArguments),
     .run = run,

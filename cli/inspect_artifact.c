@@ -19,6 +19,22 @@ static Shown shape_of(const DescribedTensor *t)
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
+/* As many as a line holds. */
+static void add_names(const Notes *n, Text *out)
+{
+    char buffer[32];
+    size_t start = out->length;
+    text_printf(out, "  %-12s", "names");
+    for (int k = 0; k < n->classes; k++) {
+        if (out->length - start > 80) {
+            text_printf(out, ", %d more", n->classes - k);
+            break;
+        }
+        text_printf(out, "%s%s", k > 0 ? ", " : "", notes_class(n, k, buffer, sizeof buffer));
+    }
+    text_add(out, "\n");
+}
+
 static void add_frontend(const HoneRtFrontRecord *r, Text *out)
 {
     char kind[32] = "log-mel";
@@ -45,6 +61,11 @@ static void add_header(const Description *d, const char *path, Text *out)
     text_printf(out, "  %-12s%s, scale %.4g, zero point %d\n",
                 d->classes > 0 ? "classes" : "output", shape_of(&d->output).text,
                 (double)d->output.scale, d->output.zero_point);
+    if (d->notes.has_input)
+        text_printf(out, "  %-12s%g * (code - %d)\n", "real input", (double)d->notes.input.scale,
+                    (int)d->notes.input.zero_point);
+    if (d->notes.names)
+        add_names(&d->notes, out);
     text_printf(out, "  %-12s%s, of them %s weights, %s zero\n", "parameters",
                 show_whole(d->params).text, show_whole(d->weights).text,
                 show_percent(d->sparsity).text);
@@ -63,8 +84,10 @@ static void add_row(const DescribedLayer *l, bool quant, Table *t)
         used +=
             snprintf(kind + used, sizeof kind - (size_t)used, " %dx%d", l->kernel_h, l->kernel_w);
     if (l->stride_h > 1 || l->stride_w > 1)
-        snprintf(kind + used, sizeof kind - (size_t)used,
-                 l->stride_h == l->stride_w ? " /%d" : " /%dx%d", l->stride_h, l->stride_w);
+        used += snprintf(kind + used, sizeof kind - (size_t)used,
+                         l->stride_h == l->stride_w ? " /%d" : " /%dx%d", l->stride_h, l->stride_w);
+    if (l->groups > 1)
+        snprintf(kind + used, sizeof kind - (size_t)used, " in %d groups", l->groups);
     table_cell(t, "%s", l->name);
     table_cell(t, "%s", kind);
     table_cell(t, "%s", shape_of(&l->out).text);
@@ -138,6 +161,7 @@ static void json_layer(Json *j, const DescribedLayer *l)
     json_whole(j, NULL, l->stride_h);
     json_whole(j, NULL, l->stride_w);
     json_close(j);
+    json_whole(j, "groups", l->groups);
     json_open(j, "inputs", '[');
     for (int i = 0; i < l->inputs; i++)
         json_tensor(j, NULL, &l->in[i]);
@@ -150,6 +174,15 @@ static void json_layer(Json *j, const DescribedLayer *l)
     json_whole(j, "weights", l->weights);
     json_whole(j, "zero_weights", l->zero_weights);
     json_whole(j, "bytes", l->bytes);
+    json_close(j);
+}
+
+static void json_names(Json *j, const Notes *n)
+{
+    char buffer[32];
+    json_open(j, "class_names", '[');
+    for (int k = 0; n->names && k < n->classes; k++)
+        json_text(j, NULL, notes_class(n, k, buffer, sizeof buffer));
     json_close(j);
 }
 
@@ -170,6 +203,11 @@ static void add_json(const Description *d, Text *out)
     json_whole(&j, "macs", d->macs);
     json_real(&j, "sparsity", d->sparsity);
     json_tensor(&j, "input", &d->input);
+    json_open(&j, "real_input", '{');
+    json_real(&j, "scale", (double)d->notes.input.scale);
+    json_whole(&j, "zero_point", d->notes.input.zero_point);
+    json_close(&j);
+    json_names(&j, &d->notes);
     json_tensor(&j, "output", &d->output);
     if (d->frontend)
         json_frontend(&j, d->frontend);

@@ -226,8 +226,9 @@ static int show(Subject *s, const InspectArguments *a, Error *e)
     /* Grids exist from calibration on. */
     if (status == HONE_OK && a->quant && s->checkpoint &&
         figures_known(&s->checkpoint->progress.ptq_figures))
-        status = integer_plan_new(&s->plan, &s->session->graph, &s->session->params,
-                                  &s->session->compute, e);
+        status =
+            integer_plan_new(&s->plan, &s->session->graph, &s->session->params,
+                             &s->session->compute, export_profile(&options_of(s)->export, 0), e);
     if (status == HONE_OK && a->json) {
         add_json(s, &text);
     } else if (status == HONE_OK) {

@@ -13,7 +13,7 @@ static void append_kind(LayerRow *row, const char *text)
     snprintf(row->kind + used, sizeof row->kind - used, "%s", text);
 }
 
-/* " 3x3 /2", from what the op would tell an artifact. */
+/* " 3x3 /2", " 3x3 in 4 groups", from what the op would tell an artifact. */
 static void append_window(LayerRow *row, const Node *n)
 {
     HoneRtOp op = {0};
@@ -29,6 +29,9 @@ static void append_window(LayerRow *row, const Node *n)
     else
         snprintf(text, sizeof text, " /%d", op.stride_h);
     if (op.stride_h > 1 || op.stride_w > 1)
+        append_kind(row, text);
+    snprintf(text, sizeof text, " in %d groups", op.groups);
+    if (op.groups > 1)
         append_kind(row, text);
 }
 

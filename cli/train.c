@@ -88,8 +88,10 @@ static void conclude(Board *b, const Summary *s)
     if (s->exported) {
         board_line(b, "\n  %-10s%s: %s outputs compared", "proof",
                    s->bit_exact ? "bit-exact" : "not bit-exact", show_whole(s->compared).text);
-        board_line(b, "  %-10s%s, %s bytes, runs in %s bytes of RAM", "artifact", s->artifact.path,
-                   show_whole(s->artifact.bytes).text, show_whole(s->artifact.ram_bytes).text);
+        for (int i = 0; i < s->artifact_count; i++)
+            board_line(b, "  %-10s%s, %s bytes, runs in %s bytes of RAM", "artifact",
+                       s->artifacts[i].path, show_whole(s->artifacts[i].bytes).text,
+                       show_whole(s->artifacts[i].ram_bytes).text);
     }
     if (s->ema > 0)
         board_line(b, "  %-10sthe average of training's, decay %g", "weights", s->ema);

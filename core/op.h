@@ -13,6 +13,7 @@
 #include "core/compute.h"
 #include "core/error.h"
 #include "core/real.h"
+#include "core/requant.h"
 #include "core/shape.h"
 #include "runtime/program.h"
 
@@ -61,10 +62,13 @@ typedef struct IntegerLayer {
     const int8_t *weights;     /* [channels][...] or depthwise [kh][kw][channels], -127..127 */
     const int32_t *bias;       /* [channels], unit in.scale * weight_scale */
     const float *weight_scale; /* [channels], after folding */
-    const uint32_t *requant;   /* words of fixed.h: [channels]; without weights &word */
-    uint32_t word;             /* the one multiplier of an op without weights (MEAN) */
-    HoneRtAdd add;             /* ADD only */
-    const void *packed;        /* weights and bias as compute->integer's kernels want them */
+    uint32_t profile;          /* of fixed.h: how requant and add are to be read */
+    const uint32_t
+        *requant; /* multipliers (core/requant.h), one per channel; without weights word */
+    int words;    /* in requant */
+    uint32_t word[REQUANT_ADD_WORDS]; /* the multipliers of an op without weights (MEAN) */
+    HoneRtAdd add;      /* ADD only; in D31 only zero points and clamp: the rest is in word */
+    const void *packed; /* weights and bias as compute->integer's kernels want them */
 } IntegerLayer;
 
 /* What a node asks of the memory plan, in bytes. */
@@ -184,8 +188,9 @@ struct Op {
     void (*clamp)(const Node *n, Grid g, int32_t *lo, int32_t *hi);
     /* The same activation on real numbers: y = min(max(x, *lo), *hi), infinities for no bound. */
     void (*bounds)(const Node *n, Real *lo, Real *hi);
-    /* An op with integer and without weights: fills layer->word or layer->add from the grids and
-     * the clamp that are already there. ERR_NUMERIC where no multiplier exists. */
+    /* An op with integer and without weights: fills layer->word, as many as layer->words then says, or
+     * layer->add, for layer->profile, from the grids and the clamp that are already there. ERR_NUMERIC
+     * where no multiplier exists. */
     int (*rescale)(const Node *n, IntegerLayer *layer, Error *e);
     /* An op with integer and weights: packs w and bias for c->integer into packed, which integer then
      * finds in its layer; returns the bytes that takes, and only that when packed is NULL. w and bias

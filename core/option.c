@@ -10,7 +10,8 @@
 
 bool option_takes_one(const Option *option)
 {
-    return (option->type == OPTION_TYPE_INTS || option->type == OPTION_TYPE_REALS) &&
+    const bool word = option->type == OPTION_TYPE_TEXTS && option->choices;
+    return (word || option->type == OPTION_TYPE_INTS || option->type == OPTION_TYPE_REALS) &&
            option->least <= 1;
 }
 

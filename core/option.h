@@ -237,7 +237,8 @@ struct OptionTable {
         }                                                                                          \
     }
 
-/* Whether a single number may stand for a list of one: INTS and REALS of at least 0 or 1. */
+/* Whether a single value may stand for a list of one: INTS, REALS, and TEXTS with choices, of at least
+ * 0 or 1. */
 bool option_takes_one(const Option *option);
 /* The table's SELECTOR, or NULL. */
 const Option *option_selector(const OptionTable *table);

@@ -22,6 +22,7 @@ typedef enum RngStream {
     RNG_DROPOUT = 6, /* (step, node index) */
     RNG_TEST = 7,    /* tests */
     RNG_AUDIO = 8,   /* recordings varied: (epoch, sample index) */
+    RNG_MIXUP = 9,   /* partners and shares: (epoch, sample index) */
 } RngStream;
 
 typedef struct Rng {

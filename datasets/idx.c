@@ -170,22 +170,26 @@ static int find_place(char place[KIND_PATH_BYTES], const DatasetOptions *options
 
 /* ---- the set --------------------------------------------------------------------------------- */
 
+/* File k of a split: 0 the images, 1 the labels. */
+static int read_part(IdxFile *f, const char *place, DatasetSplit split, int k, Error *e)
+{
+    if (find_file(f->path, place, split, k == 0))
+        return read_file(f, k == 0, e);
+    return error_set(e, HONE_ERR_IO,
+                     "idx: there is no %s%s-%s-ubyte, nor with .gz; put the four files of MNIST "
+                     "(http://yann.lecun.com/exdb/mnist) or alike into HONE_DATA/mnist or set "
+                     "dataset.path to their folder or prefix",
+                     place, parts[split][0], k == 0 ? "images-idx3" : "labels-idx1");
+}
+
 static int read_split(IdxSet *set, const char *place, DatasetSplit split, IdxFile files[2],
                       Error *e)
 {
     IdxFile *images = &files[0], *labels = &files[1];
-    for (int k = 0; k < 2; k++)
-        if (!find_file(files[k].path, place, split, k == 0))
-            return error_set(
-                e, HONE_ERR_IO,
-                "idx: there is no %s%s-%s-ubyte, nor with .gz; put the four files of "
-                "MNIST (http://yann.lecun.com/exdb/mnist) or alike into HONE_DATA/mnist "
-                "or set dataset.path to their folder or prefix",
-                place, parts[split][0], k == 0 ? "images-idx3" : "labels-idx1");
-    int status = read_file(images, true, e);
+    int status = read_part(images, place, split, 0, e);
     set->pixels[split] = images->data;
     if (status == HONE_OK)
-        status = read_file(labels, false, e);
+        status = read_part(labels, place, split, 1, e);
     if (status == HONE_OK && labels->dim[0] != images->dim[0])
         status =
             error_set(e, HONE_ERR_DATA, "idx: %s has %" PRIu32 " images, %s has %" PRIu32 " labels",

@@ -5,9 +5,8 @@
  *
  * Opening lists the folders. A sample is decoded and fitted to the size when it is asked for, and kept
  * in memory while there is room (dataset.cache_mb), so that later epochs only copy. Samples of a split
- * are ordered by the hash, not by class: the first n of them are a fair choice. The hash is FNV-1a
- * (Fowler, Noll, Vo) with the finish of MurmurHash3 (A. Appleby), over "class/name".
- * SPDX-License-Identifier: Apache-2.0 */
+ * are ordered by the hash, not by class: the first n of them are a fair choice. The hash is that of
+ * listing.h, over "class/name". SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 #include <dirent.h>
 #include <inttypes.h>
@@ -19,6 +18,7 @@
 #include "core/arena.h"
 #include "datasets/image.h"
 #include "datasets/kind.h"
+#include "datasets/listing.h"
 
 #define MB ((size_t)1000000)
 
@@ -29,7 +29,7 @@ typedef struct Names {
 
 typedef struct ImageFile {
     const char *path;
-    uint64_t hash;
+    double place; /* in [0, 1), a hash of "class/name" */
     int32_t label;
 } ImageFile;
 
@@ -37,7 +37,7 @@ typedef struct ImageFile {
 enum { EMPTY, FILLING, READY };
 
 typedef struct ImageSplit {
-    ImageFile *files; /* by hash */
+    ImageFile *files; /* by place */
     size_t count, room;
     uint8_t *cache; /* [cached][sample_bytes] */
     atomic_uchar *slots;
@@ -113,26 +113,10 @@ static int list(ImageSet *set, const char *folder, bool folders, Names *names, E
 
 /* ---- the splits ------------------------------------------------------------------------------ */
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    for (; *text != '\0'; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-static uint64_t hash_of(const char *class_name, const char *file)
-{
-    uint64_t h = hash_text(UINT64_C(0xcbf29ce484222325), class_name);
-    h = hash_text(hash_text(h, "/"), file);
-    h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
-    h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return h ^ h >> 33;
-}
-
-static int by_hash(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
     const ImageFile *x = a, *y = b;
-    return x->hash != y->hash ? (x->hash > y->hash ? 1 : -1) : strcmp(x->path, y->path);
+    return x->place != y->place ? (x->place > y->place ? 1 : -1) : strcmp(x->path, y->path);
 }
 
 static int add_file(ImageSet *set, DatasetSplit split, ImageFile file, Error *e)
@@ -152,18 +136,18 @@ static int add_class(ImageSet *set, const char *folder, int32_t label, DatasetSp
                      double share, Error *e)
 {
     Names names = {0};
-    const char *class_name = set->classes.v[label];
-    const char *place = arena_printf(&set->arena, "%s/%s", folder, class_name);
+    size_t named = strlen(folder) + 1; /* where "class/name" starts in a path */
+    const char *place = arena_printf(&set->arena, "%s/%s", folder, set->classes.v[label]);
     if (place == NULL)
         return error_memory(e, "a list of files", strlen(folder));
     int status = list(set, place, false, &names, e);
     if (status == HONE_OK && names.count == 0)
         status = error_set(e, HONE_ERR_DATA, "images: %s has no .jpg, .jpeg or .png file", place);
     for (size_t i = 0; i < names.count && status == HONE_OK; i++) {
-        uint64_t hash = hash_of(class_name, names.v[i]);
-        bool test = (double)(hash >> 11) * 0x1p-53 < share;
         const char *path = arena_printf(&set->arena, "%s/%s", place, names.v[i]);
-        status = add_file(set, test ? DATASET_TEST : split, (ImageFile){path, hash, label}, e);
+        const char *name = path != NULL ? path + named : "";
+        double at = listing_share(name, strlen(name));
+        status = add_file(set, at < share ? DATASET_TEST : split, (ImageFile){path, at, label}, e);
     }
     free(names.v);
     return status;
@@ -301,7 +285,7 @@ static int images_open(void **state, const DatasetOptions *options, const char *
         return status;
     for (int k = 0; k < DATASET_SPLITS; k++) {
         ImageSplit *s = &set->splits[k];
-        qsort(s->files, s->count, sizeof *s->files, by_hash);
+        qsort(s->files, s->count, sizeof *s->files, by_place);
         info->count[k] = (int64_t)s->count;
     }
     info->classes = (int)set->classes.count;

@@ -1,6 +1,8 @@
 /* What is in an artifact: see describe.h. SPDX-License-Identifier: Apache-2.0 */
 #include "export/describe.h"
 
+#include "core/requant.h"
+#include "export/options.h"
 #include "runtime/runtime.h"
 
 #include <stdlib.h>
@@ -33,7 +35,7 @@ static int64_t taps_of(const HoneRtOp *op, const HoneRtTensor *x)
 {
     switch (op->kind) {
     case HONE_RT_OP_CONV:
-        return (int64_t)op->kernel_h * op->kernel_w * x->c;
+        return (int64_t)op->kernel_h * op->kernel_w * (x->c / hone_rt_groups(op));
     case HONE_RT_OP_DEPTHWISE:
         return (int64_t)op->kernel_h * op->kernel_w;
     case HONE_RT_OP_DENSE:
@@ -47,11 +49,13 @@ static void count_weights(const HoneRtProgram *p, const HoneRtOp *op, DescribedL
 {
     const HoneRtTensor *y = &p->tensors[op->output];
     int64_t taps = taps_of(op, &p->tensors[op->inputs[0]]);
-    int64_t words = d->inputs == 2 ? 0 : 1; /* multipliers: of MEAN one, of ADD none */
+    size_t multipliers = d->inputs == 2 ? 0 : 1; /* of MEAN one, of ADD none, or three in D31 */
+    if (p->profile == HONE_RT_D31 && d->inputs == 2)
+        multipliers = 3;
     if (taps > 0) {
         const int8_t *w = (const int8_t *)p->constants + op->weights;
         int64_t biases = op->bias == HONE_RT_NONE ? 0 : y->c;
-        words = y->c;
+        multipliers = y->c;
         d->weights = taps * y->c;
         d->params = d->weights + biases;
         d->macs = taps * hone_rt_elements(y);
@@ -59,7 +63,7 @@ static void count_weights(const HoneRtProgram *p, const HoneRtOp *op, DescribedL
         for (int64_t i = 0; i < d->weights; i++)
             d->zero_weights += w[i] == 0;
     }
-    d->bytes += words * (int64_t)sizeof(uint32_t);
+    d->bytes += (int64_t)(requant_words(p->profile, multipliers) * sizeof(uint32_t));
 }
 
 static void describe_layer(const HoneRtProgram *p, const HoneRtOp *op, DescribedLayer *d)
@@ -71,6 +75,7 @@ static void describe_layer(const HoneRtProgram *p, const HoneRtOp *op, Described
                           .kernel_w = op->kernel_w,
                           .stride_h = op->stride_h,
                           .stride_w = op->stride_w,
+                          .groups = op->kind == HONE_RT_OP_CONV ? (int)hone_rt_groups(op) : 0,
                           .lo = op->lo,
                           .hi = op->hi};
     while (d->inputs < 2 && op->inputs[d->inputs] != HONE_RT_NONE) {
@@ -84,7 +89,8 @@ static void describe_totals(Description *d, const HoneRtProgram *p)
 {
     d->input = describe_tensor(p, p->input);
     d->output = describe_tensor(p, p->output);
-    d->requant = "s24"; /* the only profile that the runtime opens */
+    d->profile = p->profile;
+    d->requant = export_profile_name(p->profile);
     d->classes = (int)p->class_count;
     d->constants_bytes = p->constants_bytes;
     d->activation_bytes = p->activation_bytes;
@@ -126,6 +132,11 @@ int describe_artifact(Description *d, const void *bytes, size_t count, Error *e)
     for (int i = 0; i < d->layer_count; i++)
         describe_layer(p, &p->ops[i], &d->layers[i]);
     describe_totals(d, p);
+    int read = notes_read(&d->notes, bytes, d->classes, e);
+    if (read != HONE_OK) {
+        describe_release(d);
+        return read;
+    }
     describe_frontend(d, bytes);
     d->bytes = (int64_t)count;
     d->ram_bytes = (int64_t)hone_rt_arena_bytes(&model);

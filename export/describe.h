@@ -10,6 +10,7 @@
 #define HONE_EXPORT_DESCRIBE_H
 
 #include "core/error.h"
+#include "export/notes.h"
 #include "runtime/frontend.h"
 
 #include <stddef.h>
@@ -30,6 +31,7 @@ typedef struct DescribedLayer {
     int inputs;             /* 1 or 2 */
     int kernel_h, kernel_w; /* 0 where the kind has none, as the next two */
     int stride_h, stride_w;
+    int groups;           /* of a convolution, else 0 */
     int lo, hi;           /* clamp of the output codes: the fused activation */
     int64_t macs;         /* multiply-accumulates of one image */
     int64_t weights;      /* count, 0 without */
@@ -42,7 +44,9 @@ typedef struct Description {
     DescribedLayer *layers; /* in the order of execution */
     int layer_count;
     DescribedTensor input, output;
-    const char *requant; /* "s24" */
+    Notes notes;         /* of the input and the classes */
+    uint32_t profile;    /* of fixed.h */
+    const char *requant; /* its name: "s24", "d31" */
     int classes;         /* of a classifier, else 0 */
     int64_t bytes;       /* of the artifact */
     int64_t constants_bytes;

@@ -204,20 +204,17 @@ static int connect(Lowering *w, const Node *n, HoneRtOp *op)
 
 static void put_constants(Lowering *w, const IntegerLayer *layer, HoneRtOp *op)
 {
-    size_t channels = (size_t)layer->channels, words = layer->channels ? channels : 1;
+    size_t channels = (size_t)layer->channels;
+    const uint32_t *words = layer->words > 0 ? layer->requant : NULL;
     op->weight_type = HONE_RT_WEIGHTS_INT8;
     op->weights = put_constant(w, layer->weights, layer->weight_count);
     op->bias = put_constant(w, layer->bias, channels * sizeof *layer->bias);
-    op->requant = HONE_RT_NONE;
+    op->requant = put_constant(w, words, (size_t)layer->words * sizeof *words);
     op->lo = layer->lo;
     op->hi = layer->hi;
-    if (op->kind == HONE_RT_OP_ADD) {
-        op->m1 = layer->add.m1;
-        op->m2 = layer->add.m2;
-        op->k = layer->add.k;
-    } else {
-        op->requant = put_constant(w, layer->requant, words * sizeof *layer->requant);
-    }
+    op->m1 = layer->add.m1;
+    op->m2 = layer->add.m2;
+    op->k = layer->add.k;
 }
 
 static int put_op(Lowering *w, const Node *n)
@@ -320,14 +317,6 @@ done:
 
 /* ---- all of it ---- */
 
-static int check_source(const LowerSource *s, Error *e)
-{
-    if (s->profile != HONE_RT_S24)
-        return error_set(e, HONE_ERR_CONFIG, "requantization profile %u does not exist",
-                         (unsigned)s->profile);
-    return HONE_OK;
-}
-
 static int begin(Lowering *w)
 {
     const Graph *g = w->source->graph;
@@ -349,7 +338,7 @@ static void finish(Lowering *w)
     HoneRtProgram *p = &l->program;
     l->constants = (unsigned char *)w->constants.data;
     l->strings = w->strings.data;
-    p->profile = w->source->profile;
+    p->profile = w->source->plan->profile;
     p->class_count = (uint32_t)w->source->classes;
     p->tensors = l->tensors;
     p->ops = l->ops;
@@ -363,9 +352,7 @@ int lower_program(Lowered *l, const LowerSource *source, Error *e)
 {
     Lowering w = {.source = source, .out = l, .e = e};
     *l = (Lowered){0};
-    int status = check_source(source, e);
-    if (status == HONE_OK)
-        status = begin(&w);
+    int status = begin(&w);
     if (status == HONE_OK)
         status = find_needed(&w);
     if (status == HONE_OK)

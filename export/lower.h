@@ -2,7 +2,7 @@
  * writers work from.
  *
  *     LowerSource source = {.graph = &g, .plan = &plan, .input = image, .output = logits,
- *                           .classes = 10, .profile = HONE_RT_S24};
+ *                           .classes = 10};
  *     Lowered l;
  *     if (lower_program(&l, &source, &e) != HONE_OK) ...
  *     write_hone_file("model.hone", &l.program, NULL, 0, &e);
@@ -24,7 +24,6 @@ typedef struct LowerSource {
     const Value *input;      /* the images: an input of the graph */
     const Value *output; /* e.g. the logits: any value that a quantized layer's codes stand for */
     int classes;         /* elements of a classifier's output, else 0 */
-    uint32_t profile;    /* of fixed.h */
 } LowerSource;
 
 /* A program with the memory that its pointers lead to. */
@@ -36,11 +35,11 @@ typedef struct Lowered {
     char *strings;
 } Lowered;
 
-/* Lowers every layer that output depends on and plans the activation memory: the input lives from
+/* Lowers every layer that output depends on, in the plan's profile, and plans the activation memory: the input lives from
  * before the first op, a tensor from the op that makes it to the last that reads it, the output to
  * the end; an addition writes over an operand that dies there. Equal blobs of constants are stored
  * once. The result owns copies of all it needs and is the same bytes for the same source. Errors:
- * ERR_CONFIG for a layer without an integer form or without an encoding, a foreign profile;
+ * ERR_CONFIG for a layer without an integer form or without an encoding;
  * ERR_SHAPE for what exceeds the limits of program.h; ERR_NUMERIC for grids that do not meet; the
  * sentence names the layer. After a failure l is empty and need not be released. */
 HONE_CHECKED int lower_program(Lowered *l, const LowerSource *source, Error *e);

@@ -3,17 +3,50 @@
 
 #include "runtime/fixed.h"
 
+#include <assert.h>
+#include <string.h>
+
 static const char *const formats[] = {"hone", NULL};
 /* By profile number. */
-static const char *const profiles[] = {[HONE_RT_S24] = "s24", NULL};
+static const char *const profiles[] = {[HONE_RT_S24] = "s24", [HONE_RT_D31] = "d31", NULL};
+
+const char *export_profile_name(uint32_t profile)
+{
+    assert(profile < sizeof profiles / sizeof profiles[0] - 1);
+    return profiles[profile];
+}
+
+uint32_t export_profile(const ExportOptions *o, size_t i)
+{
+    uint32_t profile = 0;
+    assert(i < o->requant.count);
+    while (strcmp(profiles[profile], o->requant.v[i]) != 0)
+        profile++;
+    return profile;
+}
+
+static int check(const void *options, Error *e)
+{
+    const OptionTexts *requant = &((const ExportOptions *)options)->requant;
+    for (size_t i = 1; i < requant->count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(requant->v[k], requant->v[i]) == 0)
+                return error_set(e, HONE_ERR_CONFIG, "requant names '%s' twice", requant->v[i]);
+    return HONE_OK;
+}
 
 const OptionTable export_options = {
     .name = "export",
     .help = "which artifacts are written, and how they round",
     .size = sizeof(ExportOptions),
-    .options = (const Option[]){OPTION_TEXTS("formats", ExportOptions, formats, 1, 4, formats,
-                                             "[hone]", "artifacts to write, each verified"),
-                                OPTION_CHOICE("requant", ExportOptions, requant, profiles, "s24",
-                                              "rounding of the integer program"),
-                                OPTION_END},
+    .options =
+        (const Option[]){
+            OPTION_TEXTS("formats", ExportOptions, formats, 1, 4, formats, "[hone]",
+                         "artifacts to write, each verified"),
+            OPTION_TEXTS(
+                "requant", ExportOptions, requant, 1, EXPORT_PROFILES_MAX, profiles, "[s24]",
+                "rounding of the integer program: one multiplication, or TensorFlow Lite's; "
+                "the first also of the trainer's integer evaluation"),
+            OPTION_END},
+    .check = check,
 };

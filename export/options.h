@@ -4,11 +4,20 @@
 
 #include "core/option.h"
 
+#include <stdint.h>
+
+enum { EXPORT_PROFILES_MAX = 2 };
+
 typedef struct ExportOptions {
     OptionTexts formats; /* "hone": our own flat file */
-    int requant;         /* HONE_RT_S24 of fixed.h */
+    OptionTexts requant; /* names of profiles, each once; the first is what the trainer evaluates */
 } ExportOptions;
 
 extern const OptionTable export_options;
+
+/* Profile i of the options, i < o->requant.count, as fixed.h numbers it. */
+uint32_t export_profile(const ExportOptions *o, size_t i);
+/* Its name: "s24", "d31". */
+const char *export_profile_name(uint32_t profile);
 
 #endif

@@ -1,7 +1,8 @@
 /* Addition of two values of one shape: y = a + b, each of them real or codes.
  *
  * Codes are dequantized tile by tile, so a quantized residual connection reads bytes, not floats.
- * On codes throughout: y = ((a - za) m1 + (b - zb) m2 + 2^(k-1)) >> k, + zy, of fixed.h.
+ * On codes throughout: y = ((a - za) m1 + (b - zb) m2 + 2^(k-1)) >> k, + zy, of fixed.h, or what
+ * fixed.h says of D31.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "layers/elements.h"
 #include "layers/layers.h"
@@ -86,27 +87,35 @@ static void backward(const Run *r)
         run_chunks(r, elements_items(shape_count(r->out[0]->shape)), backward_items);
 }
 
-static uint32_t float_bits(float f)
-{
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    return bits;
-}
-
 static int rescale(const Node *n, IntegerLayer *layer, Error *e)
 {
-    float a = layer->in[0].scale / layer->out.scale, b = layer->in[1].scale / layer->out.scale;
     layer->add = (HoneRtAdd){.a_zp = layer->in[0].zero_point,
                              .b_zp = layer->in[1].zero_point,
                              .y_zp = layer->out.zero_point,
                              .lo = layer->lo,
                              .hi = layer->hi};
-    if (hone_rt_add_from_float_bits(float_bits(a), float_bits(b), &layer->add) != 0)
+    layer->words = layer->profile == HONE_RT_D31 ? REQUANT_ADD_WORDS : 0;
+    if (!requant_add(layer->profile, layer->in[0].scale, layer->in[1].scale, layer->out.scale,
+                     &layer->add, layer->word))
         return error_set(e, HONE_ERR_NUMERIC,
                          "add '%s': scales %g and %g over %g have no integer multipliers", n->name,
                          (double)layer->in[0].scale, (double)layer->in[1].scale,
                          (double)layer->out.scale);
     return HONE_OK;
+}
+
+static HoneRtAddD31 add_d31_of(const IntegerLayer *l)
+{
+    HoneRtAddD31 p = {.a_zp = l->add.a_zp,
+                      .b_zp = l->add.b_zp,
+                      .y_zp = l->add.y_zp,
+                      .lo = l->add.lo,
+                      .hi = l->add.hi};
+    for (int i = 0; i < 3; i++) {
+        p.m[i] = (int32_t)l->word[i];
+        p.e[i] = (int32_t)l->word[3 + i];
+    }
+    return p;
 }
 
 static void integer_items(const Run *r, int chunk, int begin, int end, int worker)
@@ -115,7 +124,13 @@ static void integer_items(const Run *r, int chunk, int begin, int end, int worke
     Elements e = elements_of(shape_count(r->out[0]->shape), begin, end);
     const int8_t *a = r->in[0]->data, *b = r->in[1]->data;
     int8_t *y = r->out[0]->data;
-    r->compute->integer->add_s24(&r->integer->add, a + e.first, b + e.first, e.count, y + e.first);
+    if (r->integer->profile == HONE_RT_D31) {
+        const HoneRtAddD31 p = add_d31_of(r->integer);
+        r->compute->integer->add_d31(&p, a + e.first, b + e.first, e.count, y + e.first);
+    } else {
+        r->compute->integer->add_s24(&r->integer->add, a + e.first, b + e.first, e.count,
+                                     y + e.first);
+    }
 }
 
 static void integer(const Run *r)

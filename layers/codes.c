@@ -48,10 +48,16 @@ static HoneRtConv conv_of(const CodesShape *s, int rows)
     return g;
 }
 
+static int groups_of(const CodesShape *s)
+{
+    return s->groups > 1 ? s->groups : 1;
+}
+
 static size_t pack_bytes(const CodesShape *s, const HoneRtKernels *k)
 {
     const HoneRtConv g = conv_of(s, 1);
-    return s->depthwise ? k->depthwise_pack_bytes(&g) : k->conv_pack_bytes(&g);
+    return s->depthwise ? k->depthwise_pack_bytes(&g)
+                        : hone_rt_group_pack_bytes(k, &g, groups_of(s));
 }
 
 size_t codes_pack(const CodesShape *s, const Compute *c, const int8_t *w, const int32_t *bias,
@@ -61,7 +67,8 @@ size_t codes_pack(const CodesShape *s, const Compute *c, const int8_t *w, const 
     if (packed && s->depthwise)
         c->integer->depthwise_pack(&g, w, bias, x_zero_point, packed);
     else if (packed)
-        c->integer->conv_pack(&g, w, bias, x_zero_point, packed);
+        hone_rt_group_pack(c->integer, &g, groups_of(s), w, bias, x_zero_point, 0, groups_of(s),
+                           packed);
     return pack_bytes(s, c->integer);
 }
 
@@ -85,7 +92,8 @@ static size_t scratch_bytes(const Run *r, const CodesShape *s)
     const HoneRtKernels *k = r->compute->integer;
     const int items = items_of(r, s), chunks = run_chunk_count(items);
     const HoneRtConv g = conv_of(s, r->stream ? block_rows(s) : (items + chunks - 1) / chunks);
-    return align64(s->depthwise ? k->depthwise_scratch_bytes(&g) : k->conv_scratch_bytes(&g));
+    return align64(s->depthwise ? k->depthwise_scratch_bytes(&g)
+                                : hone_rt_group_scratch_bytes(k, &g, groups_of(s)));
 }
 
 static size_t block_bytes(const CodesShape *s)
@@ -135,6 +143,16 @@ static void pack_chunk(const Run *r, int chunk, int begin, int end, int worker)
                                         first, last < g.out_c ? last : g.out_c, w->packed);
 }
 
+/* The weights of groups. */
+static void pack_groups(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk, (void)worker;
+    const Work *w = r->shared;
+    const HoneRtConv g = conv_of(&w->shape, 1);
+    hone_rt_group_pack(r->compute->integer, &g, groups_of(&w->shape), r->in[1]->data, w->bias,
+                       run_zero_point(r->in[0]), begin, end, w->packed);
+}
+
 /* rint(b / unit), kept small enough that no sum overflows (export checks that it was). */
 static int32_t bias_code(double b, double unit, double limit)
 {
@@ -150,8 +168,8 @@ static void make_scales(const Run *r, const CodesShape *s, Work *w)
     const Real *scale = grid->data, s_x = run_scale(r->in[0])[0];
     const bool per_channel = shape_count(grid->shape) > 1;
     const Real *bias = r->node->inputs > 2 ? r->in[2]->data : NULL;
-    const double taps =
-        (double)s->conv.kernel_h * s->conv.kernel_w * (s->depthwise ? 1 : s->conv.in_c);
+    const int channels = s->depthwise ? 1 : s->conv.in_c / groups_of(s);
+    const double taps = (double)s->conv.kernel_h * s->conv.kernel_w * channels;
     const double most = INT_MAX - taps * (255 * 127);
     for (int o = 0; o < s->conv.out_c; o++) {
         w->scale[o] = s_x * scale[per_channel ? o : 0];
@@ -186,7 +204,8 @@ static void convolve_images(const Run *r, const CodesShape *s, const void *packe
         if (s->depthwise)
             k->depthwise(&g, x, packed, 0, g.out_h, scratch, epilogue, context);
         else
-            k->conv(&g, x, packed, 0, g.out_h, scratch, epilogue, context);
+            hone_rt_group_conv(k, &g, groups_of(s), x, packed, 0, g.out_h, scratch, epilogue,
+                               context);
         advance(context, size_out);
     }
 }
@@ -232,7 +251,8 @@ static void convolve_block(const Run *r, const Work *w, const int8_t *x, int row
     if (s->depthwise)
         k->depthwise(&g, x, w->packed, begin, end, scratch, scale_epilogue, &e);
     else
-        k->conv(&g, x, w->packed, begin, end, scratch, scale_epilogue, &e);
+        hone_rt_group_conv(k, &g, groups_of(s), x, w->packed, begin, end, scratch, scale_epilogue,
+                           &e);
 }
 
 static Real *block_room(const Run *r, const CodesShape *s, int worker)
@@ -281,6 +301,8 @@ void codes_forward(const Run *r, const CodesShape *s)
     make_scales(r, s, w);
     if (s->depthwise)
         codes_pack(s, r->compute, r->in[1]->data, w->bias, run_zero_point(r->in[0]), w->packed);
+    else if (groups_of(s) > 1)
+        run_chunks(r, groups_of(s), pack_groups);
     else
         run_chunks(r, (s->conv.out_c + HONE_RT_PACK_CHANNELS - 1) / HONE_RT_PACK_CHANNELS,
                    pack_chunk);
@@ -303,13 +325,15 @@ static void integer_chunk(const Run *r, int chunk, int begin, int end, int worke
     (void)chunk;
     const CodesShape *s = r->shared;
     const IntegerLayer *l = r->integer;
-    HoneRtRequantize q = {.kernels = r->compute->integer,
-                          .words = l->requant,
-                          .y_zp = l->out.zero_point,
-                          .lo = l->lo,
-                          .hi = l->hi,
-                          .y = (int8_t *)r->out[0]->data + output_start(s, begin),
-                          .y_ld = s->conv.out_c};
+    HoneRtRequantize q = {
+        .kernels = r->compute->integer,
+        .words = l->requant,
+        .shifts = l->profile == HONE_RT_D31 ? (const int32_t *)l->requant + l->channels : NULL,
+        .y_zp = l->out.zero_point,
+        .lo = l->lo,
+        .hi = l->hi,
+        .y = (int8_t *)r->out[0]->data + output_start(s, begin),
+        .y_ld = s->conv.out_c};
     convolve_images(r, s, l->packed, begin, end, worker, hone_rt_requantize_epilogue, &q,
                     requantize_advance);
 }

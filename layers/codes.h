@@ -14,6 +14,7 @@
 
 typedef struct CodesShape {
     HoneRtConv conv; /* of one image; flat: its sizes are ignored, all rows are one image */
+    int groups;      /* of conv, 0 for one */
     bool depthwise;
     bool flat;  /* a pointwise or dense layer: 1x1, stride 1, no padding */
     int pixels; /* flat: rows of one sample */

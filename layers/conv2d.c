@@ -1,4 +1,5 @@
-/* Two-dimensional convolution, NHWC, weights OHWI. Float: convolve.h; codes: codes.h.
+/* Two-dimensional convolution, NHWC, weights OHWI. Float: convolve.h, in groups grouped.h; codes:
+ * codes.h.
  *
  *     y[n,oy,ox,o] = b[o] + sum over ky, kx, i of x[n, oy*s - p + ky*d, ox*s - p + kx*d, i] w[o,ky,kx,i]
  *
@@ -7,29 +8,40 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "layers/codes.h"
 #include "layers/convolve.h"
+#include "layers/grouped.h"
 #include "layers/layers.h"
 #include "layers/pointwise.h"
 #include "layers/weighted.h"
 
-enum { CHANNELS_MAX = 1 << 16 };
+enum { CHANNELS_MAX = 1 << 16, GROUPS_MAX = (1 << 16) - 1 };
 
 typedef struct Attributes {
     WindowAttributes window;
     int channels;
+    int groups;
 } Attributes;
 
 static int infer(Node *n, Error *e)
 {
     const Attributes *a = n->attributes;
     const WindowAttributes *w = &a->window;
-    const Shape want = SHAPE4(a->channels, w->y.kernel, w->x.kernel, n->in[0]->shape.dim[3]);
+    const int inputs = n->in[0]->shape.dim[3] / a->groups;
+    const Shape want = SHAPE4(a->channels, w->y.kernel, w->x.kernel, inputs);
     n->out[0]->shape = SHAPE4(n->in[0]->shape.dim[0], w->y.out, w->x.out, a->channels);
     return weighted_check(n, want, a->channels, e);
 }
 
-static bool pointwise(const WindowAttributes *w)
+/* One product of matrices. */
+static bool pointwise(const Attributes *a)
 {
-    return w->y.kernel == 1 && w->x.kernel == 1 && w->y.stride == 1 && w->x.stride == 1;
+    const WindowAttributes *w = &a->window;
+    return w->y.kernel == 1 && w->x.kernel == 1 && w->y.stride == 1 && w->x.stride == 1 &&
+           a->groups == 1;
+}
+
+static int groups_of(const Run *r)
+{
+    return ((const Attributes *)r->node->attributes)->groups;
 }
 
 static ConvShape shape_of(const Node *n)
@@ -37,7 +49,7 @@ static ConvShape shape_of(const Node *n)
     const Attributes *a = n->attributes;
     ConvShape s = {
         .y = a->window.y, .x = a->window.x, .in_c = n->in[0]->shape.dim[3], .out_c = a->channels};
-    if (pointwise(&a->window)) { /* a kernel of 1 cannot be padded */
+    if (pointwise(a)) { /* a kernel of 1 cannot be padded */
         s.flat = true;
         s.pixels = s.y.in * s.x.in;
         s.y.in = s.y.out = s.x.in = s.x.out = 1;
@@ -49,7 +61,8 @@ static CodesShape codes_shape(const Node *n)
 {
     const Attributes *a = n->attributes;
     return (CodesShape){.conv = weighted_geometry(&a->window, n->in[0]->shape.dim[3], a->channels),
-                        .flat = pointwise(&a->window),
+                        .groups = a->groups,
+                        .flat = pointwise(a),
                         .pixels = a->window.y.in * a->window.x.in};
 }
 
@@ -67,7 +80,9 @@ static void needs(const Run *r, Needs *out)
         pointwise_needs(r, &shape, out);
     if (r->mode->integer || codes_apply(r))
         codes_needs(r, &codes, out);
-    if (!r->mode->integer)
+    if (!r->mode->integer && groups_of(r) > 1)
+        grouped_needs(r, &shape, groups_of(r), out);
+    else if (!r->mode->integer)
         convolve_needs(r, &shape, out);
 }
 
@@ -77,6 +92,8 @@ static void forward(const Run *r)
     const ConvShape shape = shape_of(r->node);
     if (codes_apply(r))
         codes_forward(r, &codes);
+    else if (groups_of(r) > 1)
+        grouped_forward(r, &shape, groups_of(r));
     else
         convolve_forward(r, &shape);
 }
@@ -86,6 +103,8 @@ static void backward(const Run *r)
     const ConvShape shape = shape_of(r->node);
     if (r->stream && r->stream->solve)
         pointwise_backward(r, &shape);
+    else if (groups_of(r) > 1)
+        grouped_backward(r, &shape, groups_of(r));
     else
         convolve_backward(r, &shape);
 }
@@ -114,6 +133,7 @@ static void lower(const Node *n, HoneRtOp *op)
 {
     const Attributes *a = n->attributes;
     op->kind = HONE_RT_OP_CONV;
+    op->groups = (uint16_t)(a->groups > 1 ? a->groups : 0);
     weighted_lower(&a->window, op);
 }
 
@@ -137,19 +157,29 @@ const Op op_conv2d = {
     .lower = lower,
 };
 
+static int check_channels(const char *name, const Attributes *a, int inputs, Error *e)
+{
+    if (a->channels < 1 || a->channels > CHANNELS_MAX)
+        return error_set(e, HONE_ERR_SHAPE, "conv2d '%s': %d channels, not 1..%d", name,
+                         a->channels, CHANNELS_MAX);
+    if (a->groups < 1 || a->groups > GROUPS_MAX || inputs % a->groups || a->channels % a->groups)
+        return error_set(e, HONE_ERR_SHAPE,
+                         "conv2d '%s': %d inputs and %d channels do not fall into %d groups", name,
+                         inputs, a->channels, a->groups);
+    return HONE_OK;
+}
+
 Value *layer_conv2d(Graph *g, const char *name, Value *x, const Conv2dOptions *o)
 {
     if (!x || g->error.code != HONE_OK)
         return NULL;
-    Attributes a = {.channels = o->channels};
+    Attributes a = {.channels = o->channels, .groups = weighted_or_one(o->groups)};
     if (weighted_window("conv2d", name, o, x->shape, &a.window, &g->error) != HONE_OK)
         return NULL;
-    if (a.channels < 1 || a.channels > CHANNELS_MAX) {
-        error_set(&g->error, HONE_ERR_SHAPE, "conv2d '%s': %d channels, not 1..%d", name,
-                  a.channels, CHANNELS_MAX);
+    const int inputs = x->shape.dim[3];
+    if (check_channels(name, &a, inputs, &g->error) != HONE_OK)
         return NULL;
-    }
-    const int in_c = x->shape.dim[3];
+    const int in_c = inputs / a.groups;
     const Shape weight = SHAPE4(a.channels, a.window.y.kernel, a.window.x.kernel, in_c);
     const double fan_in = (double)a.window.y.kernel * a.window.x.kernel * in_c;
     return weighted_node(g, &op_conv2d, name, x, weight, fan_in, a.channels, o->bias, &a, sizeof a);

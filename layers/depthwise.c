@@ -1,6 +1,9 @@
-/* Depthwise convolution (multiplier 1), NHWC, weights [1][kh][kw][c]. Codes: codes.h; float here.
+/* Depthwise convolution, NHWC, weights [1][kh][kw][c]. Codes: codes.h; float here.
  *
  *     y[n,oy,ox,c] = b[c] + sum over ky, kx of x[n, oy*s - p + ky*d, ox*s - p + kx*d, c] w[ky,kx,c]
+ *
+ * With a multiplier m, output channel c reads channel c / m: in float, x is repeated (repeated.h) and
+ * all below is as without one.
  *
  * Along each axis the output falls into *segments* whose pixels meet the same taps: a few at the
  * borders, one inside. A pair of segments is a rectangle for the kernels (kernels_conv.h). The
@@ -10,9 +13,17 @@
 #include "layers/codes.h"
 #include "layers/gather.h"
 #include "layers/layers.h"
+#include "layers/repeated.h"
 #include "layers/weighted.h"
 
 #include <string.h>
+
+enum { MULTIPLIER_MAX = (1 << 16) - 1 };
+
+typedef struct Attributes {
+    WindowAttributes window; /* first: most look at nothing else */
+    int multiplier;
+} Attributes;
 
 /* Positions begin, begin + step, ... of one axis, count of them; the first meets taps, and each next
  * one meets them `advance` further in the source. */
@@ -38,15 +49,21 @@ typedef struct Work {
     Real *bias_sums;         /* [chunks][channels] */
 } Work;
 
+/* Of the output. */
 static int channels_of(const Node *n)
 {
-    return n->in[0]->shape.dim[3];
+    return shape_channels(n->in[1]->shape);
+}
+
+static int multiplier_of(const Node *n)
+{
+    return ((const Attributes *)n->attributes)->multiplier;
 }
 
 static int infer(Node *n, Error *e)
 {
     const WindowAttributes *a = n->attributes;
-    const int c = channels_of(n);
+    const int c = n->in[0]->shape.dim[3] * multiplier_of(n);
     n->out[0]->shape = SHAPE4(n->in[0]->shape.dim[0], a->y.out, a->x.out, c);
     return weighted_check(n, SHAPE4(1, a->y.kernel, a->x.kernel, c), c, e);
 }
@@ -54,8 +71,8 @@ static int infer(Node *n, Error *e)
 static CodesShape codes_shape(const Node *n)
 {
     const WindowAttributes *a = n->attributes;
-    const int c = channels_of(n);
-    return (CodesShape){.conv = weighted_geometry(a, c, c), .depthwise = true};
+    return (CodesShape){.conv = weighted_geometry(a, n->in[0]->shape.dim[3], channels_of(n)),
+                        .depthwise = true};
 }
 
 /* ---- segments --------------------------------------------------------------------------------- */
@@ -161,13 +178,8 @@ static size_t room_reals(const Run *r)
            (r->stream ? image_size(r->out[0]) : 0);
 }
 
-static void needs(const Run *r, Needs *out)
+static void real_needs(const Run *r, Needs *out)
 {
-    const CodesShape codes = codes_shape(r->node);
-    if (r->mode->integer || codes_apply(r))
-        codes_needs(r, &codes, out);
-    if (r->mode->integer)
-        return;
     Work w;
     Carve c = {.used = 0};
     carve(&c, sizeof w);
@@ -175,6 +187,18 @@ static void needs(const Run *r, Needs *out)
     out->shared = c.used > out->shared ? c.used : out->shared;
     const size_t images = room_reals(r) * sizeof(Real);
     out->worker = images > out->worker ? images : out->worker;
+}
+
+static void needs(const Run *r, Needs *out)
+{
+    const CodesShape codes = codes_shape(r->node);
+    const int multiplier = multiplier_of(r->node);
+    if (r->mode->integer || codes_apply(r))
+        codes_needs(r, &codes, out);
+    if (!r->mode->integer && multiplier > 1)
+        repeated_needs(r, multiplier, real_needs, out);
+    else if (!r->mode->integer)
+        real_needs(r, out);
 }
 
 static Work *work_start(const Run *r, bool backward)
@@ -261,15 +285,21 @@ static void forward_chunk(const Run *r, int chunk, int begin, int end, int worke
                      (Real *)r->out[0]->data + (size_t)i * size, false);
 }
 
+static void real_forward(const Run *r)
+{
+    work_start(r, false);
+    run_chunks(r, r->in[0]->shape.dim[0], forward_chunk);
+}
+
 static void forward(const Run *r)
 {
     const CodesShape codes = codes_shape(r->node);
-    if (codes_apply(r)) {
+    if (codes_apply(r))
         codes_forward(r, &codes);
-        return;
-    }
-    work_start(r, false);
-    run_chunks(r, r->in[0]->shape.dim[0], forward_chunk);
+    else if (multiplier_of(r->node) > 1)
+        repeated_forward(r, multiplier_of(r->node), real_forward);
+    else
+        real_forward(r);
 }
 
 /* dy of image i: in place, or made in the worker's scratch. */
@@ -316,7 +346,7 @@ static void reduce(const Run *r, const Real *partials, int chunks, size_t n, Rea
         r->compute->real->add(n, partials + (size_t)chunk * n, grad);
 }
 
-static void backward(const Run *r)
+static void real_backward(const Run *r)
 {
     const Work *w = work_start(r, true);
     const int batch = r->in[0]->shape.dim[0], chunks = run_chunk_count(batch);
@@ -326,6 +356,14 @@ static void backward(const Run *r)
                r->accumulate[1]);
     if (r->want[2])
         reduce(r, w->bias_sums, chunks, (size_t)w->channels, r->in[2]->grad, r->accumulate[2]);
+}
+
+static void backward(const Run *r)
+{
+    if (multiplier_of(r->node) > 1)
+        repeated_backward(r, multiplier_of(r->node), real_backward);
+    else
+        real_backward(r);
 }
 
 /* ---- integers --------------------------------------------------------------------------------- */
@@ -352,7 +390,7 @@ static int64_t macs(const Node *n)
 static void lower(const Node *n, HoneRtOp *op)
 {
     op->kind = HONE_RT_OP_DEPTHWISE;
-    op->multiplier = 1;
+    op->multiplier = (uint16_t)multiplier_of(n);
     weighted_lower(n->attributes, op);
 }
 
@@ -380,18 +418,25 @@ Value *layer_depthwise(Graph *g, const char *name, Value *x, const Conv2dOptions
 {
     if (!x || g->error.code != HONE_OK)
         return NULL;
-    WindowAttributes a;
-    if (weighted_window("depthwise", name, o, x->shape, &a, &g->error) != HONE_OK)
+    Attributes a = {.multiplier = weighted_or_one(o->multiplier)};
+    const WindowAttributes *w = &a.window;
+    if (weighted_window("depthwise", name, o, x->shape, &a.window, &g->error) != HONE_OK)
         return NULL;
-    const int c = x->shape.dim[3];
-    if (o->channels != 0 && o->channels != c) {
-        error_set(&g->error, HONE_ERR_SHAPE,
-                  "depthwise '%s': %d channels of %d inputs; only a "
-                  "multiplier of 1 exists",
-                  name, o->channels, c);
+    const int inputs = x->shape.dim[3];
+    if (a.multiplier < 1 || a.multiplier > MULTIPLIER_MAX ||
+        inputs > HONE_RT_MAX_ELEMENTS / a.multiplier) {
+        error_set(&g->error, HONE_ERR_SHAPE, "depthwise '%s': %d inputs with a multiplier of %d",
+                  name, inputs, a.multiplier);
         return NULL;
     }
-    const double fan_in = (double)a.y.kernel * a.x.kernel;
-    return weighted_node(g, &op_depthwise, name, x, SHAPE4(1, a.y.kernel, a.x.kernel, c), fan_in, c,
-                         o->bias, &a, sizeof a);
+    const int c = inputs * a.multiplier;
+    if (o->channels != 0 && o->channels != c) {
+        error_set(&g->error, HONE_ERR_SHAPE,
+                  "depthwise '%s': %d channels of %d inputs with a multiplier of %d", name,
+                  o->channels, inputs, a.multiplier);
+        return NULL;
+    }
+    const double fan_in = (double)w->y.kernel * w->x.kernel;
+    return weighted_node(g, &op_depthwise, name, x, SHAPE4(1, w->y.kernel, w->x.kernel, c), fan_in,
+                         c, o->bias, &a, sizeof a);
 }

@@ -22,13 +22,15 @@
 
 /* Of a convolution: [0] is the vertical axis, [1] the horizontal one. Zeros mean the defaults. */
 typedef struct Conv2dOptions {
-    int channels;    /* of the output; depthwise: 0 or the input's */
+    int channels;    /* of the output; depthwise: 0 or the input's times multiplier */
     int kernel[2];   /* default 1 */
     int stride[2];   /* default 1 */
     int dilation[2]; /* default 1 */
     Padding padding; /* default SAME */
     int pads[4];     /* PADDING_EXPLICIT: top, left, bottom, right; each below the dilated kernel */
     bool bias;
+    int groups;     /* conv2d: parts of the channels that do not mix; divides both; default 1 */
+    int multiplier; /* depthwise: outputs per channel of the input; default 1 */
 } Conv2dOptions;
 
 typedef struct BatchnormOptions {
@@ -37,10 +39,11 @@ typedef struct BatchnormOptions {
 } BatchnormOptions;
 
 /* y[n,oy,ox,o] = b[o] + sum x[n, oy*s-p+ky*d, ox*s-p+kx*d, i] w[o,ky,kx,i], zeros outside.
- * x [N,H,W,C]; parameters "name.weight" [O,kh,kw,C] and "name.bias" [O]. Errors: ERR_SHAPE. */
+ * x [N,H,W,C]; parameters "name.weight" [O,kh,kw,C] and "name.bias" [O]. In G groups the weights are
+ * [O,kh,kw,C/G], and o reads the channels i of part o / (O/G) of x alone. Errors: ERR_SHAPE. */
 Value *layer_conv2d(Graph *g, const char *name, Value *x, const Conv2dOptions *o);
-/* y[n,oy,ox,c] = b[c] + sum x[n, oy*s-p+ky*d, ox*s-p+kx*d, c] w[ky,kx,c].
- * x [N,H,W,C]; "name.weight" [1,kh,kw,C]. Errors: ERR_SHAPE. */
+/* y[n,oy,ox,o] = b[o] + sum x[n, oy*s-p+ky*d, ox*s-p+kx*d, o / m] w[ky,kx,o], m the multiplier.
+ * x [N,H,W,C]; "name.weight" [1,kh,kw,C m]. Errors: ERR_SHAPE. */
 Value *layer_depthwise(Graph *g, const char *name, Value *x, const Conv2dOptions *o);
 /* y[n,o] = b[o] + sum x[n,i] w[o,i]; x [N,C] or [N,H,W,C], flattened to C = H W C.
  * "name.weight" [O,C]. Errors: ERR_SHAPE. */
@@ -61,6 +64,10 @@ Value *layer_mean(Graph *g, const char *name, Value *x);
  * logits [N,K] real, labels [N] int32 in 0..K-1 (-1: the row does not count), smoothing in [0, 1). */
 Value *layer_softmax_xent(Graph *g, const char *name, Value *logits, Value *labels,
                           double label_smoothing);
+/* The same with two labels a row: t is (1 - s/256) onehot(labels) + (s/256) onehot(others), smoothed.
+ * others [N] int32 in 0..K-1, shares s [N] int32 in 0..256. */
+Value *layer_softmax_xent_mixed(Graph *g, const char *name, Value *logits, Value *labels,
+                                Value *others, Value *shares, double label_smoothing);
 /* Scalar: the mean of (outputs - target)^2. outputs [N,K] real; target is labels [N] int32 as above,
  * standing for one-hot rows, or real numbers [N,...], K for each row. */
 Value *layer_mse(Graph *g, const char *name, Value *outputs, Value *target);

@@ -1,7 +1,7 @@
 /* Global average pooling: [N,H,W,C], real or codes, to the mean over H and W, [N,C].
  *
  * Codes are summed as integers, exactly: y = s ((sum q) / n - z). On codes throughout, fixed.h
- * rescales the sum by r = s_x / (n s_y), computed in double and rounded once to float32.
+ * rescales the sum by s_x / (n s_y), as core/requant.h makes that a multiplier.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "layers/layers.h"
 
@@ -99,13 +99,12 @@ static void backward(const Run *r)
 static int rescale(const Node *n, IntegerLayer *layer, Error *e)
 {
     const int *dim = n->in[0]->shape.dim;
-    double count = (double)dim[1] * dim[2];
-    float ratio = (float)((double)layer->in[0].scale / (count * (double)layer->out.scale));
-    uint32_t bits;
-    memcpy(&bits, &ratio, sizeof bits);
-    if (hone_rt_s24_word_from_float_bits(bits, &layer->word) != 0)
+    const int64_t count = (int64_t)dim[1] * dim[2];
+    const float in = layer->in[0].scale, out = layer->out.scale;
+    layer->words = (int)requant_words(layer->profile, 1);
+    if (!requant_mean(layer->profile, in, count, out, layer->word))
         return error_set(e, HONE_ERR_NUMERIC, "mean '%s': the multiplier %g does not fit", n->name,
-                         (double)ratio);
+                         (double)in / ((double)count * (double)out));
     return HONE_OK;
 }
 
@@ -119,9 +118,14 @@ static void integer_items(const Run *r, int chunk, int begin, int end, int worke
         const int8_t *x = (const int8_t *)r->in[0]->data + i * (size_t)pixels * (size_t)channels;
         int8_t *y = (int8_t *)r->out[0]->data + i * (size_t)channels;
         r->compute->integer->mean_sum(x, pixels, channels, sum);
-        for (int c = 0; c < channels; c++)
-            y[c] = hone_rt_mean_code(sum[c], pixels, layer->in[0].zero_point, layer->requant[0],
-                                     layer->out.zero_point, layer->lo, layer->hi);
+        for (int c = 0; c < channels; c++) {
+            const int32_t acc = sum[c] - pixels * layer->in[0].zero_point;
+            y[c] = layer->profile == HONE_RT_D31
+                       ? hone_rt_d31_code(acc, (int32_t)layer->word[0], (int32_t)layer->word[1],
+                                          layer->out.zero_point, layer->lo, layer->hi)
+                       : hone_rt_mean_code(sum[c], pixels, layer->in[0].zero_point, layer->word[0],
+                                           layer->out.zero_point, layer->lo, layer->hi);
+        }
     }
 }
 

@@ -5,17 +5,12 @@
 
 #include <math.h>
 
-static int or_one(int n)
-{
-    return n == 0 ? 1 : n;
-}
-
 static Axis axis_of(const Conv2dOptions *o, int which, int in)
 {
     return (Axis){.in = in,
-                  .kernel = or_one(o->kernel[which]),
-                  .stride = or_one(o->stride[which]),
-                  .dilation = or_one(o->dilation[which]),
+                  .kernel = weighted_or_one(o->kernel[which]),
+                  .stride = weighted_or_one(o->stride[which]),
+                  .dilation = weighted_or_one(o->dilation[which]),
                   .before = o->pads[which],
                   .after = o->pads[which + 2]};
 }

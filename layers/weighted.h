@@ -26,6 +26,12 @@ Value *weighted_node(Graph *g, const Op *op, const char *name, Value *x, Shape w
 /* Checks that weights have shape `want` and that a bias, if any, is [channels]. */
 HONE_CHECKED int weighted_check(const Node *n, Shape want, int channels, Error *e);
 
+/* n, or 1 for the 0 of an option that is not set. */
+static inline int weighted_or_one(int n)
+{
+    return n == 0 ? 1 : n;
+}
+
 /* The axes as the integer kernels and the integer program want them. */
 HoneRtConv weighted_geometry(const WindowAttributes *a, int in_c, int out_c);
 void weighted_lower(const WindowAttributes *a, HoneRtOp *op);

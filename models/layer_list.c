@@ -58,6 +58,8 @@ static Conv2dOptions window_options(const LayerEntry *entry)
     copy_pair(o.dilation, &entry->dilation);
     for (int i = 0; i < entry->pads.count; i++)
         o.pads[i] = (int)entry->pads.v[i];
+    o.groups = (int)entry->groups;
+    o.multiplier = (int)entry->multiplier;
     return o;
 }
 
@@ -129,8 +131,13 @@ static Value *build_mean(const Site *s, const LayerEntry *entry)
 
 ENTRY_OP(conv2d, "convolution",
          OPTION_INT("filters", LayerEntry, filters, "", 1, 32767, NULL, "channels of the output"),
+         OPTION_INT("groups", LayerEntry, groups, "", 1, 32767, "1",
+                    "equal parts of the channels that do not mix; divides both numbers"),
          WINDOW, OPTION_END);
-ENTRY_OP(depthwise, "convolution of each channel by itself", WINDOW, OPTION_END);
+ENTRY_OP(depthwise, "convolution of each channel by itself",
+         OPTION_INT("multiplier", LayerEntry, multiplier, "", 1, 32767, "1",
+                    "outputs per channel of the input"),
+         WINDOW, OPTION_END);
 ENTRY_OP(dense, "fully connected; flattens an image",
          OPTION_INT("units", LayerEntry, units, "", 1, 32767, NULL, "size of the output"),
          BIAS("add one number per unit"), OPTION_END);

@@ -28,11 +28,13 @@ typedef struct LayerEntry {
     OptionInts kernel; /* conv2d, depthwise: one number, or height and width; as stride, dilation */
     OptionInts stride;
     OptionInts dilation;
-    int padding;      /* index of same, valid, explicit */
-    OptionInts pads;  /* explicit: top, left, bottom, right */
-    bool bias;        /* conv2d, depthwise, dense */
-    int64_t units;    /* dense */
-    const char *with; /* add: the other term, an earlier entry */
+    int padding;        /* index of same, valid, explicit */
+    OptionInts pads;    /* explicit: top, left, bottom, right */
+    bool bias;          /* conv2d, depthwise, dense */
+    int64_t units;      /* dense */
+    const char *with;   /* add: the other term, an earlier entry */
+    int64_t groups;     /* conv2d */
+    int64_t multiplier; /* depthwise */
 } LayerEntry;
 
 extern const OptionTable layer_entry_options;

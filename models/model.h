@@ -42,6 +42,7 @@ typedef struct ModelOptions {
     ModelStem stem;             /* mobilenet_v2 */
     bool conv_bias;    /* mobilenet_v1, resnet8, ds_cnn: biases in front of batch-norm too */
     OptionList layers; /* layers: of LayerEntry, see layer_list.h */
+    bool mixed_labels; /* no option: the trainer asks for a loss with two labels a row */
 } ModelOptions;
 
 extern const OptionTable model_options;
@@ -51,6 +52,8 @@ typedef struct Model {
     Value *image;  /* input [1, height, width, channels], real: (pixel - 128) / 128 */
     Value *labels; /* input [1], int32: 0 <= label < classes; -1 marks a row that does not count */
     Value *logits; /* [1, classes]; of an autoencoder [1, numbers of the image] */
+    Value *others; /* mixed_labels: input [1], int32, the second label; else NULL */
+    Value *shares; /* mixed_labels: input [1], int32, its share in 1/256; else NULL */
     Value *loss;   /* scalar: see layers/loss.h */
 } Model;
 

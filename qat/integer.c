@@ -9,7 +9,7 @@
  *     s'      = s_w |a|, but at least |b| / (s_x limit)    so that the int32 bias cannot overflow
  *     q'      = sign(a) q, re-rounded to s' where that floor binds
  *     bias    = rint(b / (s_x s'))
- *     r       = (s_x s') / s_y in float32                  the multiplier, as a word of fixed.h
+ *     r       = (s_x s') / s_y                             the multiplier, as core/requant.h makes it
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "qat/integer.h"
@@ -19,6 +19,7 @@
 #include "qat/nodes.h"
 #include "runtime/fixed.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -32,13 +33,6 @@ typedef struct Folder {
     Exec *exec; /* quantized evaluation of one image, every tensor kept */
     Error *e;
 } Folder;
-
-static uint32_t float_bits(float f)
-{
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    return bits;
-}
 
 static void *take(Folder *f, size_t bytes)
 {
@@ -162,11 +156,11 @@ static int fold_channel(const Folder *f, const char *name, const IntegerLayer *l
     double bias = rint(b / (double)unit);
     w->bias[c] = (int32_t)(bias > limit ? limit : bias < -limit ? -limit : bias);
     w->scale[c] = folded;
-    float r = unit / layer->out.scale;
-    if (hone_rt_s24_word_from_float_bits(float_bits(r), &w->words[c]) != 0)
+    if (!requant_product(layer->profile, layer->in[0].scale, folded, layer->out.scale,
+                         (size_t)w->channels, &w->words[c]))
         return error_set(f->e, HONE_ERR_NUMERIC,
                          "layer '%s': channel %d needs the multiplier %g, which does not fit", name,
-                         c, (double)r);
+                         c, (double)(unit / layer->out.scale));
     return HONE_OK;
 }
 
@@ -184,7 +178,7 @@ static int copy_weights(Folder *f, const QuantLayer *q, Folded *w)
     w->weights = take(f, total);
     w->bias = take(f, channels * sizeof *w->bias);
     w->scale = take(f, channels * sizeof *w->scale);
-    w->words = take(f, channels * sizeof *w->words);
+    w->words = take(f, requant_words(f->plan->profile, channels) * sizeof *w->words);
     if (!w->weights || !w->bias || !w->scale || !w->words)
         return HONE_ERR_MEMORY;
     memcpy(w->weights, t->data, total);
@@ -212,6 +206,7 @@ static int fold_weights(Folder *f, const QuantLayer *q, IntegerLayer *layer)
     layer->bias = w.bias;
     layer->weight_scale = w.scale;
     layer->requant = w.words;
+    layer->words = (int)requant_words(layer->profile, (size_t)w.channels);
     return status;
 }
 
@@ -232,11 +227,12 @@ static int pack_weights(Folder *f, const QuantLayer *q, IntegerLayer *layer)
 
 static int fill_layer(Folder *f, const QuantLayer *q, IntegerLayer *layer)
 {
+    layer->profile = f->plan->profile;
     int status = read_grids(f, q, layer);
     if (status != HONE_OK)
         return status;
     if (!q->anchor->op->weight) {
-        layer->requant = &layer->word;
+        layer->requant = layer->word;
         return q->anchor->op->rescale(q->anchor, layer, f->e);
     }
     status = fold_weights(f, q, layer);
@@ -255,9 +251,10 @@ static int run_quantizers(Folder *f, const Graph *graph)
 }
 
 int integer_plan_new(IntegerPlan *plan, const Graph *graph, const Params *params,
-                     const Compute *compute, Error *e)
+                     const Compute *compute, uint32_t profile, Error *e)
 {
-    *plan = (IntegerPlan){.count = graph->node_count};
+    *plan = (IntegerPlan){.count = graph->node_count, .profile = profile};
+    assert(profile == HONE_RT_S24 || profile == HONE_RT_D31);
     Folder f = {.plan = plan, .params = params, .compute = compute, .e = e};
     plan->layers = arena_alloc(&plan->arena, (size_t)graph->node_count * sizeof *plan->layers);
     int status = HONE_OK;

@@ -12,15 +12,17 @@
 typedef struct IntegerPlan {
     IntegerLayer *layers; /* [graph->node_count], by node index; only quantized layers are filled */
     int count;
-    Arena arena; /* holds every array the layers point to */
+    uint32_t profile; /* of fixed.h: how the layers requantize */
+    Arena arena;      /* holds every array the layers point to */
 } IntegerPlan;
 
 /* Reads params (weights, batch-norm, ranges) as they are now; compute gives the kernels that the
- * weights are packed for. Errors: ERR_CONFIG where a range was never observed, ERR_NUMERIC where a
+ * weights are packed for; profile is HONE_RT_S24 or HONE_RT_D31. Weights and biases are the same in
+ * all profiles. Errors: ERR_CONFIG where a range was never observed, ERR_NUMERIC where a
  * sum could overflow int32 or a multiplier cannot be represented; the sentence names the layer.
  * The plan is the caller's to free; graph, params and compute are not kept. */
 HONE_CHECKED int integer_plan_new(IntegerPlan *plan, const Graph *graph, const Params *params,
-                                  const Compute *compute, Error *e);
+                                  const Compute *compute, uint32_t profile, Error *e);
 void integer_plan_free(IntegerPlan *plan);
 
 /* Where the codes of a value come from in integer evaluation: the output of a node with Op.integer,

@@ -40,7 +40,7 @@ static HoneRtStatus check_tensor(const HoneRtProgram *p, const HoneRtTensor *t)
 
 static HoneRtStatus check_header(const HoneRtProgram *p)
 {
-    if (p->profile != HONE_RT_S24 || p->activation_bytes > HONE_RT_MAX_BYTES)
+    if (p->profile > HONE_RT_D31 || p->activation_bytes > HONE_RT_MAX_BYTES)
         return HONE_RT_ERR_HEADER;
     if (p->tensor_count < 1 || p->tensor_count > HONE_RT_MAX_COUNT || p->op_count < 1 ||
         p->op_count > HONE_RT_MAX_COUNT)

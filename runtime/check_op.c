@@ -15,15 +15,15 @@ static int all_zero(const uint16_t *fields, int n)
 
 static int window_is_absent(const HoneRtOp *op)
 {
-    const uint16_t fields[] = {op->kernel_h,   op->kernel_w,   op->stride_h,  op->stride_w,
-                               op->dilation_h, op->dilation_w, op->pad_top,   op->pad_left,
-                               op->pad_bottom, op->pad_right,  op->multiplier};
+    const uint16_t fields[] = {op->kernel_h,   op->kernel_w,   op->stride_h,   op->stride_w,
+                               op->dilation_h, op->dilation_w, op->pad_top,    op->pad_left,
+                               op->pad_bottom, op->pad_right,  op->multiplier, op->groups};
     return all_zero(fields, (int)(sizeof fields / sizeof fields[0]));
 }
 
 static HoneRtStatus check_common(const HoneRtProgram *p, const HoneRtOp *op)
 {
-    uint32_t reserved = op->reserved0;
+    uint32_t reserved = 0;
     for (size_t i = 0; i < sizeof op->reserved / sizeof op->reserved[0]; i++)
         reserved |= op->reserved[i];
     if (reserved != 0 || op->weight_type != HONE_RT_WEIGHTS_INT8)
@@ -75,14 +75,21 @@ static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x, cons
 
 /* ---- constants ---- */
 
-static HoneRtStatus check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n)
+/* n multipliers of the profile: words of S24, or of D31 n multipliers and n shifts of at most `most`. */
+static HoneRtStatus check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n, int32_t most)
 {
-    if (!hone_rt_has_constant(p, offset, (uint64_t)n * sizeof(uint32_t)))
+    const int d31 = p->profile == HONE_RT_D31;
+    if (!hone_rt_has_constant(p, offset, (uint64_t)n * (d31 ? 2 : 1) * sizeof(uint32_t)))
         return HONE_RT_ERR_CONSTANT;
     const uint32_t *words = hone_rt_constant(p, offset);
-    for (uint32_t i = 0; i < n; i++)
-        if (!hone_rt_s24_valid(words[i]))
+    const int32_t *shifts = hone_rt_shifts(p, offset, n);
+    for (uint32_t i = 0; i < n; i++) {
+        const int valid = d31 ? words[i] <= INT32_MAX && shifts[i] <= most &&
+                                    hone_rt_d31_valid((int32_t)words[i], shifts[i])
+                              : hone_rt_s24_valid(words[i]);
+        if (!valid)
             return HONE_RT_ERR_CONSTANT;
+    }
     return HONE_RT_OK;
 }
 
@@ -122,7 +129,7 @@ static HoneRtStatus check_weights(const HoneRtProgram *p, const HoneRtOp *op, ui
         if (status != HONE_RT_OK)
             return status;
     }
-    return check_words(p, op->requant, out_c);
+    return check_words(p, op->requant, out_c, HONE_RT_D31_MAX_SHIFT);
 }
 
 /* ---- kinds ---- */
@@ -130,12 +137,15 @@ static HoneRtStatus check_weights(const HoneRtProgram *p, const HoneRtOp *op, ui
 static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    const uint64_t taps = (uint64_t)op->kernel_h * op->kernel_w * x->c;
+    const uint32_t groups = hone_rt_groups(op);
+    const uint64_t taps = (uint64_t)op->kernel_h * op->kernel_w * (x->c / groups);
     const HoneRtStatus status = check_window(op, x, y);
     if (status != HONE_RT_OK)
         return status;
-    if (op->multiplier != 0)
+    if (op->multiplier != 0 || op->groups == 1)
         return HONE_RT_ERR_OP;
+    if (x->c % groups != 0 || y->c % groups != 0)
+        return HONE_RT_ERR_SHAPE;
     return taps <= HONE_RT_MAX_ELEMENTS ? check_weights(p, op, (uint32_t)taps, y->c)
                                         : HONE_RT_ERR_SHAPE;
 }
@@ -146,7 +156,7 @@ static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op)
     const HoneRtStatus status = check_window(op, x, y);
     if (status != HONE_RT_OK)
         return status;
-    if (op->multiplier < 1)
+    if (op->multiplier < 1 || op->groups != 0)
         return HONE_RT_ERR_OP;
     if ((uint64_t)x->c * op->multiplier != y->c)
         return HONE_RT_ERR_SHAPE;
@@ -163,15 +173,28 @@ static HoneRtStatus check_dense(const HoneRtProgram *p, const HoneRtOp *op)
     return check_weights(p, op, hone_rt_elements(x), y->c);
 }
 
-static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op)
+/* The multipliers of an ADD: fields of the op in S24, three constants in D31. */
+static HoneRtStatus check_add_scales(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *a = &p->tensors[op->inputs[0]], *b = &p->tensors[op->inputs[1]];
     const HoneRtTensor *y = &p->tensors[op->output];
     const HoneRtAdd add = {op->m1,        op->m2,        op->k,  a->zero_point,
                            b->zero_point, y->zero_point, op->lo, op->hi};
-    if (!window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE ||
-        op->requant != HONE_RT_NONE || !hone_rt_add_valid(&add))
+    if (p->profile == HONE_RT_S24)
+        return op->requant == HONE_RT_NONE && hone_rt_add_valid(&add) ? HONE_RT_OK : HONE_RT_ERR_OP;
+    return op->m1 == 0 && op->m2 == 0 && op->k == 0 ? check_words(p, op->requant, 3, 0)
+                                                    : HONE_RT_ERR_OP;
+}
+
+static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op)
+{
+    const HoneRtTensor *a = &p->tensors[op->inputs[0]], *b = &p->tensors[op->inputs[1]];
+    const HoneRtTensor *y = &p->tensors[op->output];
+    if (!window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE)
         return HONE_RT_ERR_OP;
+    const HoneRtStatus status = check_add_scales(p, op);
+    if (status != HONE_RT_OK)
+        return status;
     return a->h == b->h && a->w == b->w && a->c == b->c && a->h == y->h && a->w == y->w &&
                    a->c == y->c
                ? HONE_RT_OK
@@ -187,7 +210,7 @@ static HoneRtStatus check_mean(const HoneRtProgram *p, const HoneRtOp *op)
         return HONE_RT_ERR_SHAPE;
     if ((uint64_t)x->h * x->w * 255 > INT32_MAX)
         return HONE_RT_ERR_OVERFLOW;
-    return check_words(p, op->requant, 1);
+    return check_words(p, op->requant, 1, HONE_RT_D31_MAX_SHIFT);
 }
 
 HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op)

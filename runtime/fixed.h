@@ -11,13 +11,22 @@
  *
  *     y = clamp(((acc * m + 2^(k-1)) >> k) + zero_point, lo, hi)      >> is the arithmetic shift
  *
- * Everything here is integer arithmetic, r enters as the bits of a float32: no rounding mode, no
- * FPU and no compiler flag can change a result. Ranges that make overflow impossible:
- *     |acc| <= 2^31, m < 2^24, k <= 62:  |acc * m + 2^(k-1)| < 2^55 + 2^61 < 2^63.
- * Not here: profile D31 (TensorFlow Lite Micro's rounding), whose number is reserved below.
+ * Profile D31. A real multiplier r >= 0 is a double, rounded to r = m * 2^(e - 31) with m of 31 bits;
+ * the product is rounded twice, halves up, then halves away from zero, as TensorFlow Lite Micro and
+ * CMSIS-NN do it:
  *
- * Source: the definition of "rndnu" requantization in XNNPACK (rounding to nearest, up), to which
- * S24 is equal. SPDX-License-Identifier: Apache-2.0 */
+ *     h = (sat32(acc * 2^max(e, 0)) * m + 2^30) >> 31
+ *     y = clamp(h / 2^max(-e, 0) to nearest, halves away from zero, + zero_point, lo, hi)
+ *
+ * Everything here is integer arithmetic, r enters as the bits of a float32 or a double: no rounding
+ * mode, no FPU and no compiler flag can change a result. Ranges that make overflow impossible:
+ *     |acc| <= 2^31, m < 2^24, k <= 62:  |acc * m + 2^(k-1)| < 2^55 + 2^61 < 2^63;
+ *     m < 2^31, e <= 30:  |acc * 2^e| <= 2^61, |sat32 * m + 2^30| < 2^62 + 2^30, |h| < 2^31.
+ *
+ * Sources: the definition of "rndnu" requantization in XNNPACK (rounding to nearest, up), to which
+ * S24 is equal; for D31 SaturatingRoundingDoublingHighMul and RoundingDivideByPOT of gemmlowp, as
+ * TensorFlow Lite's MultiplyByQuantizedMultiplier combines them, and its QuantizeMultiplier. Where
+ * theirs overflows in the left shift, ours saturates. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_RUNTIME_FIXED_H
 #define HONE_RUNTIME_FIXED_H
 
@@ -26,7 +35,7 @@
 /* The rounding profile of an artifact (a field of its header). */
 enum {
     HONE_RT_S24 = 0, /* 24-bit multiplier, one rounding, halves up */
-    HONE_RT_D31 = 1  /* reserved: 31-bit multiplier, two roundings */
+    HONE_RT_D31 = 1  /* 31-bit multiplier, two roundings */
 };
 
 enum { HONE_RT_S24_MIN_SHIFT = 1, HONE_RT_S24_MAX_SHIFT = 62 };
@@ -179,6 +188,79 @@ static inline int8_t hone_rt_mean_code(int32_t sum, int32_t n, int32_t x_zp, uin
                                        int32_t y_zp, int32_t lo, int32_t hi)
 {
     return hone_rt_s24_code(sum - n * x_zp, word, y_zp, lo, hi);
+}
+
+/* ---- profile D31 ---- */
+
+enum { HONE_RT_D31_MIN_SHIFT = -31, HONE_RT_D31_MAX_SHIFT = 30 };
+
+/* r = *m * 2^(*e - 31), rounded (halves up), from the bits of the double r >= 0; *m is 0 or has exactly
+ * 31 bits, *e is in [-31, 30]. r < 2^-32 gives *m = *e = 0. Returns 0, or -1 (outputs then untouched)
+ * when r is negative, infinite, NaN or rounds to 2^30 or more. */
+static inline int hone_rt_d31_from_double_bits(uint64_t bits, int32_t *m, int32_t *e)
+{
+    const uint64_t one = (uint64_t)1 << 52;
+    const int carry = (int)(((bits & (one - 1)) + (one | (uint64_t)1 << 21)) >> 53);
+    const uint32_t rounded = (uint32_t)(((bits & (one - 1)) + (one | (uint64_t)1 << 21)) >> 22);
+    const int shift = (int)(bits >> 52) - 1022 + carry; /* includes the sign: negative r is large */
+    if (shift > HONE_RT_D31_MAX_SHIFT)
+        return -1;
+    const int tiny = shift < HONE_RT_D31_MIN_SHIFT;
+    *m = tiny ? 0 : (int32_t)(rounded >> carry);
+    *e = tiny ? 0 : shift;
+    return 0;
+}
+
+/* True for a multiplier and a shift that the kernels take. */
+static inline int hone_rt_d31_valid(int32_t m, int32_t e)
+{
+    return m >= 0 && e >= HONE_RT_D31_MIN_SHIFT && e <= HONE_RT_D31_MAX_SHIFT;
+}
+
+/* The sum `acc` rescaled, before the zero point; see the top of the file. */
+static inline int32_t hone_rt_d31(int32_t acc, int32_t m, int32_t e)
+{
+    const int64_t lifted = e > 0 ? (int64_t)acc * ((int64_t)1 << e) : acc;
+    const int32_t x = hone_rt_clamp(lifted, INT32_MIN, INT32_MAX);
+    const int64_t high = hone_rt_shift_right((int64_t)x * m + ((int64_t)1 << 30), 31);
+    const int drop = e < 0 ? -e : 0;
+    const int64_t half = ((int64_t)1 << drop) >> 1;
+    return (int32_t)hone_rt_shift_right(high + half - (high < 0 && drop > 0), drop);
+}
+
+/* The whole epilogue of one value. */
+static inline int8_t hone_rt_d31_code(int32_t acc, int32_t m, int32_t e, int32_t y_zp, int32_t lo,
+                                      int32_t hi)
+{
+    return (int8_t)hone_rt_clamp((int64_t)hone_rt_d31(acc, m, e) + y_zp, lo, hi);
+}
+
+/* y = clamp(D31(D31((a - a_zp) << 20, 0) + D31((b - b_zp) << 20, 1), 2) + y_zp, lo, hi), the number
+ * being that of the multiplier. |x - zp| <= 255 and e <= 0 keep all sums below 2^29. */
+typedef struct HoneRtAddD31 {
+    int32_t m[3], e[3];       /* of a, b and their sum; -31 <= e <= 0 */
+    int32_t a_zp, b_zp, y_zp; /* zero points, in [-128, 127] */
+    int32_t lo, hi;           /* clamp of the output code, -128 <= lo <= hi <= 127 */
+} HoneRtAddD31;
+
+enum { HONE_RT_D31_ADD_LIFT = 20 };
+
+/* True when multipliers and shifts are in their ranges; the kernels assume it. */
+static inline int hone_rt_add_d31_valid(const HoneRtAddD31 *p)
+{
+    int valid = 1;
+    for (int i = 0; i < 3; i++)
+        valid = valid && hone_rt_d31_valid(p->m[i], p->e[i]) && p->e[i] <= 0;
+    return valid;
+}
+
+/* One element of an addition, see HoneRtAddD31. */
+static inline int8_t hone_rt_add_d31_code(const HoneRtAddD31 *p, int8_t a, int8_t b)
+{
+    const int32_t unit = (int32_t)1 << HONE_RT_D31_ADD_LIFT;
+    const int32_t sum = hone_rt_d31((a - p->a_zp) * unit, p->m[0], p->e[0]) +
+                        hone_rt_d31((b - p->b_zp) * unit, p->m[1], p->e[1]);
+    return hone_rt_d31_code(sum, p->m[2], p->e[2], p->y_zp, p->lo, p->hi);
 }
 
 #endif

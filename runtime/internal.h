@@ -26,4 +26,10 @@ static inline const void *hone_rt_constant(const HoneRtProgram *p, uint32_t offs
     return p->constants + offset;
 }
 
+/* The shifts that follow n multipliers of profile D31; NULL in S24. */
+static inline const int32_t *hone_rt_shifts(const HoneRtProgram *p, uint32_t offset, uint32_t n)
+{
+    return p->profile == HONE_RT_D31 ? (const int32_t *)hone_rt_constant(p, offset) + n : NULL;
+}
+
 #endif

@@ -3,7 +3,7 @@
  *
  *     const HoneRtKernels *k = hone_rt_kernels_for_host(NULL);      // or &hone_rt_kernels_ref
  *     k->conv_pack(&g, weights, bias, x_zero_point, packed);        // once per set of weights
- *     HoneRtRequantize rq = {k, words, y_zero_point, lo, hi, y, g.out_c};
+ *     HoneRtRequantize rq = {k, words, y_zero_point, lo, hi, y, g.out_c, NULL};
  *     k->conv(&g, x, packed, 0, g.out_h, scratch, hone_rt_requantize_epilogue, &rq);
  *
  * A convolution computes exact int32 sums, tile by tile, and hands each tile to an epilogue while
@@ -47,6 +47,7 @@ typedef struct HoneRtConv {
     int stride_h, stride_w;
     int dilation_h, dilation_w;
     int pad_top, pad_left;
+    int x_step; /* conv: from pixel to pixel of x, at least in_c; 0: in_c */
 } HoneRtConv;
 
 /* Receives acc[r * ld + c]: output pixels pixel .. pixel + rows - 1 (oy * out_w + ox), channels
@@ -71,7 +72,7 @@ typedef struct HoneRtKernels {
     void (*conv_pack_part)(const HoneRtConv *g, const int8_t *w, const int32_t *bias,
                            int32_t x_zero_point, int begin, int end, void *packed);
     /* acc[p][o] = bias[o] + sum over the taps inside the image of (x - x_zero_point) * w[o]
-     * for the output rows [row_begin, row_end). x [in_h][in_w][in_c]. */
+     * for the output rows [row_begin, row_end). x [in_h][in_w][in_c], pixels x_step apart. */
     void (*conv)(const HoneRtConv *g, const int8_t *x, const void *packed, int row_begin,
                  int row_end, void *scratch, HoneRtEpilogue epilogue, void *context);
 
@@ -87,26 +88,54 @@ typedef struct HoneRtKernels {
     /* y[r * y_ld + c] = hone_rt_s24_code(acc[r * ld + c], words[c], y_zp, lo, hi), any acc. */
     void (*requantize_s24)(const int32_t *acc, int ld, int rows, int cols, const uint32_t *words,
                            int32_t y_zp, int32_t lo, int32_t hi, int8_t *y, ptrdiff_t y_ld);
+    /* y[r * y_ld + c] = hone_rt_d31_code(acc[r * ld + c], m[c], e[c], y_zp, lo, hi), any acc. */
+    void (*requantize_d31)(const int32_t *acc, int ld, int rows, int cols, const uint32_t *m,
+                           const int32_t *e, int32_t y_zp, int32_t lo, int32_t hi, int8_t *y,
+                           ptrdiff_t y_ld);
     /* y[i] = hone_rt_add_code(p, a[i], b[i]), i < n. y may be a or b itself. */
     void (*add_s24)(const HoneRtAdd *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y);
+    /* y[i] = hone_rt_add_d31_code(p, a[i], b[i]), likewise. */
+    void (*add_d31)(const HoneRtAddD31 *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y);
     /* sum[c] = sum over the pixels of x[pixel][c]; pixels * 128 < 2^31. */
     void (*mean_sum)(const int8_t *x, int pixels, int channels, int32_t *sum);
 } HoneRtKernels;
 
-/* A ready-made epilogue: requantizes each tile into an image of codes. words, y and the table are
- * borrowed; words has out_c entries, y [pixels][y_ld], y_ld >= out_c. */
+/* A ready-made epilogue: requantizes each tile into an image of codes. words, shifts, y and the table
+ * are borrowed; words has out_c entries, y [pixels][y_ld], y_ld >= out_c. */
 typedef struct HoneRtRequantize {
     const HoneRtKernels *kernels;
-    const uint32_t *words;
+    const uint32_t *words; /* of S24; with shifts: the multipliers of D31 */
     int32_t y_zp, lo, hi;
     int8_t *y;
     ptrdiff_t y_ld;
+    const int32_t *shifts; /* [out_c], D31; NULL: S24 */
 } HoneRtRequantize;
 
 /* context is a HoneRtRequantize. Tables may recognize this epilogue and requantize without calling
  * it: the codes are the same. */
 void hone_rt_requantize_epilogue(void *context, const int32_t *acc, int ld, int pixel, int rows,
                                  int channel, int cols);
+
+/* The context of that epilogue in S24, or NULL for any other. */
+static inline const HoneRtRequantize *hone_rt_s24_epilogue(HoneRtEpilogue epilogue, void *context)
+{
+    const HoneRtRequantize *q = context;
+    return epilogue == hone_rt_requantize_epilogue && q->shifts == NULL ? q : NULL;
+}
+
+/* A convolution in groups, by any table (kernels_group.c): the channels of x and those of the output
+ * fall into `groups` equal parts, and a part of the output reads that part of x alone. g has all
+ * channels; w [out_c][kernel_h][kernel_w][in_c / groups]. One group is the table's own convolution,
+ * others are `groups` of them: epilogues see them all. Packs the groups [begin, end), so that threads
+ * can divide it. */
+size_t hone_rt_group_pack_bytes(const HoneRtKernels *k, const HoneRtConv *g, int groups);
+size_t hone_rt_group_scratch_bytes(const HoneRtKernels *k, const HoneRtConv *g, int groups);
+void hone_rt_group_pack(const HoneRtKernels *k, const HoneRtConv *g, int groups, const int8_t *w,
+                        const int32_t *bias, int32_t x_zero_point, int begin, int end,
+                        void *packed);
+void hone_rt_group_conv(const HoneRtKernels *k, const HoneRtConv *g, int groups, const int8_t *x,
+                        const void *packed, int row_begin, int row_end, void *scratch,
+                        HoneRtEpilogue epilogue, void *context);
 
 extern const HoneRtKernels hone_rt_kernels_ref; /* the specification; runs everywhere */
 #if defined(__x86_64__)

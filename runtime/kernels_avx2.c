@@ -16,6 +16,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels_d31.h"
 #include "kernels_tile.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -345,7 +346,9 @@ const HoneRtKernels hone_rt_kernels_avx2 = {
     .depthwise_pack = depthwise_pack,
     .depthwise = depthwise,
     .requantize_s24 = requantize_s24,
+    .requantize_d31 = hone_rt_avx2_requantize_d31,
     .add_s24 = add_s24,
+    .add_d31 = hone_rt_avx2_add_d31,
     .mean_sum = mean_sum,
 };
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "kernels_avx512.h"
+#include "kernels_d31.h"
 #include "kernels_tile.h"
 
 /* ---- storing activations ---- */
@@ -406,7 +407,9 @@ const HoneRtKernels hone_rt_kernels_avx512 = {
     .depthwise_pack = hone_rt_avx512_dw_pack,
     .depthwise = hone_rt_avx512_dw,
     .requantize_s24 = requantize_s24,
+    .requantize_d31 = hone_rt_avx512_requantize_d31,
     .add_s24 = add_s24,
+    .add_d31 = hone_rt_avx512_add_d31,
     .mean_sum = mean_sum,
 };
 

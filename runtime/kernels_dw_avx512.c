@@ -523,7 +523,7 @@ void hone_rt_avx512_dw(const HoneRtConv *g, const int8_t *x, const void *packed,
     }
     const Scratch s = divide_scratch(g, scratch);
     const uint8_t *all_small = (const uint8_t *)packed + sizeof(int32_t);
-    const HoneRtRequantize *rq = epilogue == hone_rt_requantize_epilogue ? context : NULL;
+    const HoneRtRequantize *rq = hone_rt_s24_epilogue(epilogue, context);
     int32_t x_zero_point;
     HONE_RT_ASSERT(0 <= row_begin && row_begin <= row_end && row_end <= g->out_h);
     memcpy(&x_zero_point, packed, sizeof x_zero_point);

@@ -32,6 +32,7 @@ static void assert_geometry(const HoneRtConv *g)
     HONE_RT_ASSERT(g->dilation_h >= 1 && g->dilation_w >= 1);
     HONE_RT_ASSERT(g->pad_top >= 0 && g->pad_top <= (g->kernel_h - 1) * g->dilation_h);
     HONE_RT_ASSERT(g->pad_left >= 0 && g->pad_left <= (g->kernel_w - 1) * g->dilation_w);
+    HONE_RT_ASSERT(g->x_step == 0 || g->x_step >= g->in_c);
     (void)g;
 }
 
@@ -110,6 +111,7 @@ static void depthwise_tap(const HoneRtConv *g, const PackedRef *p, const int8_t 
 static void window(const HoneRtConv *g, const PackedRef *p, const int8_t *x, int oy, int ox,
                    TapFunction tap, int32_t *acc)
 {
+    const size_t step = (size_t)(g->x_step != 0 ? g->x_step : g->in_c);
     for (int ky = 0; ky < g->kernel_h; ky++) {
         const int iy = oy * g->stride_h - g->pad_top + ky * g->dilation_h;
         if (iy < 0 || iy >= g->in_h)
@@ -119,7 +121,7 @@ static void window(const HoneRtConv *g, const PackedRef *p, const int8_t *x, int
             if (ix < 0 || ix >= g->in_w)
                 continue;
             const size_t pixel = (size_t)iy * (size_t)g->in_w + (size_t)ix;
-            tap(g, p, x + pixel * (size_t)g->in_c, ky, kx, acc);
+            tap(g, p, x + pixel * step, ky, kx, acc);
         }
     }
 }
@@ -171,6 +173,27 @@ static void add_s24(const HoneRtAdd *p, const int8_t *a, const int8_t *b, size_t
         y[i] = hone_rt_add_code(p, a[i], b[i]);
 }
 
+static void requantize_d31(const int32_t *acc, int ld, int rows, int cols, const uint32_t *m,
+                           const int32_t *e, int32_t y_zp, int32_t lo, int32_t hi, int8_t *y,
+                           ptrdiff_t y_ld)
+{
+    HONE_RT_ASSERT(-128 <= lo && lo <= hi && hi <= 127 && y_zp >= -128 && y_zp <= 127);
+    for (int c = 0; c < cols; c++) {
+        const int32_t multiplier = (int32_t)m[c];
+        HONE_RT_ASSERT(m[c] <= INT32_MAX && hone_rt_d31_valid(multiplier, e[c]));
+        for (int r = 0; r < rows; r++)
+            y[r * y_ld + c] =
+                hone_rt_d31_code(acc[(ptrdiff_t)r * ld + c], multiplier, e[c], y_zp, lo, hi);
+    }
+}
+
+static void add_d31(const HoneRtAddD31 *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y)
+{
+    HONE_RT_ASSERT(hone_rt_add_d31_valid(p));
+    for (size_t i = 0; i < n; i++)
+        y[i] = hone_rt_add_d31_code(p, a[i], b[i]);
+}
+
 static void mean_sum(const int8_t *x, int pixels, int channels, int32_t *sum)
 {
     memset(sum, 0, (size_t)channels * sizeof *sum);
@@ -183,8 +206,13 @@ void hone_rt_requantize_epilogue(void *context, const int32_t *acc, int ld, int 
                                  int channel, int cols)
 {
     const HoneRtRequantize *q = context;
-    q->kernels->requantize_s24(acc, ld, rows, cols, q->words + channel, q->y_zp, q->lo, q->hi,
-                               q->y + pixel * q->y_ld + channel, q->y_ld);
+    const uint32_t *words = q->words + channel;
+    int8_t *y = q->y + pixel * q->y_ld + channel;
+    if (q->shifts != NULL)
+        q->kernels->requantize_d31(acc, ld, rows, cols, words, q->shifts + channel, q->y_zp, q->lo,
+                                   q->hi, y, q->y_ld);
+    else
+        q->kernels->requantize_s24(acc, ld, rows, cols, words, q->y_zp, q->lo, q->hi, y, q->y_ld);
 }
 
 const HoneRtKernels hone_rt_kernels_ref = {
@@ -199,6 +227,8 @@ const HoneRtKernels hone_rt_kernels_ref = {
     .depthwise_pack = pack,
     .depthwise = depthwise,
     .requantize_s24 = requantize_s24,
+    .requantize_d31 = requantize_d31,
     .add_s24 = add_s24,
+    .add_d31 = add_d31,
     .mean_sum = mean_sum,
 };

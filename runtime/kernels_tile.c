@@ -264,6 +264,19 @@ static void fill_pad(const TileLevel *level, uint8_t *to, int elements, int32_t 
     memset(to, value, (size_t)elements * (size_t)level->element);
 }
 
+/* Columns of a row of x. */
+static void store_columns(const TileLevel *level, const HoneRtConv *g, uint8_t *to, const int8_t *x,
+                          int columns, int32_t x_zero_point)
+{
+    const size_t in_c = (size_t)g->in_c, bytes = in_c * (size_t)level->element;
+    if (g->x_step == 0 || g->x_step == g->in_c) {
+        level->store(to, x, (size_t)columns * in_c, x_zero_point);
+        return;
+    }
+    for (int i = 0; i < columns; i++, to += bytes, x += g->x_step)
+        level->store(to, x, in_c, x_zero_point);
+}
+
 /* Copies the input below the output rows [row, row + rows) to the tile. */
 static void fill_tile(const TileLevel *level, const ConvPlan *plan, const int8_t *x, int row,
                       int rows, int32_t x_zero_point, uint8_t *tile)
@@ -272,10 +285,11 @@ static void fill_tile(const TileLevel *level, const ConvPlan *plan, const int8_t
     const int n = tile_rows(g, rows), top = row * g->stride_h - g->pad_top;
     const int left = min_int(g->pad_left, plan->tile_w);
     const int inside = min_int(g->in_w, plan->tile_w - left);
-    const size_t row_elements = (size_t)g->in_w * (size_t)g->in_c;
+    const int step = g->x_step != 0 ? g->x_step : g->in_c;
+    const size_t row_elements = (size_t)g->in_w * (size_t)step;
     memset(tile + (size_t)n * plan->row_bytes, 0, SLACK);
     if (inside == plan->tile_w && inside == g->in_w && top >= 0 && top + n <= g->in_h) {
-        level->store(tile, x + (size_t)top * row_elements, (size_t)n * row_elements, x_zero_point);
+        store_columns(level, g, tile, x + (size_t)top * row_elements, n * g->in_w, x_zero_point);
         return;
     }
     for (int i = 0; i < n; i++, tile += plan->row_bytes) {
@@ -286,8 +300,7 @@ static void fill_tile(const TileLevel *level, const ConvPlan *plan, const int8_t
         }
         uint8_t *to = tile + (size_t)left * (size_t)g->in_c * (size_t)level->element;
         fill_pad(level, tile, left * g->in_c, x_zero_point);
-        level->store(to, x + (size_t)iy * row_elements, (size_t)inside * (size_t)g->in_c,
-                     x_zero_point);
+        store_columns(level, g, to, x + (size_t)iy * row_elements, inside, x_zero_point);
         to += (size_t)inside * (size_t)g->in_c * (size_t)level->element;
         fill_pad(level, to, (plan->tile_w - left - inside) * g->in_c, x_zero_point);
     }
@@ -338,7 +351,7 @@ void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t
     const int scale = plan.g.out_h / g->out_h; /* rows of the plan per row of the caller */
     const uint8_t *all_small = (const uint8_t *)packed + sizeof(int32_t);
     const uint8_t *panels = (const uint8_t *)packed + header_bytes(&plan);
-    const int to_codes = epilogue == hone_rt_requantize_epilogue;
+    const HoneRtRequantize *rq = hone_rt_s24_epilogue(epilogue, context);
     int32_t x_zero_point;
     HONE_RT_ASSERT(0 <= row_begin && row_begin <= row_end && row_end <= g->out_h);
     memcpy(&x_zero_point, packed, sizeof x_zero_point);
@@ -361,9 +374,8 @@ void hone_rt_tile_conv(const TileLevel *level, const HoneRtConv *g, const int8_t
                                    panel + (size_t)width * sizeof(int32_t),
                                    panel,
                                    width};
-            if (!to_codes || !all_small[p] ||
-                !run_panel_to_codes(level, &gemm, vectors, &s, pixels, pixel, channel, cols,
-                                    context))
+            if (rq == NULL || !all_small[p] ||
+                !run_panel_to_codes(level, &gemm, vectors, &s, pixels, pixel, channel, cols, rq))
                 run_panel(level, &gemm, vectors, &s, pixels, pixel, channel, cols, epilogue,
                           context);
         }

@@ -38,11 +38,13 @@ enum {
 
 /* What an op computes. acc is an exact int32, rescale and clamp are fixed.h's.
  *     CONV       acc = bias + sum (x - zx) * w over the taps inside the image
- *                w [out_c][kernel_h][kernel_w][in_c]
+ *                w [out_c][kernel_h][kernel_w][in_c]; in groups: in_c / groups, and output channel o
+ *                reads the input channels of part o / (out_c / groups) alone
  *     DEPTHWISE  the same, output channel o reads input channel o / multiplier
  *                w [kernel_h][kernel_w][out_c]
  *     DENSE      the input flattened to [h * w * c]; w [out_c][h * w * c]; output 1 x 1 x out_c
- *     ADD        y = ((x1 - z1) * m1 + (x2 - z2) * m2 + 2^(k-1)) >> k, + zy; shapes equal
+ *     ADD        y = ((x1 - z1) * m1 + (x2 - z2) * m2 + 2^(k-1)) >> k, + zy; shapes equal; D31:
+ *                HoneRtAddD31
  *     MEAN       acc = sum over h, w of (x - zx), per channel; output 1 x 1 x c */
 enum {
     HONE_RT_OP_CONV = 1,
@@ -76,13 +78,15 @@ typedef struct HoneRtOp { /* 96 bytes */
     uint16_t dilation_h, dilation_w;
     uint16_t pad_top, pad_left, pad_bottom, pad_right;
     uint16_t multiplier; /* DEPTHWISE: out_c / in_c */
-    uint16_t reserved0;  /* 0 */
+    uint16_t groups;     /* CONV: 2 or more groups, 0 for one */
     /* Byte offsets in the constants, multiples of HONE_RT_ALIGN, or HONE_RT_NONE. */
-    uint32_t weights;     /* CONV, DEPTHWISE, DENSE: int8 in [-127, 127] */
-    uint32_t bias;        /* CONV, DEPTHWISE, DENSE: int32[out_c], or NONE for zeros */
-    uint32_t requant;     /* packed words of fixed.h: uint32[out_c]; MEAN: one word; ADD: NONE */
+    uint32_t weights; /* CONV, DEPTHWISE, DENSE: int8 in [-127, 127] */
+    uint32_t bias;    /* CONV, DEPTHWISE, DENSE: int32[out_c], or NONE for zeros */
+    /* Multipliers of fixed.h, n of them: out_c; MEAN: 1; ADD: none (HONE_RT_NONE), in D31 3. S24: n
+     * packed words; D31: n multipliers, then n shifts, int32 */
+    uint32_t requant;
     int32_t lo, hi;       /* the activation: clamp of the output codes, -128 <= lo <= hi <= 127 */
-    int32_t m1, m2, k;    /* ADD: see HoneRtAdd; 0 in the other ops */
+    int32_t m1, m2, k;    /* ADD in S24: see HoneRtAdd; else 0 */
     uint32_t reserved[5]; /* 0 */
 } HoneRtOp;
 
@@ -132,6 +136,12 @@ typedef struct HoneRtProgram {
     const char *strings;
     uint32_t strings_bytes;
 } HoneRtProgram;
+
+/* Groups of a CONV. */
+static inline uint32_t hone_rt_groups(const HoneRtOp *op)
+{
+    return op->groups == 0 ? 1 : op->groups;
+}
 
 /* h * w * c. */
 static inline uint32_t hone_rt_elements(const HoneRtTensor *t)

@@ -22,7 +22,7 @@ static int is_convolution(const HoneRtOp *op)
 static HoneRtConv geometry(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    HoneRtConv g = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+    HoneRtConv g = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0};
     g.out_c = (int)y->c;
     if (op->kind == HONE_RT_OP_DENSE) {
         g.in_c = (int)hone_rt_elements(x);
@@ -56,8 +56,9 @@ static size_t packed_bytes(const HoneRtModel *model, const HoneRtOp *op)
     if (!is_convolution(op))
         return 0;
     const HoneRtConv g = geometry(&model->program, op);
-    return round_up(op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise_pack_bytes(&g)
-                                                     : k->conv_pack_bytes(&g));
+    return round_up(op->kind == HONE_RT_OP_DEPTHWISE
+                        ? k->depthwise_pack_bytes(&g)
+                        : hone_rt_group_pack_bytes(k, &g, (int)hone_rt_groups(op)));
 }
 
 static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op)
@@ -68,8 +69,9 @@ static size_t scratch_bytes(const HoneRtModel *model, const HoneRtOp *op)
     if (!is_convolution(op))
         return 0;
     const HoneRtConv g = geometry(&model->program, op);
-    return op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise_scratch_bytes(&g)
-                                            : k->conv_scratch_bytes(&g);
+    return op->kind == HONE_RT_OP_DEPTHWISE
+               ? k->depthwise_scratch_bytes(&g)
+               : hone_rt_group_scratch_bytes(k, &g, (int)hone_rt_groups(op));
 }
 
 size_t hone_rt_scratch_bytes(const HoneRtModel *model)
@@ -131,10 +133,11 @@ static void pack(const HoneRtModel *model, const HoneRtOp *op, void *packed)
     const int8_t *w = hone_rt_constant(p, op->weights);
     const int32_t *bias = op->bias == HONE_RT_NONE ? NULL : hone_rt_constant(p, op->bias);
     const int32_t x_zp = p->tensors[op->inputs[0]].zero_point;
+    const int groups = (int)hone_rt_groups(op);
     if (op->kind == HONE_RT_OP_DEPTHWISE)
         model->kernels->depthwise_pack(&g, w, bias, x_zp, packed);
     else
-        model->kernels->conv_pack(&g, w, bias, x_zp, packed);
+        hone_rt_group_pack(model->kernels, &g, groups, w, bias, x_zp, 0, groups, packed);
 }
 
 HoneRtStatus hone_rt_prepare(HoneRtModel *model, void *arena, size_t bytes)
@@ -183,27 +186,46 @@ static void run_convolution(const HoneRtModel *model, uint32_t index, int begin,
     const HoneRtOp *op = &p->ops[index];
     const HoneRtTensor *y = &p->tensors[op->output];
     const HoneRtConv g = geometry(p, op);
-    HoneRtRequantize rq = {k,      hone_rt_constant(p, op->requant), y->zero_point,  op->lo,
-                           op->hi, codes(model, op->output),         (ptrdiff_t)y->c};
-    (op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise : k->conv)(
-        &g, codes(model, op->inputs[0]), packed_weights(model, index), begin, end, scratch,
-        hone_rt_requantize_epilogue, &rq);
+    HoneRtRequantize rq = {k,
+                           hone_rt_constant(p, op->requant),
+                           y->zero_point,
+                           op->lo,
+                           op->hi,
+                           codes(model, op->output),
+                           (ptrdiff_t)y->c,
+                           hone_rt_shifts(p, op->requant, y->c)};
+    const int8_t *x = codes(model, op->inputs[0]);
+    const void *packed = packed_weights(model, index);
+    if (op->kind == HONE_RT_OP_DEPTHWISE)
+        k->depthwise(&g, x, packed, begin, end, scratch, hone_rt_requantize_epilogue, &rq);
+    else
+        hone_rt_group_conv(k, &g, (int)hone_rt_groups(op), x, packed, begin, end, scratch,
+                           hone_rt_requantize_epilogue, &rq);
 }
 
 static void run_add(const HoneRtModel *model, const HoneRtOp *op, int begin, int end)
 {
-    const HoneRtTensor *t = model->program.tensors;
-    const HoneRtTensor *y = &t[op->output];
-    const HoneRtAdd add = {
-        op->m1,        op->m2, op->k, t[op->inputs[0]].zero_point, t[op->inputs[1]].zero_point,
-        y->zero_point, op->lo, op->hi};
+    const HoneRtProgram *p = &model->program;
+    const HoneRtTensor *y = &p->tensors[op->output];
+    const int32_t a_zp = p->tensors[op->inputs[0]].zero_point;
+    const int32_t b_zp = p->tensors[op->inputs[1]].zero_point;
     const size_t row = (size_t)y->w * (size_t)y->c, first = (size_t)begin * row;
-    model->kernels->add_s24(&add, codes(model, op->inputs[0]) + first,
-                            codes(model, op->inputs[1]) + first, (size_t)(end - begin) * row,
-                            codes(model, op->output) + first);
+    const size_t count = (size_t)(end - begin) * row;
+    const int8_t *a = codes(model, op->inputs[0]) + first;
+    const int8_t *b = codes(model, op->inputs[1]) + first;
+    int8_t *to = codes(model, op->output) + first;
+    if (p->profile == HONE_RT_D31) {
+        const int32_t *m = hone_rt_constant(p, op->requant);
+        const HoneRtAddD31 add = {
+            {m[0], m[1], m[2]}, {m[3], m[4], m[5]}, a_zp, b_zp, y->zero_point, op->lo, op->hi};
+        model->kernels->add_d31(&add, a, b, count, to);
+    } else {
+        const HoneRtAdd add = {op->m1, op->m2, op->k, a_zp, b_zp, y->zero_point, op->lo, op->hi};
+        model->kernels->add_s24(&add, a, b, count, to);
+    }
 }
 
-/* One word for all channels, which the kernels want one by one. */
+/* One multiplier for all channels, which the kernels want one by one. */
 static void run_mean(const HoneRtModel *model, const HoneRtOp *op, void *scratch)
 {
     enum { SHARE = 64 };
@@ -212,18 +234,23 @@ static void run_mean(const HoneRtModel *model, const HoneRtOp *op, void *scratch
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     const int channels = (int)x->c, n = (int)(x->h * x->w);
     const uint32_t *word = hone_rt_constant(p, op->requant);
+    const int32_t *shift = hone_rt_shifts(p, op->requant, 1);
     int32_t *sums = aligned(scratch);
-    int8_t *out = codes(model, op->output);
     uint32_t words[SHARE];
-    for (int i = 0; i < SHARE; i++)
+    int32_t shifts[SHARE];
+    for (int i = 0; i < SHARE; i++) {
         words[i] = *word;
+        shifts[i] = shift != NULL ? *shift : 0;
+    }
+    HoneRtRequantize rq = {k,        words, y->zero_point, op->lo, op->hi, codes(model, op->output),
+                           channels, NULL};
+    rq.shifts = shift != NULL ? shifts : NULL;
     k->mean_sum(codes(model, op->inputs[0]), n, channels, sums);
     for (int c = 0; c < channels; c++)
         sums[c] -= n * x->zero_point;
-    for (int c = 0; c < channels; c += SHARE) {
+    for (int c = 0; c < channels; c += SHARE, rq.y += SHARE) {
         const int cols = channels - c < SHARE ? channels - c : SHARE;
-        k->requantize_s24(sums + c, cols, 1, cols, words, y->zero_point, op->lo, op->hi, out + c,
-                          cols);
+        hone_rt_requantize_epilogue(&rq, sums + c, cols, 0, 1, 0, cols);
     }
 }
 

@@ -214,12 +214,16 @@ typedef struct ConvCase {
     Guarded x, w, bias;
 } ConvCase;
 
-static ConvCase conv_case_new(Rng *rng, bool depthwise)
+/* In groups, the channels are rounded up to multiples; 1: none. */
+static ConvCase conv_case_new(Rng *rng, bool depthwise, int groups)
 {
     ConvCase c = {.g = random_geometry(rng, depthwise), .depthwise = depthwise};
     const HoneRtConv *g = &c.g;
+    c.g.in_c = (g->in_c + groups - 1) / groups * groups;
+    c.g.out_c = (g->out_c + groups - 1) / groups * groups;
     const bool extremes = rng_below(rng, 2);
-    const size_t per_channel = (size_t)(g->kernel_h * g->kernel_w * (depthwise ? 1 : g->in_c));
+    const size_t per_channel =
+        (size_t)(g->kernel_h * g->kernel_w * (depthwise ? 1 : g->in_c / groups));
     c.x_zp = extremes ? (rng_below(rng, 2) ? -128 : 127) : between(rng, -128, 127);
     c.has_bias = rng_below(rng, 4) != 0;
     c.split = between(rng, 0, g->out_h);
@@ -295,7 +299,7 @@ static void check_convolutions(bool depthwise, const HoneRtKernels *k)
 {
     for (int i = 0; k != NULL && i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, depthwise, (uint64_t)i);
-        ConvCase c = conv_case_new(&rng, depthwise);
+        ConvCase c = conv_case_new(&rng, depthwise, 1);
         Collected want = conv_case_run(&c, &hone_rt_kernels_ref, &rng);
         Collected got = conv_case_run(&c, k, &rng);
         for (int j = 0; j < want.pixels * want.channels; j++)
@@ -339,7 +343,7 @@ START_TEST(scratch_may_be_stale)
     const HoneRtKernels *k = table_of(_i);
     for (int i = 0; k != NULL && i < CASES / 4; i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 8, (uint64_t)i);
-        ConvCase c[2] = {conv_case_new(&rng, i % 2), conv_case_new(&rng, i / 2 % 2)};
+        ConvCase c[2] = {conv_case_new(&rng, i % 2, 1), conv_case_new(&rng, i / 2 % 2, 1)};
         const size_t first = scratch_bytes(&c[0], k), second = scratch_bytes(&c[1], k);
         Guarded scratch = guarded_new(first > second ? first : second, random_align(&rng, 1));
         for (int turn = 0; turn < 4; turn++)
@@ -414,6 +418,16 @@ static void spread_words(Rng *rng, const Collected *sums, uint32_t *words)
     }
 }
 
+/* A multiplier and a shift of D31, fractions or any. */
+static void random_d31(Rng *rng, bool fraction, uint32_t *m, int32_t *e)
+{
+    static const uint32_t edges[] = {0, 1, 0x3fffffff, 0x40000000, 0x40000001, 0x7fffffff};
+    *m = rng_below(rng, 3) ? 0x40000000u | rng_below(rng, 0x40000000u) : edges[rng_below(rng, 6)];
+    *e = between(rng, -31, fraction ? 0 : 30);
+    if (rng_below(rng, 4) == 0)
+        *e = fraction ? -31 * (int32_t)rng_below(rng, 2) : 30;
+}
+
 static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int number)
 {
     const HoneRtConv *g = &c->g;
@@ -428,6 +442,16 @@ static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int
                            .y_ld = y_ld};
     random_clamp(rng, &rq.lo, &rq.hi);
     spread_words(rng, &sums, (uint32_t *)(void *)words.data);
+    Guarded shifts = guarded_input((size_t)g->out_c * 4, random_align(rng, 4));
+    if (number % 4 == 3) {
+        uint32_t *m = (uint32_t *)(void *)words.data;
+        int32_t *e = (int32_t *)(void *)shifts.data;
+        for (int o = 0; o < g->out_c; o++) {
+            random_d31(rng, true, &m[o], &e[o]);
+            e[o] = -between(rng, 4, 20);
+        }
+        rq.shifts = e;
+    }
     rq.kernels = &hone_rt_kernels_ref;
     rq.y = (int8_t *)want.data;
     conv_case_compute(c, rq.kernels, rng, hone_rt_requantize_epilogue, &rq);
@@ -441,6 +465,7 @@ static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int
                          (int8_t)want.data[i], describe(g));
     collected_free(&sums);
     guarded_free(&words, "words");
+    guarded_free(&shifts, "shifts");
     guarded_free(&want, "want");
     guarded_free(&got, "got");
 }
@@ -450,7 +475,7 @@ static void check_all_codes(bool depthwise, const HoneRtKernels *k)
 {
     for (int i = 0; k != NULL && i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 5 + depthwise, (uint64_t)i);
-        ConvCase c = conv_case_new(&rng, depthwise);
+        ConvCase c = conv_case_new(&rng, depthwise, 1);
         tame_biases(&rng, &c);
         check_codes(&c, k, &rng, i);
         conv_case_free(&c);
@@ -466,6 +491,123 @@ END_TEST
 START_TEST(depthwise_codes_equal_ref)
 {
     check_all_codes(true, table_of(_i));
+}
+END_TEST
+
+/* ---- convolutions in groups ------------------------------------------------------------------ */
+
+/* Channels [first, first + n) of each of `pixels` pixels of x. */
+static Guarded slice_channels(const Guarded *x, int pixels, int channels, int first, int n)
+{
+    Guarded s = guarded_input((size_t)(pixels * n), 0);
+    for (int p = 0; p < pixels; p++)
+        memcpy(s.data + (size_t)(p * n), x->data + (size_t)(p * channels + first), (size_t)n);
+    return s;
+}
+
+/* All channels of c in `groups` groups, by k. */
+static Collected grouped_run(const ConvCase *c, int groups, const HoneRtKernels *k, Rng *rng)
+{
+    const HoneRtConv *g = &c->g;
+    Collected out = collected_new(g);
+    Guarded packed = guarded_new(hone_rt_group_pack_bytes(k, g, groups), random_align(rng, 1));
+    Guarded scratch = guarded_new(hone_rt_group_scratch_bytes(k, g, groups), random_align(rng, 1));
+    const int32_t *bias = c->has_bias ? (const int32_t *)(const void *)c->bias.data : NULL;
+    const int half = groups / 2; /* shares, in any order */
+    hone_rt_group_pack(k, g, groups, (const int8_t *)c->w.data, bias, c->x_zp, half, groups,
+                       packed.data);
+    hone_rt_group_pack(k, g, groups, (const int8_t *)c->w.data, bias, c->x_zp, 0, half,
+                       packed.data);
+    for (int part = 0; part < 2; part++)
+        hone_rt_group_conv(k, g, groups, (const int8_t *)c->x.data, packed.data,
+                           part ? c->split : 0, part ? g->out_h : c->split, scratch.data, collect,
+                           &out);
+    guarded_free(&packed, "packed");
+    guarded_free(&scratch, "scratch");
+    return out;
+}
+
+/* Each group against the reference's plain convolution of a copy of its channels. */
+static void check_groups(const ConvCase *c, int groups, const Collected *got, Rng *rng,
+                         const char *level)
+{
+    ConvCase one = *c;
+    one.g.in_c /= groups;
+    one.g.out_c /= groups;
+    const size_t filter = (size_t)(one.g.kernel_h * one.g.kernel_w * one.g.in_c);
+    for (int i = 0; i < groups; i++) {
+        const int first = i * one.g.out_c;
+        one.x = slice_channels(&c->x, c->g.in_h * c->g.in_w, c->g.in_c, i * one.g.in_c, one.g.in_c);
+        one.w.data = c->w.data + (size_t)first * filter;
+        one.bias.data = c->bias.data + (size_t)first * sizeof(int32_t);
+        Collected want = conv_case_run(&one, &hone_rt_kernels_ref, rng);
+        for (int j = 0; j < want.pixels * want.channels; j++) {
+            const int at = j / want.channels * c->g.out_c + first + j % want.channels;
+            if (want.acc[j] != got->acc[at] || got->times[at] != 1)
+                ck_abort_msg("%s, %d groups: pixel %d channel %d is %d (%d times), ref %d: %s",
+                             level, groups, at / c->g.out_c, at % c->g.out_c, got->acc[at],
+                             got->times[at], want.acc[j], describe(&c->g));
+        }
+        collected_free(&want);
+        guarded_free(&one.x, "x");
+    }
+}
+
+START_TEST(groups_equal_ref)
+{
+    const HoneRtKernels *k = table_of(_i);
+    for (int i = 0; k != NULL && i < rounds(CASES); i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 8, (uint64_t)i);
+        const int groups = between(&rng, 1, 6);
+        ConvCase c = conv_case_new(&rng, false, groups);
+        Collected got = grouped_run(&c, groups, k, &rng);
+        check_groups(&c, groups, &got, &rng, k->name);
+        collected_free(&got);
+        conv_case_free(&c);
+    }
+}
+END_TEST
+
+/* The ready-made epilogue sees the right words and codes of each group. */
+START_TEST(group_codes_equal_sums)
+{
+    const HoneRtKernels *k = table_of(_i);
+    for (int i = 0; k != NULL && i < rounds(CASES); i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 9, (uint64_t)i);
+        const int groups = between(&rng, 2, 6);
+        ConvCase c = conv_case_new(&rng, false, groups);
+        tame_biases(&rng, &c);
+        Collected sums = grouped_run(&c, groups, &hone_rt_kernels_ref, &rng);
+        const size_t count = (size_t)(sums.pixels * sums.channels);
+        Guarded y = guarded_new(count, random_align(&rng, 1));
+        uint32_t *words = calloc((size_t)c.g.out_c, sizeof *words);
+        void *packed = malloc(hone_rt_group_pack_bytes(k, &c.g, groups));
+        void *scratch = malloc(hone_rt_group_scratch_bytes(k, &c.g, groups));
+        ck_assert(words && packed && scratch);
+        spread_words(&rng, &sums, words);
+        HoneRtRequantize q = {.kernels = k,
+                              .words = words,
+                              .y_zp = 3,
+                              .lo = -100,
+                              .hi = 127,
+                              .y = (int8_t *)y.data,
+                              .y_ld = c.g.out_c};
+        hone_rt_group_pack(k, &c.g, groups, (const int8_t *)c.w.data,
+                           c.has_bias ? (const int32_t *)(const void *)c.bias.data : NULL, c.x_zp,
+                           0, groups, packed);
+        hone_rt_group_conv(k, &c.g, groups, (const int8_t *)c.x.data, packed, 0, c.g.out_h, scratch,
+                           hone_rt_requantize_epilogue, &q);
+        for (size_t j = 0; j < count; j++)
+            if ((int8_t)y.data[j] !=
+                hone_rt_s24_code(sums.acc[j], words[j % (size_t)c.g.out_c], 3, -100, 127))
+                ck_abort_msg("%s, %d groups: code %zu: %s", k->name, groups, j, describe(&c.g));
+        free(scratch);
+        free(packed);
+        free(words);
+        guarded_free(&y, "y");
+        collected_free(&sums);
+        conv_case_free(&c);
+    }
 }
 END_TEST
 
@@ -514,6 +656,99 @@ START_TEST(requantize_equals_ref)
                       k->name, rows, cols);
         guarded_free(&acc, "acc");
         guarded_free(&words, "words");
+        guarded_free(&want, "want");
+        guarded_free(&got, "got");
+    }
+}
+END_TEST
+
+START_TEST(requantize_d31_equals_ref)
+{
+    const HoneRtKernels *k = table_of(_i);
+    for (int i = 0; k != NULL && i < rounds(4 * CASES); i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 10, (uint64_t)i);
+        const int rows = between(&rng, 1, 9), cols = between(&rng, 1, 50);
+        const int ld = cols + between(&rng, 0, 5), y_ld = cols + between(&rng, 0, 5);
+        const bool fraction = rng_below(&rng, 4) != 0;
+        Guarded acc = guarded_input((size_t)(rows * ld) * 4, random_align(&rng, 4));
+        Guarded m = guarded_input((size_t)cols * 4, random_align(&rng, 4));
+        Guarded e = guarded_input((size_t)cols * 4, random_align(&rng, 4));
+        Guarded want = guarded_new((size_t)(rows * y_ld), random_align(&rng, 1));
+        Guarded got = guarded_new((size_t)(rows * y_ld), random_align(&rng, 1));
+        int32_t *a = (int32_t *)(void *)acc.data, *shifts = (int32_t *)(void *)e.data, lo, hi;
+        uint32_t *words = (uint32_t *)(void *)m.data;
+        const int32_t y_zp = between(&rng, -128, 127);
+        random_clamp(&rng, &lo, &hi);
+        for (int j = 0; j < cols; j++)
+            random_d31(&rng, fraction, &words[j], &shifts[j]);
+        for (int j = 0; j < rows * ld; j++)
+            a[j] = random_acc(&rng);
+        hone_rt_kernels_ref.requantize_d31(a, ld, rows, cols, words, shifts, y_zp, lo, hi,
+                                           (int8_t *)want.data, y_ld);
+        k->requantize_d31(a, ld, rows, cols, words, shifts, y_zp, lo, hi, (int8_t *)got.data, y_ld);
+        ck_assert_msg(memcmp(want.data, got.data, want.bytes) == 0, "case %d, %s: %dx%d", i,
+                      k->name, rows, cols);
+        guarded_free(&acc, "acc");
+        guarded_free(&m, "m");
+        guarded_free(&e, "e");
+        guarded_free(&want, "want");
+        guarded_free(&got, "got");
+    }
+}
+END_TEST
+
+/* Around every tie of both roundings: sums a few units off, shifts of every size. */
+START_TEST(requantize_d31_ties)
+{
+    const HoneRtKernels *k = table_of(_i);
+    enum { N = 32 };
+    for (int i = 0; k != NULL && i < rounds(8 * CASES); i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 11, (uint64_t)i);
+        int32_t acc[N], e[N];
+        uint32_t m[N];
+        int8_t want[N], got[N];
+        for (int j = 0; j < N; j++) {
+            m[j] = 0x40000000u; /* a half: products are ties of the first rounding for odd sums */
+            e[j] = -(int32_t)rng_below(&rng, 24);
+            const int64_t tie = (2 * between(&rng, -130, 130) + 1) * ((int64_t)1 << -e[j]);
+            acc[j] = (int32_t)(tie + between(&rng, -3, 3));
+        }
+        hone_rt_kernels_ref.requantize_d31(acc, N, 1, N, m, e, 0, -128, 127, want, N);
+        k->requantize_d31(acc, N, 1, N, m, e, 0, -128, 127, got, N);
+        ck_assert_msg(memcmp(want, got, N) == 0, "case %d, %s", i, k->name);
+    }
+}
+END_TEST
+
+START_TEST(add_d31_equals_ref)
+{
+    const HoneRtKernels *k = table_of(_i);
+    for (int i = 0; k != NULL && i < rounds(CASES); i++) {
+        Rng rng = rng_at(SEED, RNG_TEST, 12, (uint64_t)i);
+        HoneRtAddD31 p = {.a_zp = between(&rng, -128, 127), .b_zp = between(&rng, -128, 127)};
+        p.y_zp = between(&rng, -128, 127);
+        random_clamp(&rng, &p.lo, &p.hi);
+        for (int j = 0; j < 3; j++) {
+            uint32_t m;
+            random_d31(&rng, true, &m, &p.e[j]);
+            p.m[j] = (int32_t)m;
+            if (rng_below(&rng, 2))
+                p.e[j] = j == 2 ? -between(&rng, 15, 22) : -between(&rng, 0, 3);
+        }
+        const size_t n = rng_below(&rng, 100);
+        Guarded a = guarded_input(n, random_align(&rng, 1)),
+                b = guarded_new(n, random_align(&rng, 1));
+        Guarded want = guarded_new(n, 0), got = guarded_new(n, random_align(&rng, 1));
+        fill_codes(&rng, &a, -128, rng_below(&rng, 2));
+        fill_codes(&rng, &b, -128, rng_below(&rng, 2));
+        const int8_t *xa = (const int8_t *)a.data, *xb = (const int8_t *)b.data;
+        hone_rt_kernels_ref.add_d31(&p, xa, xb, n, (int8_t *)want.data);
+        k->add_d31(&p, xa, xb, n, (int8_t *)got.data);
+        ck_assert_msg(memcmp(want.data, got.data, n) == 0, "case %d, %s", i, k->name);
+        k->add_d31(&p, xa, xb, n, (int8_t *)b.data); /* in place */
+        ck_assert_msg(memcmp(want.data, b.data, n) == 0, "case %d, %s, in place", i, k->name);
+        guarded_free(&a, "a");
+        guarded_free(&b, "b");
         guarded_free(&want, "want");
         guarded_free(&got, "got");
     }
@@ -596,14 +831,12 @@ START_TEST(levels_by_name)
 END_TEST
 
 /* The kernels' cases. */
-static const TTest **const kernel_cases[] = {&conv_equals_ref,
-                                             &depthwise_equals_ref,
-                                             &scratch_may_be_stale,
-                                             &conv_codes_equal_ref,
-                                             &depthwise_codes_equal_ref,
-                                             &requantize_equals_ref,
-                                             &add_equals_ref,
-                                             &mean_equals_ref};
+static const TTest **const kernel_cases[] = {
+    &conv_equals_ref,        &depthwise_equals_ref,      &scratch_may_be_stale,
+    &conv_codes_equal_ref,   &depthwise_codes_equal_ref, &groups_equal_ref,
+    &group_codes_equal_sums, &requantize_equals_ref,     &requantize_d31_equals_ref,
+    &requantize_d31_ties,    &add_d31_equals_ref,        &add_equals_ref,
+    &mean_equals_ref};
 enum { KERNEL_CASES = sizeof kernel_cases / sizeof kernel_cases[0] };
 
 static void run_cases(const void *table)

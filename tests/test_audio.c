@@ -286,8 +286,9 @@ static int open_and_close(void *options, Error *e)
 {
     Dataset *d = NULL;
     int status = dataset_open_kind(&d, &dataset_audio, options, "", e);
+    const bool agree = (d != NULL) == (status == HONE_OK); /* ck_assert would allocate */
     dataset_close(d);
-    return status;
+    return agree ? status : HONE_ERR_MISMATCH;
 }
 
 START_TEST(out_of_memory)

@@ -128,7 +128,19 @@ START_TEST(builders_say_what_is_wrong)
     graph_init(&g);
     x = graph_input(&g, "x", SHAPE4(1, 3, 8, 2), ELEM_REAL);
     expect_error(&g, layer_depthwise(&g, "c", x, &(Conv2dOptions){.channels = 4}),
-                 "depthwise 'c': 4 channels of 2 inputs; only a multiplier of 1 exists");
+                 "depthwise 'c': 4 channels of 2 inputs with a multiplier of 1");
+    graph_init(&g);
+    x = graph_input(&g, "x", SHAPE4(1, 3, 8, 2), ELEM_REAL);
+    expect_error(&g, layer_depthwise(&g, "c", x, &(Conv2dOptions){.multiplier = 70000}),
+                 "depthwise 'c': 2 inputs with a multiplier of 70000");
+    graph_init(&g);
+    x = graph_input(&g, "x", SHAPE4(1, 3, 8, 6), ELEM_REAL);
+    expect_error(&g, layer_conv2d(&g, "g", x, &(Conv2dOptions){.channels = 8, .groups = 3}),
+                 "conv2d 'g': 6 inputs and 8 channels do not fall into 3 groups");
+    graph_init(&g);
+    x = graph_input(&g, "x", SHAPE4(1, 3, 8, 6), ELEM_REAL);
+    expect_error(&g, layer_conv2d(&g, "g", x, &(Conv2dOptions){.channels = 8, .groups = 4}),
+                 "conv2d 'g': 6 inputs and 8 channels do not fall into 4 groups");
     graph_init(&g);
     x = graph_input(&g, "x", SHAPE2(1, 8), ELEM_REAL);
     expect_error(&g, layer_conv2d(&g, "d", x, &(Conv2dOptions){.channels = 4}),
@@ -149,21 +161,29 @@ typedef struct Case {
     Axis y, x; /* a dense layer: 1x1 over one pixel of all inputs */
     int in_c, out_c;
     bool depthwise;
+    int groups; /* of a convolution */
     int batch;
 } Case;
 
-typedef enum Kind { CONV, POINTWISE, DEPTHWISE, DENSE, KINDS } Kind;
+typedef enum Kind { CONV, POINTWISE, GROUPED, DEPTHWISE, MULTIPLIED, DENSE, KINDS } Kind;
 
 static Conv2dOptions random_options(Kind kind, int h, int w, int *in_c, Rng *rng)
 {
     Conv2dOptions o = {.channels = 1 + (int)rng_below(rng, 40), .bias = rng_below(rng, 2) == 0};
     *in_c = 1 + (int)rng_below(rng, rng_below(rng, 2) ? 40 : 6);
-    if (kind == DEPTHWISE)
-        o.channels = *in_c;
+    if (kind == DEPTHWISE || kind == MULTIPLIED) {
+        o.multiplier = kind == MULTIPLIED ? 2 + (int)rng_below(rng, 3) : 1;
+        *in_c = *in_c / o.multiplier + 1;
+        o.channels = *in_c * o.multiplier;
+    } else if (kind == GROUPED) {
+        o.groups = 2 + (int)rng_below(rng, 4);
+        *in_c = (*in_c / o.groups + 1) * o.groups;
+        o.channels = (o.channels / o.groups + 1) * o.groups;
+    }
     for (int i = 0; i < 2; i++) {
         o.kernel[i] = kind == POINTWISE ? 1 : 1 + (int)rng_below(rng, 4);
         o.stride[i] = kind == POINTWISE ? 1 : 1 + (int)rng_below(rng, 3);
-        o.dilation[i] = rng_below(rng, 3) == 0 ? 2 : 1;
+        o.dilation[i] = rng_below(rng, 2) ? 1 + (int)rng_below(rng, 3) : 1;
         const int span = (o.kernel[i] - 1) * o.dilation[i] + 1;
         o.pads[i] = (int)rng_below(rng, (uint32_t)span);
         o.pads[i + 2] = (int)rng_below(rng, (uint32_t)span);
@@ -193,16 +213,18 @@ static Axis axis_of(const Conv2dOptions *o, int i, int in)
 static void case_init(Case *c, Kind kind, Rng *rng)
 {
     const int h = 1 + (int)rng_below(rng, 13), w = 1 + (int)rng_below(rng, 13);
-    *c = (Case){.batch = 1 + (int)rng_below(rng, 19), .depthwise = kind == DEPTHWISE};
+    *c = (Case){.batch = 1 + (int)rng_below(rng, 19),
+                .depthwise = kind == DEPTHWISE || kind == MULTIPLIED};
     graph_init(&c->graph);
     Conv2dOptions o = random_options(kind, h, w, &c->in_c, rng);
     Value *x = graph_input(&c->graph, "x", SHAPE4(1, h, w, c->in_c), ELEM_REAL);
-    Value *y = kind == DENSE       ? layer_dense(&c->graph, "f", x, o.channels, o.bias)
-               : kind == DEPTHWISE ? layer_depthwise(&c->graph, "f", x, &o)
-                                   : layer_conv2d(&c->graph, "f", x, &o);
+    Value *y = kind == DENSE  ? layer_dense(&c->graph, "f", x, o.channels, o.bias)
+               : c->depthwise ? layer_depthwise(&c->graph, "f", x, &o)
+                              : layer_conv2d(&c->graph, "f", x, &o);
     ck_assert_msg(y != NULL, "%s", c->graph.error.text);
     c->node = y->producer;
     c->out_c = o.channels;
+    c->groups = kind == GROUPED ? o.groups : 1;
     if (kind == DENSE) {
         c->in_c *= h * w;
         c->y = c->x = (Axis){1, 1, 1, 1, 1, 0, 0};
@@ -225,10 +247,13 @@ static void each_channel(const Case *c, size_t pixel_in, size_t pixel_out, size_
 {
     const size_t in_c = (size_t)c->in_c, out_c = (size_t)c->out_c;
     const size_t taps = (size_t)c->y.kernel * (size_t)c->x.kernel;
-    for (size_t o = 0; o < out_c; o++)
-        for (size_t i = c->depthwise ? o : 0; i < (c->depthwise ? o + 1 : in_c); i++)
-            visit(context, pixel_in * in_c + i, pixel_out * out_c + o,
-                  c->depthwise ? tap * in_c + i : (o * taps + tap) * in_c + i, o);
+    const size_t groups = c->depthwise ? in_c : (size_t)c->groups, width = in_c / groups;
+    for (size_t o = 0; o < out_c; o++) {
+        const size_t first = o / (out_c / groups) * width;
+        for (size_t i = 0; i < width; i++)
+            visit(context, pixel_in * in_c + first + i, pixel_out * out_c + o,
+                  c->depthwise ? tap * out_c + o : (o * taps + tap) * width + i, o);
+    }
 }
 
 static void each_product(const Case *c, Product visit, void *context)
@@ -301,10 +326,10 @@ static const char *case_text(const Case *c, const char *level)
     static char text[300];
     snprintf(text, sizeof text,
              "%s %s: batch %d, %dx%d x %d -> %dx%d x %d, kernel %dx%d, stride %d,%d, dilation "
-             "%d,%d, pads %d,%d",
+             "%d,%d, pads %d,%d, groups %d",
              level, c->node->op->name, c->batch, c->y.in, c->x.in, c->in_c, c->y.out, c->x.out,
              c->out_c, c->y.kernel, c->x.kernel, c->y.stride, c->x.stride, c->y.dilation,
-             c->x.dilation, c->y.before, c->x.before);
+             c->x.dilation, c->y.before, c->x.before, c->groups);
     return text;
 }
 
@@ -659,6 +684,18 @@ START_TEST(lowering_keeps_the_geometry)
     ck_assert_int_eq(op.kind, HONE_RT_OP_DEPTHWISE);
     ck_assert(op.multiplier == 1 && op.pad_left == 0 && op.pad_right == 1 && op.pad_top == 1);
     ck_assert_int_eq(x->producer->op->macs(x->producer), 5 * 4 * 6 * 9);
+    HoneRtOp twice = {0};
+    Value *y = layer_depthwise(&g, "b2", x, &(Conv2dOptions){.kernel = {3, 3}, .multiplier = 2});
+    y->producer->op->lower(y->producer, &twice);
+    ck_assert_int_eq(twice.multiplier, 2);
+    ck_assert_int_eq(y->shape.dim[3], 12);
+    ck_assert_int_eq(y->producer->op->macs(y->producer), 5 * 4 * 12 * 9);
+    y = layer_conv2d(&g, "b3", x, &(Conv2dOptions){.channels = 4, .kernel = {3, 3}, .groups = 2});
+    twice = (HoneRtOp){0};
+    y->producer->op->lower(y->producer, &twice);
+    ck_assert_int_eq(twice.groups, 2);
+    ck_assert_int_eq(op.groups, 0); /* one group, as in files of before there were groups */
+    ck_assert_int_eq(y->producer->op->macs(y->producer), 5 * 4 * 4 * 9 * 3);
     x = layer_dense(&g, "c", x, 7, false);
     op = (HoneRtOp){0};
     x->producer->op->lower(x->producer, &op);
@@ -670,7 +707,9 @@ START_TEST(lowering_keeps_the_geometry)
     ck_assert_str_eq(g.params[1]->name, "a.bias");
     ck_assert_double_eq_tol(g.params[0]->init.deviation, sqrt(1.0 / (3 * 45)), 1e-12);
     ck_assert_double_eq_tol(g.params[2]->init.deviation, sqrt(1.0 / (3 * 9)), 1e-12);
-    ck_assert_double_eq_tol(g.params[3]->init.deviation, sqrt(1.0 / (3 * 120)), 1e-12);
+    ck_assert_double_eq_tol(g.params[3]->init.deviation, sqrt(1.0 / (3 * 9)), 1e-12);
+    ck_assert_double_eq_tol(g.params[4]->init.deviation, sqrt(1.0 / (3 * 27)), 1e-12);
+    ck_assert_double_eq_tol(g.params[5]->init.deviation, sqrt(1.0 / (3 * 120)), 1e-12);
     graph_release(&g);
 }
 END_TEST

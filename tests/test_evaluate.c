@@ -101,10 +101,11 @@ START_TEST(test_artifact_equals_integer)
     ck_assert_int_eq(artifact.n, integer.n);
     ck_assert_int_eq(artifact.correct, integer.correct);
     ck_assert(artifact.loss == integer.loss);
-    ck_assert(f.proof.artifact.loss == integer.loss && f.proof.trained.loss == integer.loss);
-    ck_assert_int_le(f.proof.agree.max_difference, 1);
-    ck_assert_int_gt(f.proof.agree.compared, 0);
-    ck_assert_int_eq((int64_t)count, f.artifact.bytes);
+    ck_assert(f.artifacts[0].proof.artifact.loss == integer.loss);
+    ck_assert(f.artifacts[0].proof.trained.loss == integer.loss);
+    ck_assert_int_le(f.artifacts[0].proof.agree.max_difference, 1);
+    ck_assert_int_gt(f.artifacts[0].proof.agree.compared, 0);
+    ck_assert_int_eq((int64_t)count, f.artifacts[0].bytes);
     bytes[count / 2] ^= 1;
     ck_assert_int_eq(evaluate_artifact(&artifact, &r.session.compute, r.session.dataset, bytes,
                                        count, &how, &r.error),

@@ -185,7 +185,7 @@ static void check_conv_fixture(const HoneRtKernels *k, const ConvFixture *f)
     for (int o = 0; o < g->out_c; o++)
         ck_assert_int_eq(hone_rt_s24_word_from_float_bits(f->r[o], &words[o]), 0);
     const void *to[2] = {f, acc};
-    HoneRtRequantize rq = {k, words, f->y_zp, -128, 127, y, g->out_c};
+    HoneRtRequantize rq = {k, words, f->y_zp, -128, 127, y, g->out_c, NULL};
     (f->depthwise ? k->depthwise_pack : k->conv_pack)(g, f->w, f->bias, f->x_zp, packed);
     (f->depthwise ? k->depthwise : k->conv)(g, f->x, packed, 0, g->out_h, scratch, copy_tile, to);
     (f->depthwise ? k->depthwise : k->conv)(g, f->x, packed, 0, g->out_h, scratch,

@@ -35,6 +35,7 @@ typedef struct Case {
     Kind kind;
     int kernel, stride, dilation;
     int side, in_c, out_c, batch;
+    int groups; /* DEPTHWISE: the multiplier */
     /* What is varied. */
     bool norm, bias, freeze, second;
     Activation activation;
@@ -43,17 +44,24 @@ typedef struct Case {
 /* Flat layers come with few rows and many weights (dW in slices) and the other way round (many outputs
  * are computed again instead of kept). */
 static const Case cases[] = {
-    {"3x3", CONV, 3, 1, 1, 9, 16, 24, 5, 0, 0, 0, 0, NONE},
-    {"3x3 /2", CONV, 3, 2, 1, 10, 5, 10, 20, 0, 0, 0, 0, NONE},
-    {"3x3 dilated", CONV, 3, 1, 2, 8, 3, 16, 17, 0, 0, 0, 0, NONE},
-    {"1x1, few rows", CONV, 1, 1, 1, 4, 16, 96, 7, 0, 0, 0, 0, NONE},
-    {"1x1, many rows", CONV, 1, 1, 1, 23, 20, 5, 16, 0, 0, 0, 0, NONE},
-    {"1x1, many rows and outputs", CONV, 1, 1, 1, 23, 4, 37, 16, 0, 0, 0, 0, NONE},
-    {"1x1 /2", CONV, 1, 2, 1, 9, 12, 33, 18, 0, 0, 0, 0, NONE},
-    {"depthwise", DEPTHWISE, 3, 1, 1, 7, 40, 40, 5, 0, 0, 0, 0, NONE},
-    {"depthwise /2", DEPTHWISE, 3, 2, 1, 10, 21, 21, 5, 0, 0, 0, 0, NONE},
-    {"depthwise 5x5", DEPTHWISE, 5, 1, 1, 7, 16, 16, 16, 0, 0, 0, 0, NONE},
-    {"dense", DENSE, 1, 1, 1, 4, 6, 10, 20, 0, 0, 0, 0, NONE},
+    {"3x3", CONV, 3, 1, 1, 9, 16, 24, 5, 1, 0, 0, 0, 0, NONE},
+    {"3x3 /2", CONV, 3, 2, 1, 10, 5, 10, 20, 1, 0, 0, 0, 0, NONE},
+    {"3x3 dilated", CONV, 3, 1, 2, 8, 3, 16, 17, 1, 0, 0, 0, 0, NONE},
+    {"1x1, few rows", CONV, 1, 1, 1, 4, 16, 96, 7, 1, 0, 0, 0, 0, NONE},
+    {"1x1, many rows", CONV, 1, 1, 1, 23, 20, 5, 16, 1, 0, 0, 0, 0, NONE},
+    {"1x1, many rows and outputs", CONV, 1, 1, 1, 23, 4, 37, 16, 1, 0, 0, 0, 0, NONE},
+    {"1x1 /2", CONV, 1, 2, 1, 9, 12, 33, 18, 1, 0, 0, 0, 0, NONE},
+    {"depthwise", DEPTHWISE, 3, 1, 1, 7, 40, 40, 5, 1, 0, 0, 0, 0, NONE},
+    {"depthwise /2", DEPTHWISE, 3, 2, 1, 10, 21, 21, 5, 1, 0, 0, 0, 0, NONE},
+    {"depthwise 5x5", DEPTHWISE, 5, 1, 1, 7, 16, 16, 16, 1, 0, 0, 0, 0, NONE},
+    {"3x3 /2 dilated 3", CONV, 3, 2, 3, 11, 6, 9, 6, 1, 0, 0, 0, 0, NONE},
+    {"3x3 in groups", CONV, 3, 1, 1, 9, 12, 20, 6, 4, 0, 0, 0, 0, NONE},
+    {"3x3 /2 dilated in groups", CONV, 3, 2, 2, 11, 6, 40, 18, 2, 0, 0, 0, 0, NONE},
+    {"1x1 in groups", CONV, 1, 1, 1, 7, 24, 36, 17, 12, 0, 0, 0, 0, NONE},
+    {"depthwise /2 dilated 3", DEPTHWISE, 3, 2, 3, 11, 17, 17, 5, 1, 0, 0, 0, 0, NONE},
+    {"depthwise of 3", DEPTHWISE, 3, 1, 1, 7, 9, 27, 5, 3, 0, 0, 0, 0, NONE},
+    {"depthwise of 2, /2", DEPTHWISE, 3, 2, 2, 10, 20, 40, 5, 2, 0, 0, 0, 0, NONE},
+    {"dense", DENSE, 1, 1, 1, 4, 6, 10, 20, 1, 0, 0, 0, 0, NONE},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -78,7 +86,9 @@ static Value *build_layer(Graph *g, const char *name, Value *x, const Case *c)
                              .kernel = {c->kernel, c->kernel},
                              .stride = {c->stride, c->stride},
                              .dilation = {c->dilation, c->dilation},
-                             .bias = c->bias};
+                             .bias = c->bias,
+                             .groups = c->kind == CONV ? c->groups : 1,
+                             .multiplier = c->kind == DEPTHWISE ? c->groups : 1};
     char norm[32], act[32];
     snprintf(norm, sizeof norm, "%s.bn", name);
     snprintf(act, sizeof act, "%s.act", name);
@@ -530,6 +540,7 @@ Suite *suite_fuse(void)
     tcase_add_loop_test(t, threads_do_not_matter, 0, CASES);
     tcase_add_test(t, a_network_trains_alike);
     tcase_add_test(t, bad_numbers_are_found);
+    tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;
 }

@@ -59,6 +59,31 @@ static Value *depthwise_stride(Graph *g)
     return layer_depthwise(g, "dw", source(g, SHAPE4(2, 7, 9, 3)), &o);
 }
 
+static Value *conv_groups(Graph *g)
+{
+    Conv2dOptions o = {.channels = 6, .kernel = {3, 2}, .stride = {2, 1}, .bias = true};
+    o.groups = 2;
+    return layer_conv2d(g, "conv", source(g, SHAPE4(3, 5, 4, 4)), &o);
+}
+
+static Value *conv_dilated(Graph *g)
+{
+    Conv2dOptions o = {.channels = 2, .kernel = {3, 3}, .stride = {2, 2}, .dilation = {3, 2}};
+    return layer_conv2d(g, "conv", source(g, SHAPE4(2, 9, 7, 3)), &o);
+}
+
+static Value *depthwise_multiplied(Graph *g)
+{
+    Conv2dOptions o = {.kernel = {3, 3}, .stride = {1, 2}, .bias = true, .multiplier = 3};
+    return layer_depthwise(g, "dw", source(g, SHAPE4(3, 4, 5, 2)), &o);
+}
+
+static Value *depthwise_dilated(Graph *g)
+{
+    Conv2dOptions o = {.kernel = {3, 3}, .stride = {2, 2}, .dilation = {2, 3}};
+    return layer_depthwise(g, "dw", source(g, SHAPE4(2, 8, 9, 3)), &o);
+}
+
 static Value *dense_rows(Graph *g)
 {
     return layer_dense(g, "dense", source(g, SHAPE2(3, 7)), 5, true);
@@ -149,6 +174,16 @@ static Value *xent(Graph *g)
 static Value *xent_smooth(Graph *g)
 {
     return xent_of(g, 0.2);
+}
+
+/* Integers of all three inputs are as gradcheck fills them. */
+static Value *xent_mixed(Graph *g)
+{
+    Value *in[3];
+    static const char *const names[] = {"labels", "others", "shares"};
+    for (int i = 0; i < 3; i++)
+        in[i] = graph_input(g, names[i], SHAPE1(6), ELEM_INT32);
+    return layer_softmax_xent_mixed(g, "loss", source(g, SHAPE2(6, 4)), in[0], in[1], in[2], 0.2);
 }
 
 static Value *soft_of(Graph *g, double temperature)
@@ -271,8 +306,12 @@ static const GradCase cases[] = {
     {"conv2d stride, dilation", &op_conv2d, conv_stride, NULL, false, false, NULL},
     {"conv2d explicit pads", &op_conv2d, conv_pads, NULL, false, false, NULL},
     {"conv2d pointwise", &op_conv2d, conv_pointwise, NULL, false, false, NULL},
+    {"conv2d groups", &op_conv2d, conv_groups, NULL, false, false, NULL},
+    {"conv2d dilated", &op_conv2d, conv_dilated, NULL, false, false, NULL},
     {"depthwise same", &op_depthwise, depthwise_same, NULL, false, false, NULL},
     {"depthwise stride, dilation", &op_depthwise, depthwise_stride, NULL, false, false, NULL},
+    {"depthwise multiplier", &op_depthwise, depthwise_multiplied, NULL, false, false, NULL},
+    {"depthwise dilated", &op_depthwise, depthwise_dilated, NULL, false, false, NULL},
     {"dense", &op_dense, dense_rows, NULL, false, false, NULL},
     {"dense of images", &op_dense, dense_flattened, NULL, false, false, NULL},
     {"batchnorm", &op_batchnorm, batchnorm_images, batchnorm_values, false, false, NULL},
@@ -286,6 +325,7 @@ static const GradCase cases[] = {
     {"mean", &op_mean, mean, NULL, false, false, NULL},
     {"softmax_xent", &op_softmax_xent, xent, NULL, false, false, NULL},
     {"softmax_xent smoothed", &op_softmax_xent, xent_smooth, NULL, false, false, NULL},
+    {"softmax_xent mixed", &op_softmax_xent, xent_mixed, NULL, false, false, NULL},
     {"soft_loss", &op_soft_loss, soft_loss, NULL, false, false, NULL},
     {"soft_loss at temperature 4", &op_soft_loss, soft_loss_warm, NULL, false, false, NULL},
     {"mse of labels", &op_mse, mse_labels, NULL, false, false, NULL},

@@ -382,6 +382,27 @@ START_TEST(test_list_windows)
 }
 END_TEST
 
+START_TEST(test_list_groups_and_multiplier)
+{
+    Listed l;
+    Graph g;
+    Model m;
+    listed_init(&l);
+    l.entries[3].multiplier = 2; /* depthwise1: 6 to 12 */
+    l.entries[4].groups = 3;
+    build(&g, &m, &l.options);
+    ck_assert_int_eq(graph_find_node(&g, "depthwise1")->out[0]->shape.dim[3], 12);
+    ck_assert(shape_equal(graph_find_param(&g, "depthwise1.weight")->shape, SHAPE4(1, 1, 3, 12)));
+    ck_assert(shape_equal(graph_find_param(&g, "conv2d2.weight")->shape, SHAPE4(6, 3, 3, 4)));
+    graph_release(&g);
+    l.entries[4].groups = 4;
+    refused(&l.options,
+            "layers[4] 'conv2d2': conv2d 'conv2d2': 12 inputs and 6 channels do not fall "
+            "into 4 groups");
+    arena_release(&l.arena);
+}
+END_TEST
+
 START_TEST(test_list_references)
 {
     Listed l;
@@ -624,6 +645,7 @@ Suite *suite_models(void)
     tcase_add_test(c, test_list);
     tcase_add_test(c, test_list_windows);
     tcase_add_test(c, test_list_references);
+    tcase_add_test(c, test_list_groups_and_multiplier);
     tcase_add_test(c, test_list_errors);
     tcase_add_test(c, test_entry_check);
     tcase_add_test(c, test_tables);

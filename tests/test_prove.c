@@ -62,6 +62,7 @@ static ProveResult prove(const TinyNet *t, const unsigned char *bytes, size_t co
     return result;
 }
 
+/* In both profiles. */
 START_TEST(prove_holds)
 {
     static const char *const levels[] = {"ref", NULL};
@@ -69,6 +70,7 @@ START_TEST(prove_holds)
         TinyNet t;
         size_t count;
         tiny_net_init(&t, SEED + (uint64_t)i, i % 3 + 1, levels[i / 3 % 2], i / 6);
+        tiny_net_plan(&t, (uint32_t)_i);
         unsigned char *bytes = tiny_net_artifact(&t, &count);
         ProveResult r = prove(&t, bytes, count, NULL);
         int tables = t.compute.integer == &hone_rt_kernels_ref ? 1 : 2;
@@ -283,6 +285,52 @@ START_TEST(prove_finds_changed_mean_and_add)
 }
 END_TEST
 
+/* The network `net` in the other profile. */
+static void to_d31(void)
+{
+    free(artifact);
+    tiny_net_plan(&net, HONE_RT_D31);
+    artifact = tiny_net_artifact(&net, &artifact_bytes);
+}
+
+/* The multiplier of a channel a quarter smaller, or its shift one more. */
+static bool change_d31(Mutant *m, int op, int channel)
+{
+    const HoneRtOp *o = &m->ops[op];
+    *word_at(m, o->requant, channel) -= *word_at(m, o->requant, channel) / 4;
+    return true;
+}
+
+static bool change_shift(Mutant *m, int op, int channel)
+{
+    const HoneRtOp *o = &m->ops[op];
+    *word_at(m, o->requant, (int)m->tensors[o->output].c + channel) -= 1;
+    return true;
+}
+
+START_TEST(prove_finds_changed_d31)
+{
+    to_d31();
+    Mutant m = mutant_new();
+    int ops = m.op_count;
+    free(m.bytes);
+    for (int op = 0; op < ops; op++) {
+        if (op == op_named("pool") || op == op_named("sum"))
+            continue;
+        mutate_channels(op, "multiplier", change_d31);
+        mutate_channels(op, "shift", change_shift);
+    }
+    m = mutant_new();
+    ck_assert(change_d31(&m, op_named("pool"), 0));
+    ck_assert(mutant_found(&m, "pool", "multiplier"));
+    for (int i = 0; i < 3; i++) {
+        m = mutant_new();
+        ck_assert(change_d31(&m, op_named("sum"), i));
+        ck_assert_msg(mutant_found(&m, "sum", "multiplier"), "%d", i);
+    }
+}
+END_TEST
+
 /* The window moves by one pixel: one pad less at one side, one more at the other. */
 START_TEST(prove_finds_changed_pads)
 {
@@ -431,6 +479,8 @@ static unsigned char *run_python(const TinyNet *t, const unsigned char *bytes, s
 
 START_TEST(prove_python_agrees)
 {
+    if (_i == HONE_RT_D31)
+        to_d31();
     if (!have_numpy()) {
         puts("prove_python_agrees: skipped, no numpy");
         return;
@@ -442,6 +492,37 @@ START_TEST(prove_python_agrees)
     ck_assert_uint_eq(count, sizeof outputs);
     ck_assert_mem_eq(python, outputs, sizeof outputs);
     free(python);
+}
+END_TEST
+
+/* Dilation, groups and multipliers: every level and several threads, the same bits, and Python's. */
+START_TEST(prove_unusual_convolutions)
+{
+    static const char *const levels[] = {"ref", "avx2", "avx512"};
+    for (int i = 0; i < 3 * 3; i++) {
+        if (hone_rt_kernels_for_host(levels[i / 3]) == NULL)
+            continue;
+        TinyNet t;
+        size_t size, count;
+        int8_t outputs[TINY_IMAGES * TINY_CLASSES];
+        tiny_net_init_parts(&t, SEED + (uint64_t)i, i % 3 + 1, levels[i / 3]);
+        tiny_net_plan(&t, (uint32_t)_i);
+        unsigned char *bytes = tiny_net_artifact(&t, &size);
+        ProveResult r = prove(&t, bytes, size, outputs);
+        ck_assert_msg(r.mismatches == 0, "%s: %s: %s", levels[i / 3], r.first_layer, r.detail);
+        AgreeResult agree;
+        Error e = {0};
+        ck_assert_int_eq(agree_fake_quant(&agree, &t.source, t.codes, 16, &e), HONE_OK);
+        ck_assert_msg(agree.max_difference <= 1, "'%s'", agree.layer);
+        if (i % 3 == 0 && have_numpy()) {
+            unsigned char *python = run_python(&t, bytes, size, TINY_IMAGES, &count);
+            ck_assert_uint_eq(count, sizeof outputs);
+            ck_assert_mem_eq(python, outputs, sizeof outputs);
+            free(python);
+        }
+        free(bytes);
+        tiny_net_release(&t);
+    }
 }
 END_TEST
 
@@ -481,9 +562,11 @@ Suite *suite_prove(void)
 {
     Suite *s = suite_create("prove");
     TCase *holds = tcase_create("holds");
-    tcase_add_test(holds, prove_holds);
+    tcase_add_loop_test(holds, prove_holds, HONE_RT_S24, HONE_RT_D31 + 1);
     tcase_add_test(holds, agree_with_fake_quant);
+    tcase_add_loop_test(holds, prove_unusual_convolutions, HONE_RT_S24, HONE_RT_D31 + 1);
     tcase_add_test(holds, prove_mobilenet);
+    tcase_set_timeout(holds, 60);
     suite_add_tcase(s, holds);
     TCase *one = tcase_create("one network");
     tcase_add_checked_fixture(one, setup, teardown);
@@ -497,7 +580,8 @@ Suite *suite_prove(void)
     tcase_add_test(one, prove_finds_other_weights);
     tcase_add_test(one, prove_finds_other_names);
     tcase_add_test(one, agree_finds_wrong_integers);
-    tcase_add_test(one, prove_python_agrees);
+    tcase_add_loop_test(one, prove_python_agrees, HONE_RT_S24, HONE_RT_D31 + 1);
+    tcase_add_test(one, prove_finds_changed_d31);
     suite_add_tcase(s, one);
     return s;
 }

@@ -196,8 +196,9 @@ START_TEST(overrides_choose_bits)
     open_params(&t, 1);
     calibrate(&t);
     IntegerPlan plan;
-    ck_assert_msg(integer_plan_new(&plan, &t.graph, &t.params, &t.compute, &t.e) == HONE_OK, "%s",
-                  t.e.text);
+    ck_assert_msg(integer_plan_new(&plan, &t.graph, &t.params, &t.compute, HONE_RT_S24, &t.e) ==
+                      HONE_OK,
+                  "%s", t.e.text);
     const IntegerLayer *stem = &plan.layers[layer(&t, "stem")->anchor->index];
     for (size_t i = 0; i < stem->weight_count; i++)
         ck_assert_int_le(abs(stem->weights[i]), 7);
@@ -235,7 +236,7 @@ START_TEST(ranges_must_be_observed)
     build(&t);
     insert(&t, &defaults);
     open_params(&t, 1);
-    ck_assert_int_eq(integer_plan_new(&plan, &t.graph, &t.params, &t.compute, &t.e),
+    ck_assert_int_eq(integer_plan_new(&plan, &t.graph, &t.params, &t.compute, HONE_RT_S24, &t.e),
                      HONE_ERR_CONFIG);
     ck_assert_str_eq(t.e.text, "layer 'stem': no range was observed for 'stem.range'; calibrate "
                                "before quantizing");
@@ -267,8 +268,9 @@ START_TEST(folding_follows_its_definition)
         param(&t, "stem.bn.variance")[c] = (Real)1.5;
     }
     calibrate(&t);
-    ck_assert_msg(integer_plan_new(&plan, &t.graph, &t.params, &t.compute, &t.e) == HONE_OK, "%s",
-                  t.e.text);
+    ck_assert_msg(integer_plan_new(&plan, &t.graph, &t.params, &t.compute, HONE_RT_S24, &t.e) ==
+                      HONE_OK,
+                  "%s", t.e.text);
     const IntegerLayer *l = &plan.layers[layer(&t, "stem")->anchor->index];
     ck_assert(l->in[0].scale == 1.0f / 128 && l->in[0].zero_point == 0);
     ck_assert_int_eq(l->lo, l->out.zero_point); /* relu */

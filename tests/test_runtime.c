@@ -301,7 +301,8 @@ START_TEST(header_rules)
         {offsetof(HoneRtHeader, magic), 0x0a464448u, HONE_RT_ERR_MAGIC},
         {offsetof(HoneRtHeader, version), 2, HONE_RT_ERR_VERSION},
         {offsetof(HoneRtHeader, bytes), 47, HONE_RT_ERR_TRUNCATED},
-        {offsetof(HoneRtHeader, profile), HONE_RT_D31, HONE_RT_ERR_HEADER},
+        {offsetof(HoneRtHeader, profile), HONE_RT_D31, HONE_RT_ERR_CONSTANT},
+        {offsetof(HoneRtHeader, profile), 2, HONE_RT_ERR_HEADER},
         {offsetof(HoneRtHeader, input), 7, HONE_RT_ERR_HEADER},
         {offsetof(HoneRtHeader, output), 7, HONE_RT_ERR_HEADER},
         {offsetof(HoneRtHeader, activation_bytes), 719, HONE_RT_ERR_TENSOR},
@@ -393,7 +394,16 @@ START_TEST(op_rules)
     RULE(ERR_OP, b.ops[STEM].inputs[1] = X);
     RULE(ERR_OP, b.ops[STEM].output = HONE_RT_NONE);
     RULE(ERR_OP, b.ops[STEM].reserved[4] = 1);
-    RULE(ERR_OP, b.ops[STEM].reserved0 = 1);
+    RULE(ERR_OP, b.ops[STEM].groups = 1);
+    RULE(ERR_SHAPE, b.ops[STEM].groups = 2); /* 3 channels */
+    RULE(ERR_SHAPE, b.ops[PROJECT].groups = 5);
+    RULE(ERR_SHAPE, b.ops[PROJECT].groups = 0xffff);
+    RULE(OK, b.ops[STEM].groups = 3); /* reads less of its weights */
+    RULE(OK, b.ops[PROJECT].groups = 12);
+    RULE(ERR_OP, b.ops[DEPTHWISE].groups = 12);
+    RULE(ERR_OP, b.ops[LOGITS].groups = 2);
+    RULE(ERR_OP, b.ops[JOIN].groups = 2);
+    RULE(ERR_OP, b.ops[POOL].groups = 2);
     RULE(ERR_OP, b.ops[STEM].k = 1);
     RULE(ERR_OP, b.ops[STEM].stride_h = 0);
     RULE(ERR_OP, b.ops[STEM].kernel_w = 256);

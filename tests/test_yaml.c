@@ -234,6 +234,7 @@ static const Bad bad[] = {
      "a.yaml:2:13: input.1: a list where a single value is needed"},
     {"name: x\nmarks: [0, 0, 0, 0, 0]\n", "a.yaml:2:8: marks: 5 elements, 0..4 are allowed"},
     {"name: x\nmarks: [2]\n", "a.yaml:2:9: marks.0: 2 is outside [0, 1]"},
+    {"name: x\nformats: tflite\n", "a.yaml:2:10: formats: 'tflite' is not one of hone | c"},
     {"name: x\nformats: [tflite]\n", "a.yaml:2:11: formats.0: 'tflite' is not one of hone | c"},
     {"name: x\nlayers: {op: relu}\n",
      "a.yaml:2:9: layers: a section where a list of sections is needed"},

@@ -35,6 +35,25 @@ static void build(TinyNet *t)
     t->source.output = logits;
 }
 
+static void build_parts(TinyNet *t)
+{
+    Graph *g = &t->graph;
+    Value *image = graph_input(g, "image", SHAPE4(1, 9, 9, 3), ELEM_REAL);
+    Conv2dOptions wide = {.channels = 8, .kernel = {3, 3}, .dilation = {2, 2}};
+    Conv2dOptions twice = {.kernel = {3, 3}, .dilation = {3, 3}, .multiplier = 2};
+    Conv2dOptions parts = {.channels = 12, .kernel = {3, 3}, .stride = {2, 2}, .groups = 4};
+    Conv2dOptions mix = {.channels = 6, .groups = 3};
+    Conv2dOptions thrice = {.kernel = {3, 3}, .stride = {2, 2}, .multiplier = 3, .bias = true};
+    Value *x = layer_batchnorm(g, "wide_bn", layer_conv2d(g, "wide", image, &wide), NULL);
+    x = layer_depthwise(g, "twice", layer_relu6(g, "wide_relu", x), &twice);
+    x = layer_conv2d(g, "parts", layer_batchnorm(g, "twice_bn", x, NULL), &parts);
+    x = layer_relu(g, "parts_relu", layer_batchnorm(g, "parts_bn", x, NULL));
+    x = layer_batchnorm(g, "mix_bn", layer_conv2d(g, "mix", x, &mix), NULL);
+    x = layer_depthwise(g, "thrice", layer_relu6(g, "mix_relu", x), &thrice);
+    t->source.input = image;
+    t->source.output = layer_dense(g, "logits", layer_mean(g, "pool", x), TINY_CLASSES, true);
+}
+
 /* Batch-norms far from the identity, of both signs, and a bias. */
 static void draw_params(TinyNet *t, Rng *rng)
 {
@@ -73,6 +92,16 @@ static void calibrate(TinyNet *t)
     exec_free(x);
 }
 
+void tiny_net_plan(TinyNet *t, uint32_t profile)
+{
+    Error e = {0};
+    integer_plan_free(&t->plan);
+    ck_assert_msg(integer_plan_new(&t->plan, &t->graph, &t->params, &t->compute, profile, &e) ==
+                      HONE_OK,
+                  "%s", e.text);
+    t->source.plan = &t->plan;
+}
+
 static void quantize(TinyNet *t, uint64_t seed, int threads, const char *level, bool share)
 {
     Error e = {0};
@@ -90,11 +119,9 @@ static void quantize(TinyNet *t, uint64_t seed, int threads, const char *level, 
     for (size_t i = 0; i < TINY_IMAGES * t->image; i++)
         t->codes[i] = (int8_t)((int)rng_below(&rng, 256) - 128);
     calibrate(t);
-    ck_assert_msg(integer_plan_new(&t->plan, &t->graph, &t->params, &t->compute, &e) == HONE_OK,
-                  "%s", e.text);
+    tiny_net_plan(t, HONE_RT_S24);
     t->source.graph = &t->graph;
     t->source.params = &t->params;
-    t->source.plan = &t->plan;
     t->source.compute = &t->compute;
     t->source.batch = 16;
 }
@@ -105,6 +132,14 @@ void tiny_net_init(TinyNet *t, uint64_t seed, int threads, const char *level, bo
     graph_init(&t->graph);
     build(t);
     quantize(t, seed, threads, level, share);
+}
+
+void tiny_net_init_parts(TinyNet *t, uint64_t seed, int threads, const char *level)
+{
+    *t = (TinyNet){0};
+    graph_init(&t->graph);
+    build_parts(t);
+    quantize(t, seed, threads, level, true);
 }
 
 void tiny_net_init_model(TinyNet *t, const ModelOptions *options)
@@ -137,8 +172,7 @@ unsigned char *tiny_net_artifact(const TinyNet *t, size_t *count)
                      .plan = &t->plan,
                      .input = t->source.input,
                      .output = t->source.output,
-                     .classes = shape_channels(t->source.output->shape),
-                     .profile = HONE_RT_S24};
+                     .classes = shape_channels(t->source.output->shape)};
     ck_assert_msg(lower_program(&l, &s, &e) == HONE_OK, "%s", e.text);
     ck_assert_msg(write_hone_bytes(&l.program, NULL, 0, &bytes, count, &e) == HONE_OK, "%s", e.text);
     lower_release(&l);

@@ -202,7 +202,8 @@ int bench_artifact(Session *s, unsigned char **bytes, size_t *count, Error *e)
             status = observe(&b, e);
     }
     if (status == HONE_OK)
-        status = finish_artifact(s, bytes, count, e);
+        status =
+            finish_artifact(s, export_profile(&s->config->options->export, 0), bytes, count, e);
     release(&b);
     return status;
 }

@@ -109,7 +109,8 @@ int evaluate_integer(Evaluation *v, const Session *s, const EvaluateOptions *opt
 {
     IntegerPlan plan;
     EvaluateOptions o = *options;
-    int status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, e);
+    const uint32_t profile = export_profile(&s->config->options->export, 0);
+    int status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, profile, e);
     if (status != HONE_OK)
         return status;
     o.mode = (Mode){.integer = true};

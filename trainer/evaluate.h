@@ -36,7 +36,8 @@ typedef struct EvaluateOptions {
 HONE_CHECKED int evaluate_model(Evaluation *v, const Session *s, const EvaluateOptions *options,
                                 Error *e);
 
-/* As evaluate_model with Mode.integer, making the plan itself. */
+/* As evaluate_model with Mode.integer, making the plan itself, in the profile that export.requant names
+ * first. */
 HONE_CHECKED int evaluate_integer(Evaluation *v, const Session *s, const EvaluateOptions *options,
                                   Error *e);
 

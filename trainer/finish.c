@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "export/describe.h"
 #include "export/lower.h"
+#include "export/notes.h"
 #include "export/write_hone.h"
 #include "runtime/frontend.h"
 #include "trainer/split.h"
@@ -11,12 +12,11 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The reference kernels are slow: they prove so many images, the machine's kernels prove all. */
 #define REFERENCE_IMAGES   500
 #define ARTIFACT_BYTES_MAX ((size_t)HONE_RT_MAX_BYTES)
-
-static const char *const requant_names[] = {[HONE_RT_S24] = "s24"};
 
 /* ---- the proof ---- */
 
@@ -71,13 +71,7 @@ static int open_scorers(ProofJob *job, const LossOptions *loss, int64_t images, 
 
 static int open_proof(ProofJob *job, const void *bytes, size_t count, Error *e)
 {
-    Description d;
-    int status = describe_artifact(&d, bytes, count, e);
-    if (status != HONE_OK)
-        return status;
-    job->grid = (Grid){d.output.scale, d.output.zero_point};
-    describe_release(&d);
-    status = prover_new(&job->prover, job->source, bytes, count, e);
+    int status = prover_new(&job->prover, job->source, bytes, count, e);
     if (status != HONE_OK)
         return status;
     size_t batch = (size_t)job->source->batch;
@@ -118,12 +112,19 @@ int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_
                   int64_t limit, const TrainEvents *events, Error *e)
 {
     IntegerPlan plan;
+    Description d;
     *proof = (FinishProof){0};
     if (!s->config->options->qat.present || !s->dataset)
         return error_set(e, HONE_ERR_CONFIG, "%s, so there is nothing to compare with",
                          s->dataset ? "the configuration has no qat section"
                                     : "the data set is not open");
-    int status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, e);
+    int status = describe_artifact(&d, bytes, count, e);
+    if (status != HONE_OK)
+        return status;
+    const Grid grid = {d.output.scale, d.output.zero_point};
+    const uint32_t profile = d.profile;
+    describe_release(&d);
+    status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, profile, e);
     if (status != HONE_OK)
         return status;
     ProveSource source = {.graph = &s->graph,
@@ -134,7 +135,7 @@ int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_
                           .compute = &s->compute,
                           .batch = (int)s->config->options->eval.batch,
                           .reference_images = REFERENCE_IMAGES};
-    ProofJob job = {.source = &source, .proof = proof, .agree = limit == 0};
+    ProofJob job = {.source = &source, .proof = proof, .grid = grid, .agree = limit == 0};
     status = prove(&job, s, bytes, count, limit, events, e);
     integer_plan_free(&plan);
     return status;
@@ -148,78 +149,96 @@ static int classes_of(const Session *s)
     return session_classifies(s) ? session_outputs(s) : 0;
 }
 
-int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e)
+/* The program, with what the data set says about it. */
+static int write_bytes(const Session *s, const HoneRtProgram *program, unsigned char **bytes,
+                       size_t *count, Error *e)
+{
+    NotesSections notes = {0};
+    WriteSection sections[3] = {{0}};
+    int status = HONE_OK;
+    if (s->dataset) {
+        const DatasetInfo *info = dataset_info(s->dataset);
+        const char *const *names = session_classifies(s) ? info->class_names : NULL;
+        NotesInput input = {info->scale, info->zero_point};
+        status = notes_sections(&notes, names, classes_of(s), input, e);
+        memcpy(sections, notes.section, sizeof notes.section);
+        sections[2] =
+            (WriteSection){HONE_RT_SECTION_FRONTEND, info->frontend, info->frontend_bytes};
+    }
+    if (status == HONE_OK)
+        status = write_hone_bytes(program, sections, 3, bytes, count, e);
+    notes_release(&notes);
+    return status;
+}
+
+int finish_artifact(const Session *s, uint32_t profile, unsigned char **bytes, size_t *count,
+                    Error *e)
 {
     IntegerPlan plan;
     Lowered lowered;
     *bytes = NULL;
     if (!s->config->options->qat.present)
         return error_set(e, HONE_ERR_CONFIG, "only a model with a qat section can be exported");
-    int status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, e);
+    int status = integer_plan_new(&plan, &s->graph, &s->params, &s->compute, profile, e);
     if (status != HONE_OK)
         return status;
     LowerSource source = {.graph = &s->graph,
                           .plan = &plan,
                           .input = s->model.image,
                           .output = s->logits,
-                          .classes = classes_of(s),
-                          .profile = (uint32_t)s->config->options->export.requant};
+                          .classes = classes_of(s)};
     status = lower_program(&lowered, &source, e);
     if (status == HONE_OK) {
-        WriteSection frontend = {.tag = HONE_RT_SECTION_FRONTEND};
-        if (s->dataset) {
-            frontend.data = dataset_info(s->dataset)->frontend;
-            frontend.bytes = dataset_info(s->dataset)->frontend_bytes;
-        }
-        status = write_hone_bytes(&lowered.program, &frontend, 1, bytes, count, e);
+        status = write_bytes(s, &lowered.program, bytes, count, e);
         lower_release(&lowered);
     }
     integer_plan_free(&plan);
     return status;
 }
 
-static int describe(Finish *f, const Session *s, const void *bytes, size_t count, Error *e)
+static int describe(Finish *f, FinishArtifact *a, const void *bytes, size_t count, Error *e)
 {
     Description d;
     int status = describe_artifact(&d, bytes, count, e);
     if (status != HONE_OK)
         return status;
-    f->artifact.format = "hone";
-    f->artifact.requant = requant_names[s->config->options->export.requant];
-    f->artifact.bytes = d.bytes;
-    f->artifact.ram_bytes = d.ram_bytes;
+    a->format = "hone";
+    a->requant = d.requant;
+    a->bytes = d.bytes;
+    a->ram_bytes = d.ram_bytes;
     f->sparsity = d.sparsity;
     describe_release(&d);
     return HONE_OK;
 }
 
-static int verdict(const Finish *f, Error *e)
+static int verdict(const FinishArtifact *a, Error *e)
 {
-    const ProveResult *r = &f->proof.prove;
+    const ProveResult *r = &a->proof.prove;
     if (r->compared > 0 && r->mismatches == 0)
         return HONE_OK;
     if (r->compared == 0)
-        return error_set(e, HONE_ERR_MISMATCH, "%s: no image was compared", f->artifact.path);
+        return error_set(e, HONE_ERR_MISMATCH, "%s: no image was compared", a->path);
     return error_set(
         e, HONE_ERR_MISMATCH,
         "%s differs from the trained model in %lld of %lld codes, first in layer '%s': "
         "%s; it was removed",
-        f->artifact.path, (long long)r->mismatches, (long long)r->compared + (long long)r->traced,
+        a->path, (long long)r->mismatches, (long long)r->compared + (long long)r->traced,
         r->first_layer, r->detail);
 }
 
 /* What was written is read back: the proof is of the file. */
-static int prove_file(Finish *f, const Session *s, const TrainEvents *events, Error *e)
+static int prove_file(Finish *f, FinishArtifact *a, const Session *s, const TrainEvents *events,
+                      Error *e)
 {
     unsigned char *bytes = NULL;
     size_t count = 0;
-    int status = file_read(f->artifact.path, ARTIFACT_BYTES_MAX, &bytes, &count, e);
+    int status = file_read(a->path, ARTIFACT_BYTES_MAX, &bytes, &count, e);
     if (status == HONE_OK)
-        status = describe(f, s, bytes, count, e);
+        status = describe(f, a, bytes, count, e);
     if (status == HONE_OK)
-        status = finish_verify(&f->proof, s, bytes, count, 0, events, e);
+        status = finish_verify(&a->proof, s, bytes, count, 0, events, e);
     if (status == HONE_OK)
-        status = verdict(f, e);
+        status = verdict(a, e);
     free(bytes);
     return status;
 }
@@ -233,24 +252,45 @@ static void report_agreement(const AgreeResult *a, const TrainEvents *events)
                        a->max_difference, a->layer);
 }
 
-int finish_run(Finish *f, const Session *s, const char *folder, const TrainEvents *events, Error *e)
+static int write_file(const FinishArtifact *a, const Session *s, uint32_t profile, Error *e)
 {
     unsigned char *bytes = NULL;
     size_t count = 0;
-    *f = (Finish){0};
-    int length = snprintf(f->artifact.path, sizeof f->artifact.path, "%s/model.hone", folder);
-    if (length < 0 || length >= (int)sizeof f->artifact.path)
-        return error_set(e, HONE_ERR_CONFIG, "the path '%s' is too long", folder);
-    int status = finish_artifact(s, &bytes, &count, e);
+    int status = finish_artifact(s, profile, &bytes, &count, e);
     if (status == HONE_OK)
-        status = file_write_atomic(f->artifact.path, bytes, count, e);
+        status = file_write_atomic(a->path, bytes, count, e);
     free(bytes);
+    return status;
+}
+
+/* Artifact i of the configuration's. */
+static int finish_one(Finish *f, int i, const Session *s, const char *folder,
+                      const TrainEvents *events, Error *e)
+{
+    FinishArtifact *a = &f->artifacts[i];
+    const ExportOptions *o = &s->config->options->export;
+    const uint32_t profile = export_profile(o, (size_t)i);
+    const bool several = o->requant.count > 1;
+    const int length = snprintf(a->path, sizeof a->path, "%s/model%s%s.hone", folder,
+                                several ? "." : "", several ? export_profile_name(profile) : "");
+    if (length < 0 || length >= (int)sizeof a->path)
+        return error_set(e, HONE_ERR_CONFIG, "the path '%s' is too long", folder);
+    int status = write_file(a, s, profile, e);
     if (status != HONE_OK)
         return status;
-    status = prove_file(f, s, events, e);
+    status = prove_file(f, a, s, events, e);
     if (status != HONE_OK)
-        remove(f->artifact.path);
+        remove(a->path);
     else
-        report_agreement(&f->proof.agree, events);
+        report_agreement(&a->proof.agree, events);
+    return status;
+}
+
+int finish_run(Finish *f, const Session *s, const char *folder, const TrainEvents *events, Error *e)
+{
+    int status = HONE_OK;
+    *f = (Finish){.count = (int)s->config->options->export.requant.count};
+    for (int i = 0; i < f->count && status == HONE_OK; i++)
+        status = finish_one(f, i, s, folder, events, e);
     return status;
 }

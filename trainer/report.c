@@ -64,8 +64,8 @@ static void gather_facts(Gathered *g, const Summary *m)
     figures(g, "int8 artifact", &m->int8_figures);
     if (m->exported) {
         fact(g, "outputs proven equal", show_whole(m->bit_exact ? m->compared : 0));
-        fact(g, "artifact, bytes", show_whole(m->artifact.bytes));
-        fact(g, "its RAM, bytes", show_whole(m->artifact.ram_bytes));
+        fact(g, "artifact, bytes", show_whole(m->artifacts[0].bytes));
+        fact(g, "its RAM, bytes", show_whole(m->artifacts[0].ram_bytes));
     }
     fact(g, "zero weights", show_percent(m->sparsity));
     fact(g, "parameters", show_whole(m->params));

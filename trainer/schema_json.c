@@ -110,25 +110,24 @@ static void add_default(const Option *o, Text *out)
     }
 }
 
-/* An element of INTS or REALS. */
-static void one_number(const Option *o, Text *out)
+/* An element of INTS, REALS or TEXTS. */
+static void element(const OptionTable *table, const Option *o, Text *out)
 {
     if (o->type == OPTION_TYPE_INTS)
         whole_number(o, out);
-    else
+    else if (o->type == OPTION_TYPE_REALS)
         number(o, out);
+    else if (o->choices)
+        choices(table, o, out);
+    else
+        text_add(out, "\"type\": \"string\"");
 }
 
 static void row(const OptionTable *table, const Option *o, Text *out)
 {
     array_of(o, out);
     text_add(out, "{");
-    if (o->type == OPTION_TYPE_INTS || o->type == OPTION_TYPE_REALS)
-        one_number(o, out);
-    else if (o->choices)
-        choices(table, o, out);
-    else
-        text_add(out, "\"type\": \"string\"");
+    element(table, o, out);
     text_add(out, "}");
 }
 
@@ -154,7 +153,7 @@ static void constraints(const OptionTable *table, const Option *o, Text *out)
     case OPTION_TYPE_TEXTS:
         if (option_takes_one(o)) {
             text_add(out, "\"anyOf\": [{");
-            one_number(o, out);
+            element(table, o, out);
             text_add(out, "}, {");
         }
         row(table, o, out);

@@ -33,6 +33,17 @@ static int check_outputs(const Session *s, Error *e)
                        model_arch_name(&o->model), outputs);
 }
 
+/* Of mixed images only cross-entropy takes the mixed labels. */
+static int check_mixup(const Session *s, Error *e)
+{
+    const RunOptions *o = s->config->options;
+    if (!(o->augment.mixup > 0) || o->train.loss.kind == LOSS_CROSS_ENTROPY)
+        return HONE_OK;
+    return bind_refuse(&s->config->binding, "augment.mixup", e,
+                       "%g, but labels are mixed for train.loss.kind: cross_entropy only",
+                       o->augment.mixup);
+}
+
 /* After the passes, which thus need not know of it: it reads what the loss reads. */
 static int add_teacher(Session *s, Error *e)
 {
@@ -48,7 +59,11 @@ static int build_graph(Session *s, Error *e)
 {
     const RunOptions *o = s->config->options;
     graph_init(&s->graph);
-    int status = model_build(&s->graph, &o->model, &o->train.loss, &s->model, e);
+    ModelOptions model = o->model;
+    model.mixed_labels = o->augment.mixup > 0;
+    int status = check_mixup(s, e);
+    if (status == HONE_OK)
+        status = model_build(&s->graph, &model, &o->train.loss, &s->model, e);
     if (status == HONE_OK)
         status = check_outputs(s, e);
     if (status == HONE_OK && o->qat.present)

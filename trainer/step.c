@@ -11,6 +11,10 @@ static void load_batch(Loop *l)
 {
     exec_lend(l->exec, l->s->model.image, l->batch->x);
     exec_lend(l->exec, l->s->model.labels, l->batch->labels);
+    if (l->s->model.others) {
+        exec_lend(l->exec, l->s->model.others, l->batch->others);
+        exec_lend(l->exec, l->s->model.shares, l->batch->shares);
+    }
 }
 
 /* The teacher is asked while its answers count. Returns the weight of the loss on labels. */

@@ -59,21 +59,30 @@ static void add_figures(const Summary *s, Text *out, const char *stage, const Fi
     }
 }
 
+static void add_artifact(Text *out, const Summary *s, const FinishArtifact *a)
+{
+    text_add(out, "\n    {\"path\": ");
+    text_add_json(out, a->path);
+    text_add(out, ", \"format\": ");
+    text_add_json(out, a->format);
+    text_add(out, ", \"requant\": ");
+    text_add_json(out, a->requant);
+    text_printf(out, ", \"bytes\": %" PRId64 ", \"ram_bytes\": %" PRId64, a->bytes, a->ram_bytes);
+    if (s->classifies) {
+        text_add(out, ", \"accuracy\": ");
+        text_add_real(out, a->proof.artifact.figures.accuracy);
+    }
+    text_add(out, "}");
+}
+
 static void add_artifacts(Text *out, const Summary *s)
 {
-    const FinishArtifact *a = &s->artifact;
     text_add(out, "  \"artifacts\": [");
-    if (s->exported) {
-        text_add(out, "\n    {\"path\": ");
-        text_add_json(out, a->path);
-        text_add(out, ", \"format\": ");
-        text_add_json(out, a->format);
-        text_add(out, ", \"requant\": ");
-        text_add_json(out, a->requant);
-        text_printf(out, ", \"bytes\": %" PRId64 ", \"ram_bytes\": %" PRId64 "}\n  ", a->bytes,
-                    a->ram_bytes);
+    for (int i = 0; i < s->artifact_count; i++) {
+        text_add(out, i > 0 ? "," : "");
+        add_artifact(out, s, &s->artifacts[i]);
     }
-    text_add(out, "]\n");
+    text_add(out, s->artifact_count > 0 ? "\n  ]\n" : "]\n");
 }
 
 void summary_print(const Summary *s, Text *out)

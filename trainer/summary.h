@@ -15,17 +15,18 @@ typedef struct Summary {
     char float_source[FINISH_PATH_BYTES]; /* where float_figures were measured */
     Figures teacher_figures;              /* in float */
     Figures unquantized_figures;
-    Figures ptq_figures, qat_figures, int8_figures;
-    bool exported; /* else the next three are null, false, 0 */
-    bool bit_exact;
-    int64_t compared;
+    Figures ptq_figures, qat_figures, int8_figures; /* the last two: of the first artifact */
+    bool exported;                                  /* else the next two are null, 0 */
+    bool bit_exact;                                 /* all artifacts */
+    int64_t compared;                               /* outputs, of all of them */
     double ema;          /* decay of the average that the weights are; 0: as trained, null */
     double sparsity;     /* of the artifact; without one, zeros among the float weights */
     double images_per_s; /* training, median over steps */
     int64_t peak_rss_bytes;
     double seconds;
     int64_t steps;
-    FinishArtifact artifact; /* when exported */
+    FinishArtifact artifacts[EXPORT_PROFILES_MAX]; /* when exported; accuracies are the first's */
+    int artifact_count;
     char folder[FINISH_PATH_BYTES];
 } Summary;
 

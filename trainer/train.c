@@ -139,13 +139,16 @@ static void fill_summary(Summary *m, const Loop *l)
 
 static void fill_export(Summary *m, const Finish *f)
 {
-    m->exported = true;
-    m->qat_figures = f->proof.trained.figures;
-    m->int8_figures = f->proof.artifact.figures;
-    m->bit_exact = f->proof.prove.mismatches == 0;
-    m->compared = f->proof.prove.compared;
+    m->exported = m->bit_exact = true;
+    m->qat_figures = f->artifacts[0].proof.trained.figures;
+    m->int8_figures = f->artifacts[0].proof.artifact.figures;
     m->sparsity = f->sparsity;
-    m->artifact = f->artifact;
+    m->artifact_count = f->count;
+    for (int i = 0; i < f->count; i++) {
+        m->artifacts[i] = f->artifacts[i];
+        m->bit_exact = m->bit_exact && f->artifacts[i].proof.prove.mismatches == 0;
+        m->compared += f->artifacts[i].proof.prove.compared;
+    }
 }
 
 /* After the last step: export where the model is quantized, and summary.json. */

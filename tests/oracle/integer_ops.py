@@ -236,7 +236,7 @@ def conv_fixtures():
         ih, iw, ic = g.in_hwc
         rows.append((f'"{name}"', int(is_depthwise),
                      "{" + ", ".join(map(str, (ih, iw, ic, g.out_h, g.out_w, g.out_c, *g.kernel,
-                                               *g.stride, *g.dilation, *g.pads[:2]))) + "}",
+                                               *g.stride, *g.dilation, *g.pads[:2], 0))) + "}",
                      zx, zy, *(f"{name}_{part}" for part in ("x", "w", "bias", "r", "acc", "y"))))
     print()
     struct_array("ConvFixture", "conv_fixtures", rows)

@@ -16,7 +16,7 @@ import zlib
 
 import numpy as np
 
-MAGIC, VERSION, NONE, S24 = 0x454E4F48, 1, 0xFFFFFFFF, 0
+MAGIC, VERSION, NONE, S24, D31 = 0x454E4F48, 1, 0xFFFFFFFF, 0, 1
 CONV, DEPTHWISE, DENSE, ADD, MEAN = 1, 2, 3, 4, 5
 KINDS = {CONV: "conv", DEPTHWISE: "depthwise", DENSE: "dense", ADD: "add", MEAN: "mean"}
 
@@ -44,10 +44,10 @@ class Op:
         self.inputs, self.output = f[3:5], f[5]
         self.kernel, self.stride, self.dilation = f[6:8], f[8:10], f[10:12]
         self.pad_top, self.pad_left, self.pad_bottom, self.pad_right = f[12:16]
-        self.multiplier = f[16]
+        self.multiplier, self.groups = f[16], f[17] or 1
         self.weights, self.bias, self.requant = f[18:21]
         self.lo, self.hi, self.m1, self.m2, self.k = f[21:26]
-        assert f[17] == 0 and not any(f[26:31]) and self.weight_type == 0
+        assert f[17] != 1 and not any(f[26:31]) and self.weight_type == 0
         assert -128 <= self.lo <= self.hi <= 127
 
 
@@ -59,12 +59,28 @@ def requantize(acc, words):
     return (acc * m + (np.int64(1) << (k - 1))) >> k
 
 
+def round_off(v, bits):
+    """v / 2^bits to the nearest, halves away from zero."""
+    half = np.where(bits > 0, np.int64(1) << np.maximum(bits - 1, 0), 0)
+    return np.sign(v) * ((np.abs(v) + half) >> bits)
+
+
+def requantize_d31(acc, m, e):
+    """D31: halves up in the product with m * 2^-31, then halves away from zero for 2^e below 1."""
+    m, e = m.astype(np.int64), e.astype(np.int64)
+    assert ((m >= 0) & (m < 2**31) & (e >= -31) & (e <= 30)).all()
+    assert (np.abs(acc) < 2**31).all()
+    acc = np.clip(acc << np.maximum(e, 0), -2**31, 2**31 - 1)
+    return round_off((acc * m + 2**30) >> 31, np.maximum(-e, 0))
+
+
 class Model:
     def __init__(self, blob):
         self.blob = blob
-        (magic, version, size, crc, profile, self.input, self.output, self.activation_bytes,
+        (magic, version, size, crc, self.profile, self.input, self.output, self.activation_bytes,
          self.class_count, sections, r0, r1) = struct.unpack_from("<12I", blob)
-        assert magic == MAGIC and version == VERSION and profile == S24 and (r0, r1) == (0, 0)
+        assert magic == MAGIC and version == VERSION and (r0, r1) == (0, 0)
+        assert self.profile in (S24, D31)
         assert size == len(blob), "length"
         assert zlib.crc32(blob[:12] + bytes(4) + blob[16:]) == crc, "CRC"
         part = {}
@@ -106,10 +122,15 @@ class Model:
             w = self.constant(op.weights, "i1", y.c * x.size).reshape(y.c, x.size)
             acc += w.astype(np.int64) @ x.ravel()
         elif op.kind == CONV:
-            shape = (y.c, *op.kernel, x.shape[2])
+            wide, parts = x.shape[2] // op.groups, y.c // op.groups
+            assert wide * op.groups == x.shape[2] and parts * op.groups == y.c
+            shape = (y.c, *op.kernel, wide)
             w = self.constant(op.weights, "i1", int(np.prod(shape))).reshape(shape)
             for ky, kx, taps in self.windows(op, x, y):
-                acc += taps @ w[:, ky, kx].astype(np.int64).T
+                for i in range(op.groups):
+                    o = slice(i * parts, (i + 1) * parts)
+                    acc[:, :, o] += (taps[:, :, i * wide:(i + 1) * wide]
+                                     @ w[o, ky, kx].astype(np.int64).T)
         else:
             shape = (*op.kernel, y.c)
             assert y.c == x.shape[2] * op.multiplier
@@ -119,18 +140,32 @@ class Model:
         assert (w >= -127).all()
         return acc
 
+    def rescale(self, op, acc, channels):
+        """acc by the op's multipliers: one, or one per channel."""
+        if self.profile == S24:
+            return requantize(acc, self.constant(op.requant, "<u4", channels))
+        words = self.constant(op.requant, "<i4", 2 * channels)
+        return requantize_d31(acc, words[:channels], words[channels:])
+
+    def add(self, op, a, b):
+        if self.profile == S24:
+            return (a * op.m1 + b * op.m2 + (1 << (op.k - 1))) >> op.k
+        assert (op.m1, op.m2, op.k) == (0, 0, 0)
+        w = self.constant(op.requant, "<i4", 6)
+        a, b = (requantize_d31(v << 20, w[i], w[3 + i]) for i, v in enumerate((a, b)))
+        return requantize_d31(a + b, w[2], w[5])
+
     def step(self, op, codes):
         y = self.tensors[op.output]
         x = [codes[i].astype(np.int64) - self.tensors[i].zero_point
              for i in op.inputs if i != NONE]
         if op.kind == ADD:
             assert x[0].shape == x[1].shape == y.shape
-            v = (x[0] * op.m1 + x[1] * op.m2 + (1 << (op.k - 1))) >> op.k
+            v = self.add(op, *x)
         elif op.kind == MEAN:
-            word = self.constant(op.requant, "<u4", 1)
-            v = requantize(x[0].sum(axis=(0, 1), keepdims=True), word)
+            v = self.rescale(op, x[0].sum(axis=(0, 1), keepdims=True), 1)
         else:
-            v = requantize(self.accumulate(op, x[0], y), self.constant(op.requant, "<u4", y.c))
+            v = self.rescale(op, self.accumulate(op, x[0], y), y.c)
         return np.clip(v + y.zero_point, op.lo, op.hi).reshape(y.shape).astype(np.int8)
 
     def run(self, image, arena=True):
