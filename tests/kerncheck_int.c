@@ -343,7 +343,7 @@ START_TEST(scratch_may_be_stale)
     const HoneRtKernels *k = table_of(_i);
     for (int i = 0; k != NULL && i < CASES / 4; i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 8, (uint64_t)i);
-        ConvCase c[2] = {conv_case_new(&rng, i % 2), conv_case_new(&rng, i / 2 % 2)};
+        ConvCase c[2] = {conv_case_new(&rng, i % 2, 1), conv_case_new(&rng, i / 2 % 2, 1)};
         const size_t first = scratch_bytes(&c[0], k), second = scratch_bytes(&c[1], k);
         Guarded scratch = guarded_new(first > second ? first : second, random_align(&rng, 1));
         for (int turn = 0; turn < 4; turn++)
