@@ -7,6 +7,7 @@
 #ifndef HONE_CORE_KERNELS_H
 #define HONE_CORE_KERNELS_H
 
+#include "core/kernels_ring.h"
 #include "core/real.h"
 
 #include <stdbool.h>
@@ -107,6 +108,7 @@ typedef struct Kernels {
      * and hi become the extremes of the activation and what they were. */
     void (*add_quantize)(const AddQuantize *p, size_t n, const int8_t *a, const int8_t *b,
                          int8_t *q, uint8_t *mask, Real *lo, Real *hi);
+    const RingKernels *ring; /* of depthwise convolutions in fused nodes */
 } Kernels;
 
 extern const Kernels kernels_ref;

@@ -8,6 +8,7 @@
  * (window_at_input), with one set of segments per phase of the stride; only the tables differ.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "layers/codes.h"
+#include "layers/depthwise_ring.h"
 #include "layers/gather.h"
 #include "layers/layers.h"
 #include "layers/weighted.h"
@@ -161,13 +162,22 @@ static size_t room_reals(const Run *r)
            (r->stream ? image_size(r->out[0]) : 0);
 }
 
+static bool on_rings(const Run *r)
+{
+    return r->stream && depthwise_ring_can(r);
+}
+
 static void needs(const Run *r, Needs *out)
 {
     const CodesShape codes = codes_shape(r->node);
-    if (r->mode->integer || codes_apply(r))
+    if (r->mode->integer || (codes_apply(r) && !on_rings(r)))
         codes_needs(r, &codes, out);
     if (r->mode->integer)
         return;
+    if (on_rings(r)) {
+        depthwise_ring_needs(r, out);
+        return;
+    }
     Work w;
     Carve c = {.used = 0};
     carve(&c, sizeof w);
@@ -264,6 +274,10 @@ static void forward_chunk(const Run *r, int chunk, int begin, int end, int worke
 static void forward(const Run *r)
 {
     const CodesShape codes = codes_shape(r->node);
+    if (on_rings(r)) {
+        depthwise_ring_forward(r);
+        return;
+    }
     if (codes_apply(r)) {
         codes_forward(r, &codes);
         return;
@@ -318,6 +332,10 @@ static void reduce(const Run *r, const Real *partials, int chunks, size_t n, Rea
 
 static void backward(const Run *r)
 {
+    if (on_rings(r)) {
+        depthwise_ring_backward(r);
+        return;
+    }
     const Work *w = work_start(r, true);
     const int batch = r->in[0]->shape.dim[0], chunks = run_chunk_count(batch);
     run_chunks(r, batch, backward_chunk);
@@ -371,6 +389,7 @@ const Op op_depthwise = {
     .forward = forward,
     .backward = backward,
     .macs = macs,
+    .again = depthwise_ring_can,
     .pack = pack,
     .integer = integer,
     .lower = lower,
