@@ -1,8 +1,9 @@
 # Builds Hone: `make help` lists the targets. Needs GNU make 4.3; tools/deps installs the rest.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Everything goes to build/CONFIG (build/CONFIG-clang with CC=clang), so that builds never mix:
-#   make config=debug          release (default), debug, san, tsan, double, cov
+# Everything goes to build/CONFIG (build/CONFIG-clang with CC=clang, build/CONFIG-aarch64 with
+# CC=aarch64-linux-gnu-gcc), so that builds never mix:
+#   make config=debug          release (default), debug, san, tsan, double, cov, fuzz
 #   make test SUITES='rng st*' some suites only; HONE_CPU=ref|avx2|avx512 forces a kernel level
 # The programs `hone` and `train` in this folder are links to the last one built by `make`.
 
@@ -16,19 +17,24 @@ CC := gcc
 endif
 
 compiler := $(if $(findstring clang,$(notdir $(CC))),clang,gcc)
-build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)
+target   := $(shell $(CC) -dumpmachine)
+cross    := $(if $(findstring aarch64-linux-gnu-,$(notdir $(CC))),aarch64)
+build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)$(cross:%=-%)
 
 # ---- what is compiled ---------------------------------------------------------------------------
 
-folders   := core layers models optim qat prune share distill datasets store trainer export runtime
+folders   := core layers models optim qat prune share distill datasets store report trainer export \
+             runtime api
 library   := $(filter-out cli/main.c,$(wildcard $(folders:%=%/*.c) cli/*.c))
 program   := $(wildcard cli/main.c)
 tests     := $(wildcard tests/*.c)
 benches   := bench/nodes.c bench/roofline.c
 bench_all := $(wildcard bench/*.c)
 bench_kit := $(filter-out $(benches),$(bench_all))
-sources   := $(library) $(program) $(tests) $(bench_all)
-headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h bench/*.h)
+fuzz_all  := $(wildcard fuzz/*.c)
+fuzz_kit  := fuzz/target.c
+sources   := $(library) $(program) $(tests) $(bench_all) $(fuzz_all)
+headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h bench/*.h fuzz/*.h)
 portable  := $(filter-out runtime/host%.c %_avx2.c %_avx512.c,$(wildcard runtime/*.c))
 objects    = $(patsubst %.c,$(build)/%.o,$(1))
 
@@ -43,29 +49,44 @@ san_flags     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 tsan_flags    := -O1 -fsanitize=thread
 double_flags  := -O2 -DHONE_DOUBLE
 cov_flags     := -O0 --coverage
+fuzz_flags    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($($(config)_flags),)
-$(error unknown config '$(config)': release, debug, san, tsan, double or cov)
+$(error unknown config '$(config)': release, debug, san, tsan, double, cov or fuzz)
 endif
 link_flags := $(filter -fsanitize% --coverage,$($(config)_flags))
 
 hdf5_cflags := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I hdf5 2>/dev/null))
+ifdef cross
+# Debian has HDF5's headers for one machine at a time: this machine's, and the other's library.
+hdf5_libs   := $(firstword $(wildcard /usr/lib/$(cross)-linux-gnu/libhdf5_serial.so*))
+else
 hdf5_libs   := $(shell pkg-config --libs hdf5 2>/dev/null || echo -lhdf5)
+endif
 libs        := $(hdf5_libs) -lyaml -lm -lpthread -ldl
 test_libs   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 # Files named after a CPU level get its instructions; the rest of the program runs anywhere, and
 # a table picks the kernels at run time. On other machines those files compile to nothing.
-ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+ifneq ($(findstring x86_64,$(target)),)
 avx2_flags   := -mavx2 -mfma -mf16c
 avx512_flags := $(avx2_flags) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
+endif
+# GCC 12 for aarch64 breaks off at the vectorizer over the tests' fmax loops.
+ifneq ($(findstring aarch64,$(target)),)
+tests_flags := -fno-tree-vectorize
 endif
 
 # No contraction, no -ffast-math: the same bits from every compiler at every level.
 common   := -D_POSIX_C_SOURCE=200809L -I. -g -fno-math-errno -ffp-contract=off $(warnings) \
-            $($(config)_flags) $(hdf5_cflags) $(CFLAGS)
-flags_of  = $(if $(filter runtime/%,$(1)),-std=c99,-std=c11) $(common) \
-            $(if $(filter %_avx2.c,$(1)),$(avx2_flags)) $(if $(filter %_avx512.c,$(1)),$(avx512_flags))
+            $(hdf5_cflags) $(CFLAGS)
+# Instrumented for fuzzing, the kernels of training would take clang ten minutes; no file's bytes
+# reach them unchecked.
+config_flags = $(if $(and $(filter fuzz,$(config)),$(filter core/kernels%,$(1))),-O1,$($(config)_flags))
+flags_of  = $(if $(filter runtime/%,$(1)),-std=c99,-std=c11) $(common) $(config_flags) \
+            $(if $(filter %_avx2.c,$(1)),$(avx2_flags)) $(if $(filter %_avx512.c,$(1)),$(avx512_flags)) \
+            $(if $(filter tests/%,$(1)),$(tests_flags))
 
+SHELL := /bin/bash
 quiet := $(if $(filter-out 0,$(V)),,@)
 say    = $(if $(quiet),@printf '  %-5s %s\n' $(1) $(2))
 
@@ -109,6 +130,11 @@ $(benches:%.c=$(build)/%): $(build)/%: $(build)/%.o $(call objects,$(bench_kit))
 	$(call say,LD,$@)
 	$(quiet)$(CC) $(link_flags) $(LDFLAGS) $^ $(libs) -o $@
 
+fuzzers := $(patsubst fuzz/%.c,$(build)/fuzz/%,$(filter-out $(fuzz_kit),$(fuzz_all)))
+$(fuzzers): $(build)/fuzz/%: $(build)/fuzz/%.o $(call objects,$(fuzz_kit)) $(build)/libhone.a
+	$(call say,LD,$@)
+	$(quiet)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(libs) -o $@
+
 ifneq ($(shell readlink hone 2>/dev/null),$(build)/hone)
 .PHONY: hone
 endif
@@ -128,7 +154,7 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: help demo check test
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: ## train, prune, quantize, export and verify a small network, from nothing
 	@tools/deps build
@@ -143,9 +169,11 @@ check: ## install what tests need, build, run all tests (under a minute)
 
 # Sanitizers slow the tests down; a test that hangs still ends.
 test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan cov,$(config)),8,1) \
-            HONE_PROGRAM=$(build)/hone LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
+            HONE_PROGRAM=$(build)/hone HONE_ORACLE_PYTHON=$(wildcard build/oracle/bin/python) \
+            LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
+emulator := $(if $(cross),CK_TIMEOUT_MULTIPLIER=20 qemu-$(cross))
 test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tests, installing nothing
-	@$(test_env) $< -j $(JOBS) $(SUITES)
+	@$(test_env) $(emulator) $< -j $(JOBS) $(SUITES)
 
 # BENCH holds more arguments: make roofline BENCH=--json, make bench-peers BENCH='--rounds 7'.
 BENCH        ?=
@@ -172,7 +200,7 @@ bench-publish: $(build)/hone $(benches:%.c=$(build)/%) ## all four, into docs/PE
 
 # ---- checking -----------------------------------------------------------------------------------
 
-.PHONY: gradcheck kerncheck san tsan clang werror levels
+.PHONY: gradcheck kerncheck san tsan clang aarch64 werror levels
 gradcheck: ## gradients against central differences, in double
 	@$(MAKE) config=double test SUITES='grad*'
 
@@ -194,9 +222,31 @@ tsan: ## the tests that use threads under ThreadSanitizer
 	@$(MAKE) config=tsan test SUITES='$(threaded)'
 clang: ## all tests as clang compiles them, warnings being errors
 	@$(MAKE) CC=clang WERROR=1 test
+# What depends on the machine; left out are suites that start programs or take minutes in emulation.
+portable_suites := core exec layers loss gradtorch gradcheck qat qat_nodes kern* runtime fixed prove \
+                   parallel export trainer store option yaml optim prune datasets
+aarch64: ## build for aarch64 and run most tests in emulation (qemu-user)
+	@tools/deps cross
+	@$(MAKE) $(jobs) CC=aarch64-linux-gnu-gcc WERROR=1 test SUITES='$(portable_suites)'
 werror: ## compile everything with warnings being errors
 	@$(MAKE) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run \
 	  $(benches:%.c=build/werror/%)
+
+# Each target of fuzz/ for so long, from files that the program makes. What a run finds of interest is
+# kept in build/corpus for the next; a finding is a file crash-... there.
+FUZZ_SECONDS ?= 60
+corpus       := build/corpus
+.PHONY: fuzz fuzz-run
+fuzz: $(build)/hone ## fuzz every reader of files under the sanitizers (FUZZ_SECONDS=60 each)
+	@tools/fuzz_seeds.sh $< $(corpus)
+	@$(MAKE) $(jobs) CC=clang config=fuzz fuzz-run
+fuzz-run: $(fuzzers)
+	@for f in $(fuzzers); do name=$$(basename $$f); echo "== $$name"; \
+	  LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $$f -max_total_time=$(FUZZ_SECONDS) \
+	    -artifact_prefix=$(corpus)/crash-$$name- -verbosity=0 -print_final_stats=1 -timeout=10 \
+	    -rss_limit_mb=1024 -max_len=65536 $(corpus)/$$name 2>&1 | \
+	    grep -E 'number_of_executed|ERROR|SUMMARY|crash-|panic' ; \
+	  [ "$${PIPESTATUS[0]}" = 0 ] || exit 1; done
 
 .PHONY: includes schema runtime-alone tidy cppcheck fmt fmt-check cov
 includes: ## who includes whom; every header compiles alone
@@ -239,11 +289,63 @@ cov: ## line and branch coverage of the tests, per folder
 	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) config=cov test
 	@tools/coverage.py build/cov $(folders) cli
 
+# ---- installing ---------------------------------------------------------------------------------
+
+# The library is one object that shows hone_... alone: linked programs see no other name of ours.
+PREFIX ?= /usr/local
+library_api  := $(filter-out cli/% trainer/% store/% report/% datasets/% models/%,$(library))
+installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h
+install_into := $(DESTDIR)$(PREFIX)
+$(build)/install/libhone.a: $(call objects,$(library_api)) $(build)/library
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(quiet)ld -r -o $(@D)/hone.o $(filter %.o,$^) && objcopy -w -G 'hone_*' $(@D)/hone.o && \
+	  rm -f $@ && ar rcs $@ $(@D)/hone.o
+$(build)/install/hone.1: $(build)/hone
+	@mkdir -p $(@D) && $< manual >$@
+$(build)/install/hone-config.5: $(build)/hone
+	@mkdir -p $(@D) && $< manual --config >$@
+$(build)/install/hone.pc: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'Name: hone' 'Version: 0.1' \
+	  'Description: quantization-aware training and integer-only networks' \
+	  'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lhone' \
+	  'Libs.private: -lm -lpthread -ldl' >$@
+
+.PHONY: install uninstall
+to_install := $(addprefix $(build)/install/,libhone.a hone.1 hone-config.5 hone.pc)
+install: $(build)/hone $(to_install) ## program, library, headers, manual (PREFIX, DESTDIR)
+	@install -d $(addprefix $(install_into)/,bin include/hone lib/pkgconfig share/man/man1 \
+	  share/man/man5 share/doc/hone/configs share/doc/hone/examples)
+	@install $(build)/hone $(install_into)/bin/hone
+	@install -m 644 $(installed) $(install_into)/include/hone
+	@install -m 644 $(build)/install/libhone.a $(install_into)/lib
+	@install -m 644 $(build)/install/hone.pc $(install_into)/lib/pkgconfig
+	@install -m 644 $(build)/install/hone.1 $(install_into)/share/man/man1
+	@install -m 644 $(build)/install/hone-config.5 $(install_into)/share/man/man5
+	@install -m 644 configs/*.yaml $(install_into)/share/doc/hone/configs
+	@install -m 644 examples/*.c $(install_into)/share/doc/hone/examples
+uninstall: ## remove what `make install` put there
+	@rm -rf $(addprefix $(install_into)/,bin/hone include/hone lib/libhone.a lib/pkgconfig/hone.pc \
+	  share/man/man1/hone.1 share/man/man5/hone-config.5 share/doc/hone)
+
+# Installs into the build folder and uses it as a stranger would.
+.PHONY: examples
+examples: ## install into build/, build the examples against that, run them
+	@$(MAKE) -s PREFIX=$(abspath $(build))/prefix DESTDIR= install
+	@export PKG_CONFIG_PATH=$(abspath $(build))/prefix/lib/pkgconfig; \
+	  for name in train run; do $(CC) -std=c11 -Wall -Wextra -Werror examples/$$name.c \
+	    $$(pkg-config --cflags --libs --static hone) $(link_flags) -o $(build)/example-$$name || exit 1; \
+	  done
+	@$(build)/example-train $(build)/stripes.hone
+	@$(build)/example-run $(build)/stripes.hone </dev/null
+
 .PHONY: check-all clean
 # `levels` runs what kerncheck does.
-checks := includes runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
+checks := includes examples runtime-alone werror levels clang aarch64 san tsan gradcheck tidy \
+          cppcheck fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
-	@tools/deps build test dev
+	@tools/deps build test dev oracle cross
 	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done
 	@echo "check-all: all passed"
 

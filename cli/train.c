@@ -4,7 +4,7 @@
 #include "cli/board.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
-#include "cli/show.h"
+#include "report/show.h"
 #include "cli/signals.h"
 #include "trainer/plan.h"
 
@@ -63,11 +63,10 @@ static void introduce(Board *b, const Session *s)
 
 /* ---- after ---------------------------------------------------------------------------------- */
 
-static void accuracy_line(Board *b, const char *label, double accuracy, const char *note)
+static void figures_line(Board *b, const char *label, const Figures *f, const char *note)
 {
-    if (accuracy >= 0)
-        board_line(b, "  %-26s%9s%s%s", label, show_percent(accuracy).text, *note ? "  " : "",
-                   note);
+    if (figures_known(f))
+        board_line(b, "  %-26s%9s%s%s", label, figures_text(f).text, *note ? "  " : "", note);
 }
 
 static void conclude(Board *b, const Summary *s)
@@ -78,11 +77,13 @@ static void conclude(Board *b, const Summary *s)
     }
     board_line(b, "\ndone in %s, %s images/s, %s of memory\n", show_seconds(s->seconds).text,
                show_whole((int64_t)s->images_per_s).text, show_bytes(s->peak_rss_bytes).text);
-    accuracy_line(b, "float", s->float_accuracy, s->float_source);
-    accuracy_line(b, "quantized after training", s->ptq_accuracy, "PTQ, the start of QAT");
-    accuracy_line(b, "trained quantized", s->qat_accuracy, "QAT, integer evaluation");
-    accuracy_line(b, "its weights in float", s->unquantized_accuracy, "");
-    accuracy_line(b, "artifact", s->int8_accuracy, "int8, in the runtime");
+    if (!s->classifies)
+        board_line(b, "  mean squared errors");
+    figures_line(b, "float", &s->float_figures, s->float_source);
+    figures_line(b, "quantized after training", &s->ptq_figures, "PTQ, the start of QAT");
+    figures_line(b, "trained quantized", &s->qat_figures, "QAT, integer evaluation");
+    figures_line(b, "its weights in float", &s->unquantized_figures, "");
+    figures_line(b, "artifact", &s->int8_figures, "int8, in the runtime");
     if (s->exported) {
         board_line(b, "\n  %-10s%s: %s outputs compared", "proof",
                    s->bit_exact ? "bit-exact" : "not bit-exact", show_whole(s->compared).text);
@@ -92,7 +93,7 @@ static void conclude(Board *b, const Summary *s)
     if (s->sparsity > 0)
         board_line(b, "  %-10s%s of the weights are zero", "sparsity",
                    show_percent(s->sparsity).text);
-    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json", "folder", s->folder);
+    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json, report.html", "folder", s->folder);
 }
 
 /* The run's own resolved configuration needs none of this call's overrides. */

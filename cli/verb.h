@@ -4,7 +4,7 @@
  *     typedef struct EvalArguments { const char *file; int64_t threads; bool json; } EvalArguments;
  *
  *     const Verb verb_eval = {
- *         .name = "eval", .summary = "accuracy and loss of a checkpoint or an artifact",
+ *         .name = "eval", .summary = "accuracy or error of a checkpoint or an artifact",
  *         .example = "hone eval runs/a/best.h5",
  *         .flags = (const Flag[]){
  *             OPERAND("FILE", EvalArguments, file, "checkpoint (.h5) or artifact (.hone)"),

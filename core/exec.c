@@ -53,8 +53,10 @@ Tensor *exec_tensor(const Exec *x, const Value *v)
 
 void exec_lend(Exec *x, const Value *v, void *data)
 {
-    assert(v->kind == VALUE_INPUT && exec_tensor(x, v));
-    exec_tensor(x, v)->data = data;
+    assert(v->kind == VALUE_INPUT);
+    Tensor *t = exec_tensor(x, v);
+    if (t)
+        t->data = data;
 }
 
 Control *exec_control(Exec *x)

@@ -42,7 +42,8 @@ void exec_free(Exec *x);
  * be read after it. NULL where the mode has none. The exec owns the memory. */
 Tensor *exec_tensor(const Exec *x, const Value *v);
 /* Where an input lies from now on, instead of in the exec's memory: saves copying a batch. The caller
- * keeps data, which nodes only read, until the step is over; a vector past its end may be read. */
+ * keeps data, which nodes only read, until the step is over; a vector past its end may be read. Nothing
+ * happens where no node reads the input. */
 void exec_lend(Exec *x, const Value *input, void *data);
 Control *exec_control(Exec *x);
 size_t exec_arena_bytes(const Exec *x);

@@ -49,7 +49,8 @@ typedef struct AddQuantize {
 } AddQuantize;
 
 typedef struct Kernels {
-    const char *name; /* "ref", "avx2", "avx512" */
+    const char *name;        /* "ref", "avx2", "avx512" */
+    const RingKernels *ring; /* of depthwise convolutions in fused nodes */
 
     /* Smallest and largest of n >= 1 numbers; both NaN when one of them is not finite. */
     void (*minmax)(size_t n, const Real *x, Real *lo, Real *hi);
@@ -108,7 +109,6 @@ typedef struct Kernels {
      * and hi become the extremes of the activation and what they were. */
     void (*add_quantize)(const AddQuantize *p, size_t n, const int8_t *a, const int8_t *b,
                          int8_t *q, uint8_t *mask, Real *lo, Real *hi);
-    const RingKernels *ring; /* of depthwise convolutions in fused nodes */
 } Kernels;
 
 extern const Kernels kernels_ref;

@@ -1,8 +1,9 @@
-/* Kernels of rings: every CPU level against the reference, bit for bit, on random windows; and
- * depthwise layers whose workers find other shapes' numbers in their scratch.
+/* Kernels of rings: every CPU level against the reference, bit for bit, on random windows
+ * of rings whose rows lie in any order.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/kerncheck_arena.h"
 #include "tests/suites.h"
+#include "tests/walk.h"
 
 #include <check.h>
 #include <string.h>
@@ -177,6 +178,25 @@ START_TEST(levels_agree)
 }
 END_TEST
 
+static void run_checks(const void *ring)
+{
+    Kernels level = kernels_ref;
+    const Kernels *tables[2] = {&kernels_ref, &level};
+    Arena a = {.rng = rng_at(SEED, RNG_TEST, 0, 0)};
+    level.ring = ring;
+    for (size_t c = 0; c < sizeof checks / sizeof checks[0]; c++)
+        for (int i = 0; i < 8; i++)
+            checks[c](&a, tables);
+}
+
+START_TEST(every_function_has_a_case)
+{
+    const Kernels *k = kernels_at(_i);
+    if (k)
+        walk_table(k->ring, sizeof *k->ring, 0, k->name, run_checks);
+}
+END_TEST
+
 /* Two pixels of two channels, worked out by hand: y = 2 (3 x + 1), of which the second channel's
  * gradient is masked. */
 START_TEST(a_window_by_hand)
@@ -233,6 +253,7 @@ Suite *suite_kerncheck_ring(void)
     Suite *s = suite_create("kerncheck_ring");
     TCase *t = tcase_create("kerncheck_ring");
     tcase_add_loop_test(t, levels_agree, 0, (int)(sizeof checks / sizeof checks[0]));
+    tcase_add_loop_test(t, every_function_has_a_case, 0, 3);
     tcase_add_test(t, a_window_by_hand);
     suite_add_tcase(s, t);
     return s;

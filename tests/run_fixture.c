@@ -84,7 +84,7 @@ static void on_epoch(void *context, const EpochReport *report)
     RunFixture *r = context;
     r->epochs++;
     r->train_accuracy = report->train_accuracy;
-    r->test_accuracy = report->test_accuracy;
+    r->test_accuracy = report->test_figures.accuracy;
 }
 
 /* ---- running ---- */
@@ -95,7 +95,7 @@ void run_open(RunFixture *r)
     while (r->sets && r->sets[count])
         count++;
     SessionOptions how = {.threads = r->threads ? r->threads : 1, .level = getenv("HONE_CPU")};
-    int status = config_parse(&r->config, run_yaml, "run.yaml", r->sets, count, &r->error);
+    int status = config_parse(&r->config, r->yaml ? r->yaml : run_yaml, "run.yaml", r->sets, count, &r->error);
     ck_assert_msg(status == HONE_OK, "%s", r->error.text);
     status = session_open(&r->session, &r->config, &how, &r->error);
     ck_assert_msg(status == HONE_OK, "%s", r->error.text);

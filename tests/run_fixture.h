@@ -18,6 +18,7 @@ extern const char run_yaml[];
 
 /* How run_start trains, and what it saw. */
 typedef struct RunFixture {
+    const char *yaml;        /* NULL: run_yaml */
     const char *const *sets; /* NULL-terminated, or NULL */
     const char *out;
     int threads;

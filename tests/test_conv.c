@@ -496,6 +496,85 @@ START_TEST(threads_do_not_matter)
 }
 END_TEST
 
+/* What a node leaves: output and gradients. */
+static Real *results_of(const Case *c, const Bound *b, size_t *count)
+{
+    const Tensor *out = &b->out;
+    *count = shape_count(out->shape);
+    for (int i = 0; i < c->node->inputs; i++)
+        *count += shape_count(b->in[i].shape);
+    Real *all = malloc(*count * sizeof *all), *to = all;
+    ck_assert_ptr_nonnull(all);
+    memcpy(to, out->data, shape_count(out->shape) * sizeof *to);
+    to += shape_count(out->shape);
+    for (int i = 0; i < c->node->inputs; i++) {
+        memcpy(to, b->in[i].grad, shape_count(b->in[i].shape) * sizeof *to);
+        to += shape_count(b->in[i].shape);
+    }
+    return all;
+}
+
+/* Two nodes in turn in the scratch of either; it is not a number before. */
+static void run_in_turns(Bound *b, const Case *c)
+{
+    Real *want[2], *have;
+    size_t count, shared = 0, worker = 0;
+    void *own[2][2];
+    for (int i = 0; i < 2; i++) {
+        Needs needs = {0};
+        c[i].node->op->needs(&b[i].run, &needs);
+        shared = needs.shared > shared ? needs.shared : shared;
+        worker = b[i].run.worker_bytes > worker ? b[i].run.worker_bytes : worker;
+        own[i][0] = b[i].run.shared;
+        own[i][1] = b[i].run.worker;
+        run_both(&b[i]);
+        want[i] = results_of(&c[i], &b[i], &count);
+    }
+    unsigned char *scratch = aligned_alloc(64, (shared + worker + 128) / 64 * 64);
+    ck_assert_ptr_nonnull(scratch);
+    memset(scratch, 0xff, shared + worker + 64);
+    for (int turn = 0; turn < 4; turn++) {
+        Bound *now = &b[turn % 2];
+        now->run.shared = scratch;
+        now->run.worker = scratch + (shared + 63) / 64 * 64;
+        run_both(now);
+        have = results_of(&c[turn % 2], now, &count);
+        ck_assert_mem_eq(have, want[turn % 2], count * sizeof *have);
+        free(have);
+    }
+    for (int i = 0; i < 2; i++) {
+        b[i].run.shared = own[i][0];
+        b[i].run.worker = own[i][1];
+        free(want[i]);
+    }
+    free(scratch);
+}
+
+/* The nodes of a compilation share their scratch: what one shape leaves there, zeros of borders
+ * included, must not show in the next. */
+START_TEST(scratch_may_be_stale)
+{
+    Compute compute;
+    if (!open_level(&compute, 1, levels[_i / KINDS]))
+        return;
+    Rng rng = rng_at(SEED, RNG_TEST, 9, (uint64_t)_i);
+    for (int round = 0; round < 8; round++) {
+        Case c[2];
+        Bound b[2];
+        for (int i = 0; i < 2; i++) {
+            case_init(&c[i], (Kind)((_i + i * round) % KINDS), &rng);
+            bound_init(&b[i], c[i].node, &compute, c[i].batch, round % 2, true, 0, &rng);
+        }
+        run_in_turns(b, c);
+        for (int i = 0; i < 2; i++) {
+            bound_release(&b[i]);
+            case_release(&c[i]);
+        }
+    }
+    compute_close(&compute);
+}
+END_TEST
+
 /* A layer of integers with random multipliers for the node of c. */
 static void integer_layer(IntegerLayer *l, const Case *c, const Bound *b, uint32_t *words,
                           int32_t *bias, Rng *rng)
@@ -609,6 +688,7 @@ Suite *suite_conv(void)
     tcase_add_loop_test(t, codes_are_exact, 0, LEVELS * KINDS);
     tcase_add_loop_test(t, codes_differentiate_as_reals, 0, KINDS);
     tcase_add_loop_test(t, threads_do_not_matter, 0, 2 * KINDS);
+    tcase_add_loop_test(t, scratch_may_be_stale, 0, LEVELS * KINDS);
     tcase_add_loop_test(t, integers_are_those_of_fixed, 0, LEVELS * KINDS);
     suite_add_tcase(s, t);
     return s;

@@ -1,6 +1,5 @@
 /* Tests of evaluation, export, proof and checkpoints, on a model that is calibrated and not trained.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tests/allocations.h"
 #include "tests/run_fixture.h"
 #include "tests/suites.h"
 #include "trainer/calibrate.h"
@@ -15,17 +14,23 @@
 
 START_TEST(test_evaluation_of_rows)
 {
-    Evaluation v = {0};
-    evaluation_add(&v, (const double[]){1, 3, 3}, 3, 1); /* of equals the lower index */
-    evaluation_add(&v, (const double[]){1, 3, 3}, 3, 2);
+    Evaluation v;
+    Scorer s;
+    Error e = {0};
+    ck_assert_int_eq(scorer_open(&s, NULL, 3, 2, &e), HONE_OK);
+    scorer_add(&s, (const double[]){1, 3, 3}, NULL, 1); /* of equals the lower index */
+    scorer_add(&s, (const double[]){1, 3, 3}, NULL, 2);
+    scorer_finish(&s, &v);
     ck_assert_int_eq(v.correct, 1);
-    evaluation_finish(&v);
-    double expected = log(exp(-2.0) + 2);
-    ck_assert_double_eq_tol(v.loss, expected, 1e-12);
-    ck_assert_double_eq(v.accuracy, 0.5);
-    v = (Evaluation){0};
-    evaluation_add(&v, (const double[]){1e4, -1e4}, 2, 1); /* no overflow */
+    ck_assert_double_eq_tol(v.loss, log(exp(-2.0) + 2), 1e-12);
+    ck_assert_double_eq(v.figures.accuracy, 0.5);
+    ck_assert(v.figures.mse < 0 && v.figures.auc < 0);
+    scorer_close(&s);
+    ck_assert_int_eq(scorer_open(&s, NULL, 2, 1, &e), HONE_OK);
+    scorer_add(&s, (const double[]){1e4, -1e4}, NULL, 1); /* no overflow */
+    scorer_finish(&s, &v);
     ck_assert_double_eq_tol(v.loss, 2e4, 1e-6);
+    scorer_close(&s);
 }
 END_TEST
 
@@ -222,40 +227,6 @@ START_TEST(test_other_architecture)
 }
 END_TEST
 
-/* Every allocation of opening, calibrating and evaluating fails once: an error, never a crash. */
-START_TEST(test_out_of_memory)
-{
-    if (!allocations_available())
-        return;
-    Config c;
-    Error e = {0};
-    SessionOptions how = {.threads = 1, .level = "ref"};
-    ck_assert_int_eq(config_parse(&c, run_yaml, "run.yaml", NULL, 0, &e), HONE_OK);
-    for (long n = 1;; n++) {
-        Session s;
-        Evaluation v;
-        Error failure = {0};
-        EvaluateOptions evaluate = {.split = DATASET_TEST};
-        allocations_fail_at(n);
-        int status = session_open(&s, &c, &how, &failure);
-        if (status == HONE_OK) {
-            status = calibrate(&s, 0, &failure);
-            if (status == HONE_OK)
-                status = evaluate_integer(&v, &s, &evaluate, &failure);
-            session_close(&s);
-        }
-        bool failed = allocations_failed();
-        allocations_fail_at(0);
-        if (!failed) {
-            ck_assert_int_eq(status, HONE_OK);
-            break;
-        }
-        ck_assert_msg(status == HONE_ERR_MEMORY || status == HONE_OK, "%ld: %s", n, failure.text);
-    }
-    config_release(&c);
-}
-END_TEST
-
 Suite *suite_evaluate(void)
 {
     Suite *s = suite_create("evaluate");
@@ -268,7 +239,6 @@ Suite *suite_evaluate(void)
     tcase_add_test(t, test_export_needs_ranges);
     tcase_add_test(t, test_checkpoint);
     tcase_add_loop_test(t, test_other_architecture, 0, sizeof others / sizeof others[0]);
-    tcase_add_test(t, test_out_of_memory);
     suite_add_tcase(s, t);
     return s;
 }

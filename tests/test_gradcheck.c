@@ -150,6 +150,30 @@ static Value *xent_smooth(Graph *g)
     return xent_of(g, 0.2);
 }
 
+static Value *mse_labels(Graph *g)
+{
+    return layer_mse(g, "loss", source(g, SHAPE2(6, 4)),
+                     graph_input(g, "labels", SHAPE1(6), ELEM_INT32));
+}
+
+static Value *bce_labels(Graph *g)
+{
+    return layer_bce(g, "loss", source(g, SHAPE2(6, 4)),
+                     graph_input(g, "labels", SHAPE1(6), ELEM_INT32));
+}
+
+static Value *mse_numbers(Graph *g)
+{
+    Value *target = graph_param(g, "target", SHAPE4(5, 2, 1, 3), PARAM_STATE, (Init){0.3, 0});
+    return layer_mse(g, "loss", source(g, SHAPE2(5, 6)), target);
+}
+
+static Value *bce_numbers(Graph *g)
+{
+    Value *target = graph_param(g, "target", SHAPE4(5, 2, 1, 3), PARAM_STATE, (Init){0.3, 0});
+    return layer_bce(g, "loss", source(g, SHAPE2(5, 6)), target);
+}
+
 /* ---- quantization ---- */
 
 /* Codes -8..7 of the grid 0.25 (q - 2), so that about a tenth of the numbers are clipped. */
@@ -244,6 +268,10 @@ static const GradCase cases[] = {
     {"mean", &op_mean, mean, NULL, false, false, NULL},
     {"softmax_xent", &op_softmax_xent, xent, NULL, false, false, NULL},
     {"softmax_xent smoothed", &op_softmax_xent, xent_smooth, NULL, false, false, NULL},
+    {"mse of labels", &op_mse, mse_labels, NULL, false, false, NULL},
+    {"mse of numbers", &op_mse, mse_numbers, NULL, false, false, NULL},
+    {"bce of labels", &op_bce, bce_labels, NULL, false, false, NULL},
+    {"bce of numbers", &op_bce, bce_numbers, NULL, false, false, NULL},
     {"fakequant", &op_fakequant, fakequant, NULL, true, false, fakequant_slope},
     {"fakequant, first axis", &op_fakequant, fakequant_first, channel_scales, true, false,
      first_slope},

@@ -5,6 +5,7 @@
 #include "tests/suites.h"
 
 #include <check.h>
+#include <stdbool.h>
 
 enum { SEED = 20261127, BUFFERS = 40, TICKS = 30, ALIGN = 64 };
 

@@ -75,9 +75,9 @@ static void same_outcome(const Outcome *a, const Outcome *b)
     ck_assert_mem_eq(a->artifact, b->artifact, a->artifact_bytes);
     ck_assert_int_eq(a->log_lines, b->log_lines);
     ck_assert_int_eq(a->progress.best_step, b->progress.best_step);
-    ck_assert(a->progress.best_accuracy == b->progress.best_accuracy);
-    ck_assert(a->progress.float_accuracy == b->progress.float_accuracy);
-    ck_assert(a->progress.ptq_accuracy == b->progress.ptq_accuracy);
+    ck_assert(a->progress.best_figures.accuracy == b->progress.best_figures.accuracy);
+    ck_assert(a->progress.float_figures.accuracy == b->progress.float_figures.accuracy);
+    ck_assert(a->progress.ptq_figures.accuracy == b->progress.ptq_figures.accuracy);
     ck_assert(a->progress.test_loss == b->progress.test_loss);
 }
 

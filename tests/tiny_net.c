@@ -113,7 +113,7 @@ void tiny_net_init_model(TinyNet *t, const ModelOptions *options)
     Model m;
     *t = (TinyNet){0};
     graph_init(&t->graph);
-    ck_assert_msg(model_build(&t->graph, options, 0, &m, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(model_build(&t->graph, options, NULL, &m, &e) == HONE_OK, "%s", e.text);
     t->source.input = m.image;
     t->source.output = m.logits;
     quantize(t, 1, 2, NULL, true);

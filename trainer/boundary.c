@@ -20,13 +20,13 @@ static int keep_float(Loop *l, bool pruned, Error *e)
 {
     Progress *p = &l->progress;
     char path[RUNDIR_FILE_BYTES];
-    Evaluation v = {.accuracy = p->test_accuracy};
+    Evaluation v = {.figures = p->test_figures};
     int status = HONE_OK;
     if (pruned || p->test_step != p->step)
         status = loop_evaluate(l, false, &v, e);
     if (status != HONE_OK)
         return status;
-    p->float_accuracy = v.accuracy;
+    p->float_figures = v.figures;
     return checkpoint_save(rundir_file(&l->dir, "float.h5", path), l->s, l->optimizer, l->pruner, p,
                            e);
 }
@@ -43,7 +43,7 @@ static int begin_qat(Loop *l, bool pruned, Error *e)
     if (status == HONE_OK)
         status = loop_evaluate(l, true, &v, e);
     if (status == HONE_OK)
-        l->progress.ptq_accuracy = v.accuracy;
+        l->progress.ptq_figures = v.figures;
     return status;
 }
 
@@ -57,10 +57,9 @@ static void describe_phase(const Loop *l, const char *phase, char *text, size_t 
                  100 * l->o->prune.schedule.final_sparsity, l->o->prune.schedule.end_epoch);
     else if (strcmp(phase, "qat") == 0)
         snprintf(text, size,
-                 "quantized training; %lld batches calibrated, accuracy %.2f %% in float, %.2f %% "
-                 "in int8",
-                 (long long)l->o->qat.calibration_batches, 100 * p->float_accuracy,
-                 100 * p->ptq_accuracy);
+                 "quantized training; %lld batches calibrated, %s %s in float, %s in int8",
+                 (long long)l->o->qat.calibration_batches, figures_name(&p->float_figures),
+                 figures_text(&p->float_figures).text, figures_text(&p->ptq_figures).text);
     else if (strcmp(phase, "frozen") == 0)
         snprintf(text, size, "ranges and batch-norm statistics stay as they are");
     else
@@ -80,7 +79,7 @@ static int report_phase(Loop *l, Error *e)
     PhaseReport report = {phase, step / l->phases.steps_per_epoch, step, text};
     if (l->events->phase)
         l->events->phase(l->events->context, &report);
-    return changed ? metrics_phase(&l->metrics, &report, e) : HONE_OK;
+    return changed ? logs_phase(&l->logs, &report, e) : HONE_OK;
 }
 
 /* The compilation that step t trains with. */

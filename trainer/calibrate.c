@@ -1,8 +1,6 @@
 /* Calibration: see calibrate.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/calibrate.h"
 
-#include <string.h>
-
 int training_loader(Loader **loader, const Session *s, Error *e)
 {
     const RunOptions *o = s->config->options;
@@ -20,10 +18,8 @@ static int observe(const Session *s, Exec *x, Loader *loader, Error *e)
     int status = loader_next(loader, &b, e);
     if (status != HONE_OK)
         return status;
-    Tensor *image = exec_tensor(x, s->model.image);
-    Tensor *labels = exec_tensor(x, s->model.labels);
-    memcpy(image->data, b->x, shape_count(image->shape) * sizeof *b->x);
-    memcpy(labels->data, b->labels, (size_t)b->count * sizeof *b->labels);
+    exec_lend(x, s->model.image, b->x);
+    exec_lend(x, s->model.labels, b->labels);
     exec_forward(x);
     exec_commit(x);
     return HONE_OK;

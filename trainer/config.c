@@ -3,23 +3,6 @@
 
 #include <string.h>
 
-static const OptionTable loss_options = {
-    .name = "loss",
-    .help = "what is minimized",
-    .size = sizeof(LossOptions),
-    .options = (const Option[]){OPTION_SELECTOR("kind", LossOptions, kind, "cross_entropy",
-                                                "loss function"),
-                                OPTION_END},
-    .variants =
-        (const OptionVariant *const[]){
-            OPTION_VARIANT("cross_entropy", "softmax cross-entropy, mean over the batch",
-                           OPTION_REAL_OPEN("label_smoothing", LossOptions, label_smoothing, "", 0,
-                                            1, OPTION_OPEN_MAX, "0",
-                                            "probability spread evenly over all classes"),
-                           OPTION_END),
-            NULL},
-};
-
 static const OptionTable train_options = {
     .name = "train",
     .help = "how the weights are trained",
@@ -61,6 +44,20 @@ static const OptionTable checkpoint_options = {
                                 OPTION_END},
 };
 
+static const OptionTable report_options = {
+    .name = "report",
+    .help = "what a run leaves to read, besides metrics.jsonl and summary.json",
+    .size = sizeof(ReportOptions),
+    .options = (const Option[]){OPTION_BOOL("tensorboard", ReportOptions, tensorboard, "true",
+                                            "event files for TensorBoard"),
+                                OPTION_BOOL("histograms", ReportOptions, histograms, "true",
+                                            "in them, at every epoch, the distributions of weights "
+                                            "and outputs of each layer"),
+                                OPTION_BOOL("page", ReportOptions, page, "true",
+                                            "report.html: curves, confusion, samples, layers"),
+                                OPTION_END},
+};
+
 const OptionTable run_options = {
     .name = "run",
     .help = "an experiment",
@@ -87,6 +84,8 @@ const OptionTable run_options = {
             OPTION_SECTION("export", RunOptions, export, &export_options, "the artifacts to write"),
             OPTION_SECTION("checkpoint", RunOptions, checkpoint, &checkpoint_options,
                            "when the run is saved"),
+            OPTION_SECTION("report", RunOptions, report, &report_options,
+                           "what a run leaves to read"),
             OPTION_END},
 };
 
@@ -202,6 +201,7 @@ static void print_identity(const Config *c, Text *out)
     o.threads = 0;
     o.baseline = NULL;
     o.checkpoint = (CheckpointOptions){0};
+    o.report = (ReportOptions){0};
     bind_print(&run_options, &o, out);
 }
 

@@ -8,10 +8,10 @@
 #ifndef HONE_TRAINER_EVENTS_H
 #define HONE_TRAINER_EVENTS_H
 
+#include "trainer/figures.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#define ACCURACY_NONE (-1.0) /* an accuracy that was not measured; measured ones are 0..1 */
 
 /* After a step. */
 typedef struct StepReport {
@@ -21,7 +21,7 @@ typedef struct StepReport {
     const char *phase;               /* as phases_name */
     double loss;                     /* of this step's batch */
     double mean_loss;                /* of the epoch so far */
-    double accuracy;                 /* of the epoch's training batches so far, 0..1 */
+    double accuracy; /* of the epoch's training batches so far, 0..1; FIGURE_NONE without classes */
     double lr;
     double images_per_s; /* recent, a moving average */
     double seconds_left; /* of training steps, at that speed */
@@ -30,13 +30,14 @@ typedef struct StepReport {
 /* At an epoch's end, after its evaluation and before its checkpoint. */
 typedef struct EpochReport {
     int64_t epoch, epochs;
-    int64_t step;      /* done so far */
-    const char *phase; /* of the epoch's last step */
-    double train_loss, train_accuracy;
-    double lr;       /* of the last step */
-    double sparsity; /* of the layers that are pruned; 0 without pruning */
-    bool evaluated;  /* else the next three say nothing */
-    double test_loss, test_accuracy;
+    int64_t step;                      /* done so far */
+    const char *phase;                 /* of the epoch's last step */
+    double train_loss, train_accuracy; /* accuracy as above */
+    double lr;                         /* of the last step */
+    double sparsity;                   /* of the layers that are pruned; 0 without pruning */
+    bool evaluated;                    /* else the next three say nothing */
+    double test_loss;
+    Figures test_figures;
     bool integer; /* evaluated in integer arithmetic, as the artifact will compute; else in float */
     bool best;    /* this epoch's weights went to best.h5 */
     double images_per_s; /* median over the epoch's steps */

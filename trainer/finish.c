@@ -25,20 +25,21 @@ typedef struct ProofJob {
     FinishProof *proof;
     Grid grid;     /* of the artifact's output */
     size_t pixels; /* of an image */
-    int classes;
+    size_t count;  /* outputs of an image */
+    Scorer artifact, trained;
     bool agree;      /* compare the first batch with the fake-quantized graph too */
     int8_t *codes;   /* [batch][pixels] */
-    int8_t *outputs; /* [batch][classes] */
-    double *row;     /* [classes] */
+    int8_t *outputs; /* [batch][count] */
+    double *row;     /* [count] */
 } ProofJob;
 
 /* Counts a batch's output codes, taken at their real values. */
-static void add_outputs(ProofJob *job, const Batch *b, const int8_t *codes, Evaluation *v)
+static void add_outputs(ProofJob *job, const Batch *b, const int8_t *codes, Scorer *score)
 {
-    for (int i = 0; i < b->count; i++, codes += job->classes) {
-        for (int k = 0; k < job->classes; k++)
+    for (int i = 0; i < b->count; i++, codes += job->count) {
+        for (size_t k = 0; k < job->count; k++)
             job->row[k] = (double)job->grid.scale * (codes[k] - job->grid.zero_point);
-        evaluation_add(v, job->row, job->classes, b->labels[i]);
+        scorer_add(score, job->row, b->pixels + (size_t)i * job->pixels, b->labels[i]);
     }
 }
 
@@ -54,10 +55,17 @@ static int prove_batch(void *context, const Batch *b, Error *e)
         job->agree = false;
     }
     if (status == HONE_OK) {
-        add_outputs(job, b, job->outputs, &job->proof->artifact);
-        add_outputs(job, b, prover_trained(job->prover), &job->proof->trained);
+        add_outputs(job, b, job->outputs, &job->artifact);
+        add_outputs(job, b, prover_trained(job->prover), &job->trained);
     }
     return status;
+}
+
+static int open_scorers(ProofJob *job, const LossOptions *loss, int64_t images, Error *e)
+{
+    int status = scorer_open(&job->artifact, loss, (int)job->count, images, e);
+    return status == HONE_OK ? scorer_open(&job->trained, loss, (int)job->count, images, e)
+                             : status;
 }
 
 static int open_proof(ProofJob *job, const void *bytes, size_t count, Error *e)
@@ -73,10 +81,10 @@ static int open_proof(ProofJob *job, const void *bytes, size_t count, Error *e)
         return status;
     size_t batch = (size_t)job->source->batch;
     job->pixels = prover_input_count(job->prover);
-    job->classes = (int)prover_output_count(job->prover);
+    job->count = prover_output_count(job->prover);
     job->codes = malloc(batch * job->pixels);
-    job->outputs = malloc(batch * (size_t)job->classes);
-    job->row = malloc((size_t)job->classes * sizeof *job->row);
+    job->outputs = malloc(batch * job->count);
+    job->row = malloc(job->count * sizeof *job->row);
     if (!job->codes || !job->outputs || !job->row)
         return error_memory(e, "the proof", batch * job->pixels);
     return HONE_OK;
@@ -88,12 +96,16 @@ static int prove(ProofJob *job, const Session *s, const void *bytes, size_t coun
     SplitWalk walk = {s->dataset, DATASET_TEST, job->source->batch, limit, "proof", events};
     int status = open_proof(job, bytes, count, e);
     if (status == HONE_OK)
+        status = open_scorers(job, &s->config->options->train.loss, split_images(&walk), e);
+    if (status == HONE_OK)
         status = split_walk(&walk, prove_batch, job, e);
     if (status == HONE_OK) {
         job->proof->prove = *prover_result(job->prover);
-        evaluation_finish(&job->proof->artifact);
-        evaluation_finish(&job->proof->trained);
+        scorer_finish(&job->artifact, &job->proof->artifact);
+        scorer_finish(&job->trained, &job->proof->trained);
     }
+    scorer_close(&job->artifact);
+    scorer_close(&job->trained);
     prover_free(job->prover);
     free(job->codes);
     free(job->outputs);
@@ -129,6 +141,12 @@ int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_
 
 /* ---- export ---- */
 
+/* Of what the outputs are scores: the image's own numbers are none. */
+static int classes_of(const Session *s)
+{
+    return session_classifies(s) ? session_outputs(s) : 0;
+}
+
 int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e)
 {
     IntegerPlan plan;
@@ -143,7 +161,7 @@ int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Erro
                           .plan = &plan,
                           .input = s->model.image,
                           .output = s->logits,
-                          .classes = (int)s->config->options->model.classes,
+                          .classes = classes_of(s),
                           .profile = (uint32_t)s->config->options->export.requant};
     status = lower_program(&lowered, &source, e);
     if (status == HONE_OK) {

@@ -16,7 +16,7 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
     l->o = s->config->options;
     l->events = request->events ? request->events : &no_events;
     l->stop = request->stop;
-    l->metrics.file = -1;
+    logs_init(&l->logs, &l->o->report);
     progress_init(&l->progress);
     int status = speed_init(&l->speed, e);
     if (status == HONE_OK)
@@ -38,7 +38,7 @@ void loop_release(Loop *l)
     optimizer_free(l->optimizer);
     loader_free(l->loader);
     speed_release(&l->speed);
-    metrics_close(&l->metrics);
+    logs_close(&l->logs);
 }
 
 int loop_check_stop(const Loop *l, Error *e)
@@ -73,7 +73,7 @@ static int save(Loop *l, const char *file, Error *e)
     char path[RUNDIR_FILE_BYTES];
     Progress *p = &l->progress;
     p->seconds = speed_now() - l->started;
-    p->metrics_bytes = metrics_bytes(&l->metrics);
+    p->metrics_bytes = metrics_bytes(&l->logs.metrics);
     if (l->speed.count > 0)
         p->images_per_s = images_per_s(l, speed_median(&l->speed, SPEED_STEPS));
     l->step_end = 0;
@@ -99,7 +99,10 @@ static StepReport step_report(const Loop *l)
                         .phase = phases_name(&l->phases, last),
                         .loss = l->loss,
                         .mean_loss = p->epoch_loss / (double)done,
-                        .accuracy = (double)p->epoch_correct / (double)(done * l->o->train.batch),
+                        .accuracy =
+                            session_classifies(l->s)
+                                ? (double)p->epoch_correct / (double)(done * l->o->train.batch)
+                                : FIGURE_NONE,
                         .lr = l->lr,
                         .images_per_s = images_per_s(l, l->speed.recent),
                         .seconds_left = (double)(l->phases.total - p->step) * l->speed.recent};
@@ -111,7 +114,7 @@ static int report_step(Loop *l, Error *e)
     if (l->events->step)
         l->events->step(l->events->context, &r);
     bool logged = l->progress.step == 1 || l->progress.step % LOG_STEPS == 0;
-    return logged ? metrics_step(&l->metrics, &r, e) : HONE_OK;
+    return logged ? logs_step(&l->logs, &r, e) : HONE_OK;
 }
 
 /* ---- epochs ---- */
@@ -122,7 +125,7 @@ static bool quantized_at(const Loop *l, int64_t step)
     return step > l->phases.qat || (step == l->phases.qat && step == l->phases.total);
 }
 
-/* Accuracies are compared only within one: dense, pruned, quantized, ... */
+/* Figures are compared only within one: dense, pruned, quantized, ... */
 static int regime(const Loop *l, int64_t step)
 {
     const Phases *p = &l->phases;
@@ -148,13 +151,13 @@ static int evaluate_epoch(Loop *l, EpochReport *r, Error *e)
     if (status != HONE_OK)
         return status;
     r->evaluated = true;
-    r->test_accuracy = p->test_accuracy = v.accuracy;
+    r->test_figures = p->test_figures = v.figures;
     r->test_loss = p->test_loss = v.loss;
     p->test_step = p->step;
-    r->best = p->best_step < 0 || v.accuracy > p->best_accuracy ||
+    r->best = p->best_step < 0 || figures_better(&v.figures, &p->best_figures) ||
               regime(l, p->step) > regime(l, p->best_step);
     if (r->best) {
-        p->best_accuracy = v.accuracy;
+        p->best_figures = v.figures;
         p->best_step = p->step;
     }
     return HONE_OK;
@@ -179,7 +182,7 @@ static int end_epoch(Loop *l, Error *e)
     if (status != HONE_OK)
         return status;
     r.seconds = speed_now() - l->started;
-    status = metrics_epoch(&l->metrics, &r, e);
+    status = logs_epoch(&l->logs, &r, l->s, quantized_at(l, p->step), e);
     p->epoch_loss = 0;
     p->epoch_correct = 0;
     p->complete = p->step == l->phases.total;

@@ -1,7 +1,8 @@
 /* Lines of metrics.jsonl: see metrics.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/metrics.h"
 
-#include <errno.h>
+#include "core/file.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -76,16 +77,9 @@ static int end(Metrics *m, Error *e)
     text_add(&m->line, "}\n");
     if (text_failed(&m->line))
         return error_memory(e, "a line of metrics", m->line.room);
-    size_t done = 0;
-    while (done < m->line.length) {
-        ssize_t n = write(m->file, m->line.data + done, m->line.length - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return error_errno(e, HONE_ERR_IO, "cannot write %s", m->path);
-        done += (size_t)n;
-    }
-    return HONE_OK;
+    return file_write_fully(m->file, m->line.data, m->line.length)
+               ? HONE_OK
+               : error_errno(e, HONE_ERR_IO, "cannot write %s", m->path);
 }
 
 int metrics_step(Metrics *m, const StepReport *r, Error *e)
@@ -96,7 +90,8 @@ int metrics_step(Metrics *m, const StepReport *r, Error *e)
     add_text(m, "phase", r->phase);
     add_real(m, "loss", r->loss);
     add_real(m, "mean_loss", r->mean_loss);
-    add_real(m, "accuracy", r->accuracy);
+    if (r->accuracy >= 0)
+        add_real(m, "accuracy", r->accuracy);
     add_real(m, "lr", r->lr);
     add_real(m, "images_per_s", r->images_per_s);
     return end(m, e);
@@ -109,13 +104,17 @@ int metrics_epoch(Metrics *m, const EpochReport *r, Error *e)
     add_int(m, "epoch", r->epoch);
     add_text(m, "phase", r->phase);
     add_real(m, "train_loss", r->train_loss);
-    add_real(m, "train_accuracy", r->train_accuracy);
+    if (r->train_accuracy >= 0)
+        add_real(m, "train_accuracy", r->train_accuracy);
     add_real(m, "lr", r->lr);
     add_real(m, "sparsity", r->sparsity);
     if (r->evaluated) {
         add_text(m, "arithmetic", r->integer ? "int8" : "float");
         add_real(m, "test_loss", r->test_loss);
-        add_real(m, "test_accuracy", r->test_accuracy);
+        if (r->test_figures.accuracy >= 0)
+            add_real(m, "test_accuracy", r->test_figures.accuracy);
+        if (r->test_figures.auc >= 0)
+            add_real(m, "test_auc", r->test_figures.auc);
     }
     add_real(m, "images_per_s", r->images_per_s);
     add_real(m, "seconds", r->seconds);

@@ -14,17 +14,32 @@ static int check_data(const Session *s, Error *e)
                            "[%lld, %lld, %lld], but images of '%s' are [%d, %d, %d]",
                            (long long)in[0], (long long)in[1], (long long)in[2], d->kind, d->height,
                            d->width, d->channels);
-    if (d->classes != m->classes)
+    if (session_classifies(s) && d->classes != m->classes)
         return bind_refuse(&s->config->binding, "model.classes", e, "%lld, but '%s' has %d classes",
                            (long long)m->classes, d->kind, d->classes);
     return HONE_OK;
+}
+
+/* A model may be made for reproducing its input, whatever `classes` says. */
+static int check_outputs(const Session *s, Error *e)
+{
+    const RunOptions *o = s->config->options;
+    int outputs = (int)shape_count(s->model.logits->shape);
+    if (!session_classifies(s) || outputs == o->model.classes)
+        return HONE_OK;
+    return bind_refuse(&s->config->binding, "train.loss", e,
+                       "%s has %d outputs and no classes; it learns with loss: {kind: mse, target: "
+                       "input}",
+                       model_arch_name(&o->model), outputs);
 }
 
 static int build_graph(Session *s, Error *e)
 {
     const RunOptions *o = s->config->options;
     graph_init(&s->graph);
-    int status = model_build(&s->graph, &o->model, o->train.loss.label_smoothing, &s->model, e);
+    int status = model_build(&s->graph, &o->model, &o->train.loss, &s->model, e);
+    if (status == HONE_OK)
+        status = check_outputs(s, e);
     if (status == HONE_OK && o->qat.present)
         status = qat_insert(&s->graph, &o->qat, e);
     if (status == HONE_OK && o->qat.present)
@@ -61,6 +76,16 @@ void session_close(Session *s)
     dataset_close(s->dataset);
     compute_close(&s->compute);
     *s = (Session){0};
+}
+
+int session_outputs(const Session *s)
+{
+    return (int)shape_count(s->model.logits->shape);
+}
+
+bool session_classifies(const Session *s)
+{
+    return s->config->options->train.loss.target == LOSS_OF_LABELS;
 }
 
 int session_compile(const Session *s, Exec **x, Mode mode, int batch, const IntegerPlan *plan,

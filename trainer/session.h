@@ -28,15 +28,22 @@ typedef struct Session {
     Dataset *dataset; /* NULL without_data */
     Graph graph;
     Model model;
-    const Value *logits; /* what the loss reads: the model's logits, with qat their codes' values */
-    Params params;       /* first values drawn from the configuration's seed */
+    const Value
+        *logits;   /* what the loss reads: the model's outputs, with qat their codes' values */
+    Params params; /* first values drawn from the configuration's seed */
 } Session;
 
 /* Errors: what the parts say; ERR_CONFIG where the data set's images or classes are not the
- * model's. A failure leaves nothing to close. */
+ * model's, or its outputs not the classes. A failure leaves nothing to close. */
 HONE_CHECKED int session_open(Session *s, const Config *config, const SessionOptions *options,
                               Error *e);
 void session_close(Session *s);
+
+/* Numbers that the model gives for an image: its classes, or those of the image itself. */
+int session_outputs(const Session *s);
+
+/* Whether these are scores of classes. */
+bool session_classifies(const Session *s);
 
 /* Compiles the session's graph; the caller frees. The logits can be read after a step: with
  * Mode.integer, which needs a plan that outlives x, as codes at integer_source(s->logits). */

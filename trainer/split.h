@@ -16,6 +16,8 @@ typedef struct SplitWalk {
 
 typedef int (*SplitFn)(void *context, const Batch *b, Error *e);
 
+/* How many images the walk comes by. */
+int64_t split_images(const SplitWalk *walk);
 /* Calls fn for every batch; stops at its first failure. */
 HONE_CHECKED int split_walk(const SplitWalk *walk, SplitFn fn, void *context, Error *e);
 

@@ -11,8 +11,11 @@ static void load_batch(Loop *l)
     exec_lend(l->exec, l->s->model.labels, l->batch->labels);
 }
 
+/* 0 for a model without classes. */
 static int64_t count_correct(const Loop *l)
 {
+    if (!session_classifies(l->s))
+        return 0;
     const Tensor *t = exec_tensor(l->exec, l->s->logits);
     int classes = shape_channels(t->shape);
     const Real *row = t->data;

@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "trainer/loop.h"
+#include "trainer/report.h"
 
 #include <stdio.h>
 
@@ -42,13 +43,11 @@ static int resume(Loop *l, Error *e)
 /* Checks that cannot be made later without cost come before anything is written. */
 static int open_folder(Loop *l, const TrainRequest *request, Error *e)
 {
-    char path[RUNDIR_FILE_BYTES];
     int status = rundir_open(&l->dir, l->o->name, request->out, request->resume, e);
     if (status == HONE_OK && l->dir.resumed)
         status = resume(l, e);
     if (status == HONE_OK && !(l->progress.complete && rundir_has(&l->dir, "summary.json")))
-        status = metrics_open(&l->metrics, rundir_file(&l->dir, "metrics.jsonl", path),
-                              l->progress.metrics_bytes, e);
+        status = logs_open(&l->logs, &l->dir, l->progress.metrics_bytes, l->progress.step, e);
     if (status == HONE_OK && !l->dir.resumed)
         status = write_config(l, e);
     l->started = speed_now() - l->progress.seconds;
@@ -65,21 +64,20 @@ static int same_task(const Session *s, const Session *other, const char *path, E
         shape_equal(s->model.logits->shape, other->model.logits->shape))
         return HONE_OK;
     return error_set(e, HONE_ERR_CONFIG,
-                     "baseline %s takes images %s and tells %d classes apart, here they are %s and "
-                     "%d",
-                     path, shape_text(theirs, a), shape_channels(other->model.logits->shape),
-                     shape_text(mine, b), shape_channels(s->model.logits->shape));
+                     "baseline %s takes images %s and gives %d outputs, here they are %s and %d",
+                     path, shape_text(theirs, a), session_outputs(other), shape_text(mine, b),
+                     session_outputs(s));
 }
 
-/* Accuracy of the configuration's baseline on this run's test set. */
-static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
+/* Figures of the configuration's baseline on this run's test set. */
+static int evaluate_baseline(const Loop *l, Figures *figures, Error *e)
 {
     Checkpoint c;
     Session other;
     Evaluation v = {0};
     EvaluateOptions how = {.split = DATASET_TEST, .events = l->events};
     SessionOptions options = {.threads = threads_count(l->s->compute.threads),
-                              .level = l->s->compute.integer->name,
+                              .level = l->s->compute.level,
                               .without_data = true};
     int status = checkpoint_open(&c, l->o->baseline, NULL, 0, e);
     if (status != HONE_OK)
@@ -96,7 +94,7 @@ static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
         }
         session_close(&other);
     }
-    *accuracy = v.accuracy;
+    *figures = v.figures;
     checkpoint_close(&c);
     return status;
 }
@@ -126,23 +124,24 @@ static void fill_summary(Summary *m, const Loop *l)
     m->params = graph_trained(&l->s->graph);
     m->macs = graph_macs(&l->s->graph);
     m->steps = l->phases.total;
-    m->ptq_accuracy = p->ptq_accuracy;
-    m->qat_accuracy = m->int8_accuracy = ACCURACY_NONE;
+    m->classifies = session_classifies(l->s);
+    m->ptq_figures = p->ptq_figures;
+    m->qat_figures = m->int8_figures = figures_none();
     m->images_per_s = p->images_per_s;
     m->sparsity = float_sparsity(l->s);
     if (l->o->baseline) {
         snprintf(m->float_source, sizeof m->float_source, "%s", l->o->baseline);
-        return; /* its accuracy is there already */
+        return; /* its figures are there already */
     }
-    m->float_accuracy = l->o->qat.present ? p->float_accuracy : p->test_accuracy;
+    m->float_figures = l->o->qat.present ? p->float_figures : p->test_figures;
     rundir_file(&l->dir, source, m->float_source);
 }
 
 static void fill_export(Summary *m, const Finish *f)
 {
     m->exported = true;
-    m->qat_accuracy = f->proof.trained.accuracy;
-    m->int8_accuracy = f->proof.artifact.accuracy;
+    m->qat_figures = f->proof.trained.figures;
+    m->int8_figures = f->proof.artifact.figures;
     m->bit_exact = f->proof.prove.mismatches == 0;
     m->compared = f->proof.prove.compared;
     m->sparsity = f->sparsity;
@@ -163,7 +162,7 @@ static int finish(Loop *l, Summary *m, Error *e)
     if (status != HONE_OK)
         return status;
     fill_summary(m, l);
-    m->unquantized_accuracy = v.accuracy;
+    m->unquantized_figures = v.figures;
     if (l->o->qat.present) {
         if (l->events->phase)
             l->events->phase(l->events->context, &report);
@@ -174,7 +173,10 @@ static int finish(Loop *l, Summary *m, Error *e)
     }
     m->peak_rss_bytes = summary_peak_rss_bytes();
     m->seconds = speed_now() - l->started;
-    return summary_write(m, rundir_file(&l->dir, "summary.json", path), e);
+    if (l->o->report.page)
+        status = report_write(l->s, m, &l->dir, l->events, e);
+    return status == HONE_OK ? summary_write(m, rundir_file(&l->dir, "summary.json", path), e)
+                             : status;
 }
 
 int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *e)
@@ -183,12 +185,12 @@ int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *
     *summary = (Summary){0};
     int status = loop_init(&l, s, request, e);
     if (status == HONE_OK && l.o->baseline)
-        status = evaluate_baseline(&l, &summary->float_accuracy, e);
+        status = evaluate_baseline(&l, &summary->float_figures, e);
     if (status == HONE_OK)
         status = open_folder(&l, request, e);
     if (status == HONE_OK) {
         snprintf(summary->folder, sizeof summary->folder, "%s", l.dir.path);
-        if (l.metrics.file >= 0) { /* else the run was finished before */
+        if (logs_are_open(&l.logs)) { /* else the run was finished before */
             status = loop_run(&l, e);
             exec_free(l.exec);
             l.exec = NULL;
