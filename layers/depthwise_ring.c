@@ -64,6 +64,7 @@ bool depthwise_ring_can(const Run *r)
 {
     const WindowAttributes *a = r->node->attributes;
     return r->in[0]->elem == ELEM_CODE && r->in[1]->elem == ELEM_CODE &&
+           shape_channels(r->out[0]->shape) == channels_of(r) &&
            a->y.kernel * a->x.kernel <= TAPS_MOST;
 }
 
