@@ -7,6 +7,7 @@
 #ifndef HONE_CORE_KERNELS_H
 #define HONE_CORE_KERNELS_H
 
+#include "core/kernels_ring.h"
 #include "core/real.h"
 
 #include <stdbool.h>
@@ -48,7 +49,8 @@ typedef struct AddQuantize {
 } AddQuantize;
 
 typedef struct Kernels {
-    const char *name; /* "ref", "avx2", "avx512" */
+    const char *name;        /* "ref", "avx2", "avx512" */
+    const RingKernels *ring; /* of depthwise convolutions in fused nodes */
 
     /* Smallest and largest of n >= 1 numbers; both NaN when one of them is not finite. */
     void (*minmax)(size_t n, const Real *x, Real *lo, Real *hi);

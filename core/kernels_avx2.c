@@ -43,6 +43,12 @@ static inline Vec vec_set(float v)
     return _mm256_set1_ps(v);
 }
 
+/* a b + c, rounded once. */
+static inline Vec vec_fma(Vec a, Vec b, Vec c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
 /* a > b ? a : b: b where a is NaN. */
 static inline Vec vec_max(Vec a, Vec b)
 {

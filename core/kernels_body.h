@@ -320,6 +320,7 @@ static void KERNEL(channel_grad)(size_t rows, int c, const float *dy, const floa
 }
 
 #include "core/kernels_fused_body.h"
+#include "core/kernels_ring_body.h"
 
 #define KERNEL_TABLE(level)                                                                        \
     {                                                                                              \
@@ -331,7 +332,7 @@ static void KERNEL(channel_grad)(size_t rows, int c, const float *dy, const floa
         .channel_statistics = KERNEL(channel_statistics),                                          \
         .channel_extent = KERNEL(channel_extent), .channel_quantize = KERNEL(channel_quantize),    \
         .masked_grad_sums = KERNEL(masked_grad_sums), .masked_grad = KERNEL(masked_grad),          \
-        .add_quantize = KERNEL(add_quantize),                                                      \
+        .add_quantize = KERNEL(add_quantize), .ring = &KERNEL(ring),                               \
     }
 
 #endif

@@ -247,4 +247,5 @@ const Kernels kernels_ref = {
     .masked_grad_sums = masked_grad_sums_ref,
     .masked_grad = masked_grad_ref,
     .add_quantize = add_quantize_ref,
+    .ring = &kernels_ring_ref,
 };

@@ -127,6 +127,9 @@ typedef struct Stream {
      * once for of_y and shift, and computes y again. NULL: it is dz. */
     void (*solve)(const Run *r, const double *sum, const double *product, Real *of_y, Real *shift);
     const Real *slope, *pivot;
+    /* Backward: dz where it comes from. It is dy where the bit is set; rows of all channels. */
+    const Real *dy;
+    const uint8_t *mask; /* MASK_ROW_BYTES(channels) to a row */
 } Stream;
 
 /* A node bound to memory. */

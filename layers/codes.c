@@ -153,9 +153,9 @@ static void pack_groups(const Run *r, int chunk, int begin, int end, int worker)
                        run_zero_point(r->in[0]), begin, end, w->packed);
 }
 
-/* rint(b / unit), kept small enough that no sum overflows (export checks that it was). */
-static int32_t bias_code(double b, double unit, double limit)
+int32_t codes_bias(double b, double unit, double products)
 {
+    const double room = INT_MAX - products * (255 * 127), limit = room > 0 ? room : 0;
     const double q = rint(b / unit);
     if (!(q < limit))
         return (int32_t)limit;
@@ -170,11 +170,9 @@ static void make_scales(const Run *r, const CodesShape *s, Work *w)
     const Real *bias = r->node->inputs > 2 ? r->in[2]->data : NULL;
     const int channels = s->depthwise ? 1 : s->conv.in_c / groups_of(s);
     const double taps = (double)s->conv.kernel_h * s->conv.kernel_w * channels;
-    const double most = INT_MAX - taps * (255 * 127);
     for (int o = 0; o < s->conv.out_c; o++) {
         w->scale[o] = s_x * scale[per_channel ? o : 0];
-        w->bias[o] =
-            bias ? bias_code((double)bias[o], (double)w->scale[o], most > 0 ? most : 0) : 0;
+        w->bias[o] = bias ? codes_bias((double)bias[o], (double)w->scale[o], taps) : 0;
     }
 }
 

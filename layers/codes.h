@@ -26,6 +26,10 @@ static inline bool codes_apply(const Run *r)
     return r->in[0]->elem == ELEM_CODE && r->in[1]->elem == ELEM_CODE;
 }
 
+/* A bias in units of a channel's sums, rint(b / unit), kept small enough that a sum of so many
+ * products of codes does not overflow with it (export checks that it was). */
+int32_t codes_bias(double b, double unit, double products);
+
 /* Raises needs to what codes_forward, or in Mode.integer codes_integer, takes. */
 void codes_needs(const Run *r, const CodesShape *shape, Needs *needs);
 /* Minds Run.stream. */

@@ -11,6 +11,7 @@
  * (window_at_input), with one set of segments per phase of the stride; only the tables differ.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "layers/codes.h"
+#include "layers/depthwise_ring.h"
 #include "layers/gather.h"
 #include "layers/layers.h"
 #include "layers/repeated.h"
@@ -178,6 +179,11 @@ static size_t room_reals(const Run *r)
            (r->stream ? image_size(r->out[0]) : 0);
 }
 
+static bool on_rings(const Run *r)
+{
+    return r->stream && depthwise_ring_can(r);
+}
+
 static void real_needs(const Run *r, Needs *out)
 {
     Work w;
@@ -193,9 +199,11 @@ static void needs(const Run *r, Needs *out)
 {
     const CodesShape codes = codes_shape(r->node);
     const int multiplier = multiplier_of(r->node);
-    if (r->mode->integer || codes_apply(r))
+    if (r->mode->integer || (codes_apply(r) && !on_rings(r)))
         codes_needs(r, &codes, out);
-    if (!r->mode->integer && multiplier > 1)
+    if (!r->mode->integer && on_rings(r))
+        depthwise_ring_needs(r, out);
+    else if (!r->mode->integer && multiplier > 1)
         repeated_needs(r, multiplier, real_needs, out);
     else if (!r->mode->integer)
         real_needs(r, out);
@@ -294,7 +302,9 @@ static void real_forward(const Run *r)
 static void forward(const Run *r)
 {
     const CodesShape codes = codes_shape(r->node);
-    if (codes_apply(r))
+    if (on_rings(r))
+        depthwise_ring_forward(r);
+    else if (codes_apply(r))
         codes_forward(r, &codes);
     else if (multiplier_of(r->node) > 1)
         repeated_forward(r, multiplier_of(r->node), real_forward);
@@ -360,7 +370,9 @@ static void real_backward(const Run *r)
 
 static void backward(const Run *r)
 {
-    if (multiplier_of(r->node) > 1)
+    if (on_rings(r))
+        depthwise_ring_backward(r);
+    else if (multiplier_of(r->node) > 1)
         repeated_backward(r, multiplier_of(r->node), real_backward);
     else
         real_backward(r);
@@ -409,6 +421,7 @@ const Op op_depthwise = {
     .forward = forward,
     .backward = backward,
     .macs = macs,
+    .again = depthwise_ring_can,
     .pack = pack,
     .integer = integer,
     .lower = lower,

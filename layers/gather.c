@@ -27,14 +27,13 @@ int gather_offset(const GatherAxis *a, int t)
     return a->back ? -floor_div(reach, a->axis->stride) : reach;
 }
 
-/* The phase that tap t belongs to. */
-static int gather_phase(const GatherAxis *a, int t)
+int gather_phase(const GatherAxis *a, int t)
 {
     const int reach = t * a->axis->dilation - a->axis->before;
     return a->back ? reach - a->axis->stride * floor_div(reach, a->axis->stride) : 0;
 }
 
-static GatherAxis axis_init(const Axis *axis, bool back)
+GatherAxis gather_axis(const Axis *axis, bool back)
 {
     GatherAxis a = {.axis = axis,
                     .back = back,
@@ -120,8 +119,8 @@ static void place_phase(Gather *g, int phase_y, int phase_x, int32_t **runs, Car
 
 void gather_init(Gather *g, const ConvShape *shape, bool back, bool codes, Carve *c)
 {
-    *g = (Gather){.y = axis_init(&shape->y, back),
-                  .x = axis_init(&shape->x, back),
+    *g = (Gather){.y = gather_axis(&shape->y, back),
+                  .x = gather_axis(&shape->x, back),
                   .from_c = back ? shape->out_c : shape->in_c,
                   .to_c = back ? shape->in_c : shape->out_c,
                   .flat = shape->flat};

@@ -69,8 +69,12 @@ typedef struct Gather {
  * outlive g. codes: the source is codes. */
 void gather_init(Gather *g, const ConvShape *shape, bool back, bool codes, Carve *c);
 
+/* axis must outlive it. */
+GatherAxis gather_axis(const Axis *axis, bool back);
 /* Offset of tap t, counted in source positions. */
 int gather_offset(const GatherAxis *a, int t);
+/* The phase that tap t belongs to. */
+int gather_phase(const GatherAxis *a, int t);
 
 /* The tap whose weights lie at a place in the panels. */
 int gather_tap(const Gather *g, int place);

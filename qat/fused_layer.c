@@ -10,9 +10,10 @@
  *
  * Without batch-norm, or while it is frozen, the map is known before y: codes are made from each
  * block at once, and without batch-norm y is not kept. Nor is it where the anchor rather computes it
- * again (Op.again): forward then runs the anchor twice, for the statistics and for the codes, and in
- * backward the anchor makes the sums and applies the map. An affine map and a clamp are monotone also
- * in floating point, so the extent of the output follows from that of y exactly.
+ * again (Op.again): in backward the anchor then makes the sums and applies the map, and forward runs
+ * it twice, for the statistics and for the codes, unless y fits a cache meanwhile. An affine map and a
+ * clamp are monotone also in floating point, so the extent of the output follows from that of y
+ * exactly.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "qat/fused.h"
 
@@ -22,10 +23,12 @@
 #include <math.h>
 #include <string.h>
 
+enum { AGAIN_ELEMENTS = 1024 * 1024 }; /* of y, fewer are kept from sweep to sweep of forward */
+
 /* The memory of a run. */
 typedef struct Parts {
     size_t channels, rows;   /* rows of channels, in the batch */
-    Real *y;                 /* [rows][channels], with batch-norm */
+    Real *y;                 /* [rows][channels], where it is kept or lent, or NULL */
     uint8_t *mask;           /* [rows][MASK_ROW_BYTES(channels)] */
     double *first, *second;  /* [RUN_CHUNKS][channels] */
     Real *least, *most;      /* [RUN_CHUNKS][channels] */
@@ -73,19 +76,32 @@ static bool again(const Run *r)
     return f->affine && f->anchor->op->again && f->anchor->op->again(&anchor);
 }
 
-static size_t y_bytes(const Run *r)
+static size_t all_bytes(const Run *r)
 {
-    const bool kept = fused_layer(r->node)->affine && !again(r);
-    return kept ? align64(rows_of(r) * channels_of(r) * sizeof(Real)) : 0;
+    return align64(rows_of(r) * channels_of(r) * sizeof(Real));
+}
+
+/* Of y where it is kept for backward ... */
+static size_t kept_bytes(const Run *r)
+{
+    return fused_layer(r->node)->affine && !again(r) ? all_bytes(r) : 0;
+}
+
+/* ... and where only for forward: few numbers stay in a cache. */
+static size_t lent_bytes(const Run *r)
+{
+    const bool few = rows_of(r) * channels_of(r) < AGAIN_ELEMENTS;
+    return fused_layer(r->node)->affine && few && again(r) ? all_bytes(r) : 0;
 }
 
 static Parts parts_of(const Run *r)
 {
     const size_t c = channels_of(r);
     Parts p = {.channels = c, .rows = rows_of(r)};
-    const size_t y = y_bytes(r);
-    p.y = y ? r->saved : NULL;
-    p.mask = (uint8_t *)r->saved + y;
+    const size_t kept = kept_bytes(r);
+    unsigned char *lent = r->shared;
+    p.y = kept ? r->saved : lent_bytes(r) ? (Real *)(void *)(lent + shared_bytes(c)) : NULL;
+    p.mask = (uint8_t *)r->saved + kept;
     p.first = r->shared;
     p.second = p.first + RUN_CHUNKS * c;
     p.least = (Real *)(p.second + RUN_CHUNKS * c);
@@ -116,7 +132,7 @@ static void bind_anchor(const Run *r, const Stream *stream, Inner *i)
     i->run.out[0] = &i->out;
     for (int k = n->inputs; k < r->node->inputs; k++)
         i->run.want[k] = false;
-    i->run.shared = r->shared ? (unsigned char *)r->shared + shared_bytes(c) : NULL;
+    i->run.shared = r->shared ? (unsigned char *)r->shared + shared_bytes(c) + lent_bytes(r) : NULL;
     i->run.worker = r->worker ? r->worker + worker_bytes(c) : NULL;
 }
 
@@ -148,9 +164,9 @@ static void needs(const Run *r, Needs *needs)
         bind_affine(r, &affine);
         f->affine->op->needs(&affine.run, &norm);
     }
-    needs->saved = y_bytes(r) + rows_of(r) * MASK_ROW_BYTES(c);
+    needs->saved = kept_bytes(r) + rows_of(r) * MASK_ROW_BYTES(c);
     needs->kept = norm.kept;
-    needs->shared = shared_bytes(c) + inner.shared;
+    needs->shared = shared_bytes(c) + lent_bytes(r) + inner.shared;
     needs->worker = worker_bytes(c) + inner.worker;
 }
 
@@ -366,11 +382,12 @@ static void grad_sum_items(const Run *r, int chunk, int begin, int end, int work
     channel_sums_end(&s->sums);
 }
 
-/* The gradient of y, or where y is not kept dz alone, for the anchor. */
+/* The gradient of y, or where the anchor applies the map dz alone, for the anchor. */
 static void gradient(const Run *anchor, size_t first, size_t rows, int channel, int cols, Real *to)
 {
     const Run *r = anchor->stream->owner;
     const Parts p = parts_of(r);
+    const bool map = kept_bytes(r) > 0;
     const size_t c = (size_t)channel, at = first * p.channels + c;
     const MaskedGrad g = {.channels = cols,
                           .ld = p.channels,
@@ -378,8 +395,8 @@ static void gradient(const Run *anchor, size_t first, size_t rows, int channel, 
                           .y_ld = (size_t)cols,
                           .dy = r->out[0]->grad + at,
                           .mask = p.mask + first * MASK_ROW_BYTES(p.channels) + c / 8,
-                          .x = p.y ? p.y + at : NULL,
-                          .slope = p.y ? p.a + c : NULL,
+                          .x = map ? p.y + at : NULL,
+                          .slope = map ? p.a + c : NULL,
                           .of_x = p.b + c,
                           .shift = p.k + c,
                           .y = to};
@@ -402,13 +419,13 @@ static void backward(const Run *r)
     const FusedLayer *f = fused_layer(r->node);
     const Parts p = parts_of(r);
     const int batch = r->out[0]->shape.dim[0];
-    Stream stream = {.owner = r, .gradient = gradient};
+    Stream stream = {.owner = r, .gradient = gradient, .dy = r->out[0]->grad, .mask = p.mask};
     Inner anchor, affine;
     if (f->affine) {
         bind_affine(r, &affine);
         memcpy(p.pivot, batchnorm_mean(&affine.run), p.channels * sizeof *p.pivot);
     }
-    if (p.y) {
+    if (kept_bytes(r) > 0) {
         run_chunks(r, batch, grad_sum_items);
         channel_sums_total(p.channels, run_chunk_count(batch), p.first, p.second);
         batchnorm_grad_map(&affine.run, p.first, p.second, p.a, p.b, p.k);

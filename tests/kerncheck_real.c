@@ -7,129 +7,16 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/kernels.h"
 #include "core/rng.h"
-#include "runtime/kernels.h"
+#include "tests/kerncheck_arena.h"
 #include "tests/suites.h"
 #include "tests/walk.h"
 
 #include <check.h>
 #include <math.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { MARGIN = 128, POISON = 0xa5, SEED = 20261121, CASES = 300, ARRAYS = 12 };
-
-/* ---- arrays between margins ---- */
-
-/* The arrays of one call, twice: [0] for the reference, [1] for the level. */
-typedef struct Arena {
-    unsigned char *block[2][ARRAYS], *data[2][ARRAYS];
-    size_t bytes[ARRAYS];
-    int count;
-    Rng rng;
-} Arena;
-
-static size_t block_bytes(size_t bytes)
-{
-    return bytes + 2 * MARGIN + 64;
-}
-
-/* A new pair of arrays with equal random bytes, at different alignments; returns its number. */
-static int array_new(Arena *a, size_t bytes, size_t element)
-{
-    ck_assert_int_lt(a->count, ARRAYS);
-    int k = a->count++;
-    a->bytes[k] = bytes;
-    for (int side = 0; side < 2; side++) {
-        a->block[side][k] = malloc(block_bytes(bytes));
-        ck_assert_ptr_nonnull(a->block[side][k]);
-        memset(a->block[side][k], POISON, block_bytes(bytes));
-        size_t shift = rng_below(&a->rng, (uint32_t)(64 / element)) * element;
-        a->data[side][k] = a->block[side][k] + MARGIN + shift;
-    }
-    for (size_t i = 0; i < bytes; i++)
-        a->data[0][k][i] = a->data[1][k][i] = (unsigned char)rng_u32(&a->rng);
-    return k;
-}
-
-static Real number(Rng *r, bool wild)
-{
-    static const double special[] = {0, -0.0, 6, 1e30, -1e30, 1e-30, INFINITY, -INFINITY, NAN};
-    uint32_t kind = rng_below(r, wild ? 12 : 8);
-    if (kind < 5)
-        return (Real)(4 * rng_normal(r));
-    if (kind < 8) /* ties of a grid of 1/4 */
-        return (Real)(((int)rng_below(r, 64) - 32) * 0.125);
-    return (Real)special[rng_below(r, sizeof special / sizeof special[0])];
-}
-
-static int reals_new(Arena *a, size_t n, bool wild)
-{
-    int k = array_new(a, n * sizeof(Real), sizeof(Real));
-    for (size_t i = 0; i < n; i++) {
-        Real v = number(&a->rng, wild);
-        memcpy(a->data[0][k] + i * sizeof v, &v, sizeof v);
-        memcpy(a->data[1][k] + i * sizeof v, &v, sizeof v);
-    }
-    return k;
-}
-
-static int bytes_new(Arena *a, size_t n)
-{
-    return array_new(a, n, 1);
-}
-
-static Real *reals(const Arena *a, int side, int k)
-{
-    return (Real *)(void *)a->data[side][k];
-}
-
-static bool same(const Arena *a, int k)
-{
-    if (memcmp(a->data[0][k], a->data[1][k], a->bytes[k]) == 0)
-        return true;
-    if (a->bytes[k] % sizeof(Real) != 0)
-        return false;
-    for (size_t i = 0; i < a->bytes[k] / sizeof(Real); i++) { /* NaNs may differ in their payload */
-        Real x, y;
-        memcpy(&x, a->data[0][k] + i * sizeof x, sizeof x);
-        memcpy(&y, a->data[1][k] + i * sizeof y, sizeof y);
-        if (memcmp(&x, &y, sizeof x) != 0 && !(isnan(x) && isnan(y)))
-            return false;
-    }
-    return true;
-}
-
-static bool poisoned(const unsigned char *begin, const unsigned char *end)
-{
-    while (begin < end)
-        if (*begin++ != POISON)
-            return false;
-    return true;
-}
-
-/* Compares all pairs, inputs included (they must not have changed), and the margins. */
-static void arena_check(Arena *a, const Kernels *level, const char *kernel, size_t n)
-{
-    for (int k = 0; k < a->count; k++) {
-        ck_assert_msg(same(a, k), "%s of %s: array %d of %zu elements differs from ref", kernel,
-                      level->name, k, n);
-        for (int side = 0; side < 2; side++) {
-            const unsigned char *p = a->block[side][k], *data = a->data[side][k];
-            const unsigned char *end = p + block_bytes(a->bytes[k]);
-            ck_assert_msg(poisoned(p, data) && poisoned(data + a->bytes[k], end),
-                          "%s of %s: wrote outside array %d, n = %zu", kernel,
-                          side ? level->name : "ref", k, n);
-            free(a->block[side][k]);
-        }
-    }
-    a->count = 0;
-}
-
-static size_t random_size(Rng *r)
-{
-    return 1 + rng_below(r, rng_below(r, 4) ? 70 : 1000);
-}
+enum { SEED = 20261121, CASES = 300 };
 
 /* ---- elements ---- */
 
@@ -139,7 +26,7 @@ static void check_minmax(Arena *a, const Kernels *const *t)
     int x = reals_new(a, n, rng_below(&a->rng, 2)), out = reals_new(a, 2, false);
     for (int s = 0; s < 2; s++)
         t[s]->minmax(n, reals(a, s, x), reals(a, s, out), reals(a, s, out) + 1);
-    arena_check(a, t[1], "minmax", n);
+    arena_check(a, t[1]->name, "minmax", n);
 }
 
 static void check_add(Arena *a, const Kernels *const *t)
@@ -152,7 +39,7 @@ static void check_add(Arena *a, const Kernels *const *t)
         t[s]->sum(n, reals(a, s, x), reals(a, s, x), reals(a, s, x));
         t[s]->sum(n, reals(a, s, y), reals(a, s, z), reals(a, s, y));
     }
-    arena_check(a, t[1], "add or sum", n);
+    arena_check(a, t[1]->name, "add or sum", n);
 }
 
 static void check_relu(Arena *a, const Kernels *const *t)
@@ -164,7 +51,7 @@ static void check_relu(Arena *a, const Kernels *const *t)
     int mask = bytes_new(a, (n + 7) / 8);
     for (int s = 0; s < 2; s++)
         t[s]->relu(n, reals(a, s, x), hi, reals(a, s, y), masked ? a->data[s][mask] : NULL);
-    arena_check(a, t[1], "relu", n);
+    arena_check(a, t[1]->name, "relu", n);
 }
 
 static void check_mask_grad(Arena *a, const Kernels *const *t)
@@ -175,7 +62,7 @@ static void check_mask_grad(Arena *a, const Kernels *const *t)
     int mask = bytes_new(a, (n + 7) / 8);
     for (int s = 0; s < 2; s++)
         t[s]->mask_grad(n, reals(a, s, dy), a->data[s][mask], accumulate, reals(a, s, dx));
-    arena_check(a, t[1], "mask_grad", n);
+    arena_check(a, t[1]->name, "mask_grad", n);
 }
 
 static void check_quantize(Arena *a, const Kernels *const *t)
@@ -197,7 +84,7 @@ static void check_quantize(Arena *a, const Kernels *const *t)
     for (int s = 0; s < 2; s++)
         t[s]->quantize_each(n, reals(a, s, x), reals(a, s, scales), lo, hi,
                             (int8_t *)a->data[s][each], masked ? a->data[s][mask2] : NULL);
-    arena_check(a, t[1], "quantize", n);
+    arena_check(a, t[1]->name, "quantize", n);
 }
 
 static void check_dequantize(Arena *a, const Kernels *const *t)
@@ -207,7 +94,7 @@ static void check_dequantize(Arena *a, const Kernels *const *t)
     int q = bytes_new(a, n), x = reals_new(a, n, false);
     for (int s = 0; s < 2; s++)
         t[s]->dequantize(n, (const int8_t *)a->data[s][q], (Real)0.037, zero, reals(a, s, x));
-    arena_check(a, t[1], "dequantize", n);
+    arena_check(a, t[1]->name, "dequantize", n);
 }
 
 /* ---- channels ---- */
@@ -244,7 +131,7 @@ static void check_moments(Arena *a, const Kernels *const *t)
         t[s]->channel_grad_sums(rest, b.c, reals(a, s, dy) + at, reals(a, s, x) + at,
                                 reals(a, s, pivot), reals(a, s, sums[2]), reals(a, s, sums[3]));
     }
-    arena_check(a, t[1], "channel_moments or channel_grad_sums", c);
+    arena_check(a, t[1]->name, "channel_moments or channel_grad_sums", c);
 }
 
 static void check_affine(Arena *a, const Kernels *const *t)
@@ -256,7 +143,7 @@ static void check_affine(Arena *a, const Kernels *const *t)
     for (int s = 0; s < 2; s++)
         t[s]->channel_affine(b.rows, b.c, reals(a, s, x), reals(a, s, slope), reals(a, s, shift),
                              reals(a, s, y));
-    arena_check(a, t[1], "channel_affine", (size_t)b.c);
+    arena_check(a, t[1]->name, "channel_affine", (size_t)b.c);
 }
 
 static void check_channel_grad(Arena *a, const Kernels *const *t)
@@ -270,7 +157,7 @@ static void check_channel_grad(Arena *a, const Kernels *const *t)
     for (int s = 0; s < 2; s++)
         t[s]->channel_grad(b.rows, b.c, reals(a, s, dy), reals(a, s, x), reals(a, s, p),
                            reals(a, s, q), reals(a, s, k), accumulate, reals(a, s, dx));
-    arena_check(a, t[1], "channel_grad", c);
+    arena_check(a, t[1]->name, "channel_grad", c);
 }
 
 /* ---- fused nodes ---- */
@@ -292,7 +179,7 @@ static void check_statistics(Arena *a, const Kernels *const *t)
             t[s]->channel_extent(rows[i], b.c, from[i], reals(a, s, out[4]), reals(a, s, out[5]));
         }
     }
-    arena_check(a, t[1], "channel_statistics or channel_extent", c);
+    arena_check(a, t[1]->name, "channel_statistics or channel_extent", c);
 }
 
 /* Grids and activations of all kinds: each clips more than the other, above and below. */
@@ -363,7 +250,7 @@ static void check_channel_quantize(Arena *a, const Kernels *const *t)
             !masked || memcmp(a->data[s][mask], a->data[s][mask2], b.rows * MASK_ROW_BYTES(c)) == 0,
             "%s: the mask of channel_quantize is not its parts'", t[s]->name);
     }
-    arena_check(a, t[1], "channel_quantize", c);
+    arena_check(a, t[1]->name, "channel_quantize", c);
 }
 
 static void check_add_quantize(Arena *a, const Kernels *const *t)
@@ -387,7 +274,7 @@ static void check_add_quantize(Arena *a, const Kernels *const *t)
         t[s]->add_quantize(&p, n, (const int8_t *)a->data[s][x], (const int8_t *)a->data[s][y],
                            (int8_t *)a->data[s][q], masked ? a->data[s][mask] : NULL,
                            reals(a, s, extent), reals(a, s, extent) + 1);
-    arena_check(a, t[1], "add_quantize", n);
+    arena_check(a, t[1]->name, "add_quantize", n);
 }
 
 static void check_masked_grad(Arena *a, const Kernels *const *t)
@@ -422,7 +309,7 @@ static void check_masked_grad(Arena *a, const Kernels *const *t)
                         .y = reals(a, s, y)};
         t[s]->masked_grad(&p, b.rows);
     }
-    arena_check(a, t[1], "masked_grad_sums or masked_grad", c);
+    arena_check(a, t[1]->name, "masked_grad_sums or masked_grad", c);
 }
 
 typedef void (*KernelCheck)(Arena *a, const Kernels *const *t);
@@ -440,18 +327,11 @@ static const KernelCheck checks[] = {check_minmax,
                                      check_add_quantize,
                                      check_masked_grad};
 
-/* The levels this processor and this build have. */
-static const Kernels *level_at(int i)
-{
-    static const char *const names[] = {"ref", "avx2", "avx512"};
-    return hone_rt_kernels_for_host(names[i]) ? kernels_named(names[i]) : NULL;
-}
-
 START_TEST(levels_agree)
 {
     Arena a = {.rng = rng_at(SEED, RNG_TEST, (uint64_t)_i, 0)};
     for (int level = 0; level < 3; level++) {
-        const Kernels *tables[2] = {&kernels_ref, level_at(level)};
+        const Kernels *tables[2] = {&kernels_ref, kernels_at(level)};
         for (int i = 0; i < CASES && tables[1]; i++)
             checks[_i](&a, tables);
     }
@@ -469,7 +349,7 @@ static void run_checks(const void *table)
 
 START_TEST(every_function_has_a_case)
 {
-    const Kernels *k = level_at(_i);
+    const Kernels *k = kernels_at(_i);
     if (k)
         walk_table(k, sizeof *k, offsetof(Kernels, minmax), k->name, run_checks);
 }
@@ -485,7 +365,7 @@ START_TEST(quantize_by_hand)
     int inside[] = {1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0};
     enum { N = sizeof x / sizeof x[0] };
     for (int level = 0; level < 3; level++) {
-        const Kernels *k = level_at(level);
+        const Kernels *k = kernels_at(level);
         int8_t q[N];
         uint8_t mask[(N + 7) / 8];
         if (!k)
@@ -505,7 +385,7 @@ END_TEST
 START_TEST(minmax_by_hand)
 {
     for (int level = 0; level < 3; level++) {
-        const Kernels *k = level_at(level);
+        const Kernels *k = kernels_at(level);
         for (size_t n = 1; k && n < 200; n += 3) {
             Real x[200], lo, hi;
             for (size_t at = 0; at < n; at++) {
@@ -531,8 +411,8 @@ START_TEST(names)
     ck_assert_ptr_eq(kernels_named("ref"), &kernels_ref);
     ck_assert_ptr_null(kernels_named("sse9"));
     for (int level = 0; level < 3; level++)
-        if (level_at(level))
-            ck_assert_ptr_eq(kernels_named(level_at(level)->name), level_at(level));
+        if (kernels_at(level))
+            ck_assert_ptr_eq(kernels_named(kernels_at(level)->name), kernels_at(level));
 }
 END_TEST
 

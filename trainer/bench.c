@@ -9,10 +9,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { STEPS = 30, WARMUP = 3, CALIBRATION = 2 };
+enum { STEPS = 30, WARMUP = 3, CALIBRATION = 4 };
 
-/* Images per batch that set the ranges of an artifact. */
-enum { ARTIFACT_BATCH = 4 };
+/* Images per batch that set ranges: of training and of an artifact. So few, because memory that only
+ * calibration needs must not count as training's. */
+enum { OBSERVED_BATCH = 8, ARTIFACT_BATCH = 4 };
 
 /* Enough different batches that none stays in the cache from its last use. */
 enum { BATCHES = 4 };
@@ -57,11 +58,13 @@ static void load(const Bench *b, Exec *x, int step)
     exec_lend(x, b->s->model.labels, b->labels);
 }
 
-/* Ranges of random images: any will do, but there must be some. */
-static int observe(const Bench *b, Error *e)
+/* Ranges of random images. Training quantizes what batch statistics normalize, and is observed so: the
+ * running statistics of weights that were just drawn are of nothing. */
+static int observe(const Bench *b, bool training, int batch, Error *e)
 {
     Exec *x;
-    int status = session_compile(b->s, &x, (Mode){.observe = true}, b->batch, NULL, e);
+    const Mode mode = {.observe = true, .training = training};
+    int status = session_compile(b->s, &x, mode, batch < b->batch ? batch : b->batch, NULL, e);
     if (status != HONE_OK)
         return status;
     for (int i = 0; i < CALIBRATION; i++) {
@@ -149,7 +152,7 @@ static int prepare(Bench *b, const BenchOptions *o, BenchResult *r, Error *e)
         return error_memory(e, "the times of steps", (size_t)r->steps * sizeof *b->ms);
     int status = draw_images(b, e);
     if (status == HONE_OK && o->quantize)
-        status = observe(b, e);
+        status = observe(b, true, OBSERVED_BATCH, e);
     if (status == HONE_OK)
         status = optimizer_new(&b->optimizer, &s->config->options->train.optimizer, &s->graph, e);
     if (status == HONE_OK)
@@ -200,7 +203,7 @@ int bench_artifact(Session *s, unsigned char **bytes, size_t *count, Error *e)
     if (s->config->options->qat.present) {
         status = draw_images(&b, e);
         if (status == HONE_OK)
-            status = observe(&b, e);
+            status = observe(&b, false, ARTIFACT_BATCH, e);
     }
     if (status == HONE_OK)
         status =
