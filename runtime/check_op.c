@@ -13,7 +13,7 @@ static int all_zero(const uint16_t *fields, int n)
     return any == 0;
 }
 
-static int window_is_absent(const HoneRtOp *op)
+int hone_rt_window_is_absent(const HoneRtOp *op)
 {
     const uint16_t fields[] = {op->kernel_h,   op->kernel_w,   op->stride_h,  op->stride_w,
                                op->dilation_h, op->dilation_w, op->pad_top,   op->pad_left,
@@ -21,22 +21,29 @@ static int window_is_absent(const HoneRtOp *op)
     return all_zero(fields, (int)(sizeof fields / sizeof fields[0]));
 }
 
+/* The fields of an addition's multipliers, and those of no op but CONCAT. */
+static int tail_is_absent(const HoneRtOp *op)
+{
+    uint32_t any = 0;
+    for (size_t i = 0; i < sizeof op->reserved / sizeof op->reserved[0]; i++)
+        any |= op->reserved[i];
+    return any == 0 && (op->kind == HONE_RT_OP_ADD || (op->m1 == 0 && op->m2 == 0 && op->k == 0));
+}
+
+/* ADD, MUL and CONCAT have a second input. */
 static HoneRtStatus check_common(const HoneRtProgram *p, const HoneRtOp *op)
 {
-    uint32_t reserved = op->reserved0;
-    for (size_t i = 0; i < sizeof op->reserved / sizeof op->reserved[0]; i++)
-        reserved |= op->reserved[i];
-    if (reserved != 0 || op->weight_type != HONE_RT_WEIGHTS_INT8)
+    if (op->reserved0 != 0 || op->weight_type != HONE_RT_WEIGHTS_INT8)
+        return HONE_RT_ERR_OP;
+    if (op->kind != HONE_RT_OP_CONCAT && !tail_is_absent(op))
         return HONE_RT_ERR_OP;
     if (op->lo < -128 || op->lo > op->hi || op->hi > 127)
         return HONE_RT_ERR_OP;
     if (op->inputs[0] >= p->tensor_count || op->output >= p->tensor_count)
         return HONE_RT_ERR_OP;
-    if (op->kind == HONE_RT_OP_ADD)
+    if (op->kind == HONE_RT_OP_ADD || op->kind == HONE_RT_OP_MUL || op->kind == HONE_RT_OP_CONCAT)
         return op->inputs[1] < p->tensor_count ? HONE_RT_OK : HONE_RT_ERR_OP;
-    return op->inputs[1] == HONE_RT_NONE && op->m1 == 0 && op->m2 == 0 && op->k == 0
-               ? HONE_RT_OK
-               : HONE_RT_ERR_OP;
+    return op->inputs[1] == HONE_RT_NONE ? HONE_RT_OK : HONE_RT_ERR_OP;
 }
 
 /* ---- shapes ---- */
@@ -59,7 +66,7 @@ static HoneRtStatus check_axis(uint32_t in, uint32_t out, uint16_t kernel, uint1
     return *padded >= span && out == (*padded - span) / stride + 1 ? HONE_RT_OK : HONE_RT_ERR_SHAPE;
 }
 
-static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y)
+HoneRtStatus hone_rt_check_window(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y)
 {
     uint32_t h = 0, w = 0;
     HoneRtStatus status = check_axis(x->h, y->h, op->kernel_h, op->stride_h, op->dilation_h,
@@ -75,7 +82,7 @@ static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x, cons
 
 /* ---- constants ---- */
 
-static HoneRtStatus check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n)
+HoneRtStatus hone_rt_check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n)
 {
     if (!hone_rt_has_constant(p, offset, (uint64_t)n * sizeof(uint32_t)))
         return HONE_RT_ERR_CONSTANT;
@@ -122,7 +129,7 @@ static HoneRtStatus check_weights(const HoneRtProgram *p, const HoneRtOp *op, ui
         if (status != HONE_RT_OK)
             return status;
     }
-    return check_words(p, op->requant, out_c);
+    return hone_rt_check_words(p, op->requant, out_c);
 }
 
 /* ---- kinds ---- */
@@ -131,7 +138,7 @@ static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     const uint64_t taps = (uint64_t)op->kernel_h * op->kernel_w * x->c;
-    const HoneRtStatus status = check_window(op, x, y);
+    const HoneRtStatus status = hone_rt_check_window(op, x, y);
     if (status != HONE_RT_OK)
         return status;
     if (op->multiplier != 0)
@@ -143,7 +150,7 @@ static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op)
 static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    const HoneRtStatus status = check_window(op, x, y);
+    const HoneRtStatus status = hone_rt_check_window(op, x, y);
     if (status != HONE_RT_OK)
         return status;
     if (op->multiplier < 1)
@@ -156,7 +163,7 @@ static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op)
 static HoneRtStatus check_dense(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    if (!window_is_absent(op))
+    if (!hone_rt_window_is_absent(op))
         return HONE_RT_ERR_OP;
     if (y->h != 1 || y->w != 1)
         return HONE_RT_ERR_SHAPE;
@@ -169,7 +176,7 @@ static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op)
     const HoneRtTensor *y = &p->tensors[op->output];
     const HoneRtAdd add = {op->m1,        op->m2,        op->k,  a->zero_point,
                            b->zero_point, y->zero_point, op->lo, op->hi};
-    if (!window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE ||
+    if (!hone_rt_window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE ||
         op->requant != HONE_RT_NONE || !hone_rt_add_valid(&add))
         return HONE_RT_ERR_OP;
     return a->h == b->h && a->w == b->w && a->c == b->c && a->h == y->h && a->w == y->w &&
@@ -181,13 +188,13 @@ static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op)
 static HoneRtStatus check_mean(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    if (!window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE)
+    if (!hone_rt_window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE)
         return HONE_RT_ERR_OP;
     if (y->h != 1 || y->w != 1 || y->c != x->c)
         return HONE_RT_ERR_SHAPE;
     if ((uint64_t)x->h * x->w * 255 > INT32_MAX)
         return HONE_RT_ERR_OVERFLOW;
-    return check_words(p, op->requant, 1);
+    return hone_rt_check_words(p, op->requant, 1);
 }
 
 HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op)
@@ -207,6 +214,6 @@ HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op)
     case HONE_RT_OP_MEAN:
         return check_mean(p, op);
     default:
-        return HONE_RT_ERR_OP;
+        return hone_rt_check_layer(p, op);
     }
 }

@@ -49,6 +49,16 @@ typedef struct HoneRtConv {
     int pad_top, pad_left;
 } HoneRtConv;
 
+/* Geometry of a pooling of one image, NHWC, as HoneRtConv's; every window holds a pixel of the
+ * image. */
+typedef struct HoneRtPool {
+    int in_h, in_w, channels;
+    int out_h, out_w;
+    int kernel_h, kernel_w; /* 1..255 */
+    int stride_h, stride_w;
+    int pad_top, pad_left; /* smaller than the kernel */
+} HoneRtPool;
+
 /* Receives acc[r * ld + c]: output pixels pixel .. pixel + rows - 1 (oy * out_w + ox), channels
  * channel .. channel + cols - 1, exact int32 sums with bias and zero point included. The tile is
  * the epilogue's to read until it returns. */
@@ -91,6 +101,18 @@ typedef struct HoneRtKernels {
     void (*add_s24)(const HoneRtAdd *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y);
     /* sum[c] = sum over the pixels of x[pixel][c]; pixels * 128 < 2^31. */
     void (*mean_sum)(const int8_t *x, int pixels, int channels, int32_t *sum);
+
+    /* y[r][c] = hone_rt_mul_code(p, a[r][c], b[c]), b moving on by b_step from row to row: channels
+     * where it is of a's shape, 0 where every row takes the same. y may be a; or b, where it moves. */
+    void (*mul_s24)(const HoneRtMul *p, const int8_t *a, const int8_t *b, ptrdiff_t b_step,
+                    int rows, int channels, int8_t *y);
+    /* The largest of the codes in each window, for the output rows [row_begin, row_end). */
+    void (*max_pool)(const HoneRtPool *g, const int8_t *x, int row_begin, int row_end, int8_t *y);
+    /* hone_rt_average_code of them. */
+    void (*average_pool)(const HoneRtPool *g, const int8_t *x, int row_begin, int row_end,
+                         int8_t *y);
+    /* y[i] = table[x[i] + 128], i < n. y may be x. */
+    void (*table)(const int8_t *table, const int8_t *x, size_t n, int8_t *y);
 } HoneRtKernels;
 
 /* A ready-made epilogue: requantizes each tile into an image of codes. words, y and the table are

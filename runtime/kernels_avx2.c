@@ -16,6 +16,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels_layers.h"
 #include "kernels_tile.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -347,6 +348,10 @@ const HoneRtKernels hone_rt_kernels_avx2 = {
     .requantize_s24 = requantize_s24,
     .add_s24 = add_s24,
     .mean_sum = mean_sum,
+    .mul_s24 = hone_rt_mul_s24_avx2,
+    .max_pool = hone_rt_max_pool_avx2,
+    .average_pool = hone_rt_average_pool_avx2,
+    .table = hone_rt_table_avx2,
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "kernels_avx512.h"
+#include "kernels_layers.h"
 #include "kernels_tile.h"
 
 /* ---- storing activations ---- */
@@ -408,6 +409,10 @@ const HoneRtKernels hone_rt_kernels_avx512 = {
     .requantize_s24 = requantize_s24,
     .add_s24 = add_s24,
     .mean_sum = mean_sum,
+    .mul_s24 = hone_rt_mul_s24_avx512,
+    .max_pool = hone_rt_max_pool_avx512,
+    .average_pool = hone_rt_average_pool_avx512,
+    .table = hone_rt_table_avx512,
 };
 
 #endif

@@ -170,11 +170,6 @@ static int32_t *aligned(void *scratch)
     return (int32_t *)(void *)((uint8_t *)scratch + (sizeof(int32_t) - off) % sizeof(int32_t));
 }
 
-static int8_t *codes(const HoneRtModel *model, uint32_t tensor)
-{
-    return (int8_t *)(model->activations + model->program.tensors[tensor].offset);
-}
-
 static void run_convolution(const HoneRtModel *model, uint32_t index, int begin, int end,
                             void *scratch)
 {
@@ -184,9 +179,9 @@ static void run_convolution(const HoneRtModel *model, uint32_t index, int begin,
     const HoneRtTensor *y = &p->tensors[op->output];
     const HoneRtConv g = geometry(p, op);
     HoneRtRequantize rq = {k,      hone_rt_constant(p, op->requant), y->zero_point,  op->lo,
-                           op->hi, codes(model, op->output),         (ptrdiff_t)y->c};
+                           op->hi, hone_rt_codes(model, op->output), (ptrdiff_t)y->c};
     (op->kind == HONE_RT_OP_DEPTHWISE ? k->depthwise : k->conv)(
-        &g, codes(model, op->inputs[0]), packed_weights(model, index), begin, end, scratch,
+        &g, hone_rt_codes(model, op->inputs[0]), packed_weights(model, index), begin, end, scratch,
         hone_rt_requantize_epilogue, &rq);
 }
 
@@ -198,9 +193,9 @@ static void run_add(const HoneRtModel *model, const HoneRtOp *op, int begin, int
         op->m1,        op->m2, op->k, t[op->inputs[0]].zero_point, t[op->inputs[1]].zero_point,
         y->zero_point, op->lo, op->hi};
     const size_t row = (size_t)y->w * (size_t)y->c, first = (size_t)begin * row;
-    model->kernels->add_s24(&add, codes(model, op->inputs[0]) + first,
-                            codes(model, op->inputs[1]) + first, (size_t)(end - begin) * row,
-                            codes(model, op->output) + first);
+    model->kernels->add_s24(&add, hone_rt_codes(model, op->inputs[0]) + first,
+                            hone_rt_codes(model, op->inputs[1]) + first,
+                            (size_t)(end - begin) * row, hone_rt_codes(model, op->output) + first);
 }
 
 /* One word for all channels, which the kernels want one by one. */
@@ -213,11 +208,11 @@ static void run_mean(const HoneRtModel *model, const HoneRtOp *op, void *scratch
     const int channels = (int)x->c, n = (int)(x->h * x->w);
     const uint32_t *word = hone_rt_constant(p, op->requant);
     int32_t *sums = aligned(scratch);
-    int8_t *out = codes(model, op->output);
+    int8_t *out = hone_rt_codes(model, op->output);
     uint32_t words[SHARE];
     for (int i = 0; i < SHARE; i++)
         words[i] = *word;
-    k->mean_sum(codes(model, op->inputs[0]), n, channels, sums);
+    k->mean_sum(hone_rt_codes(model, op->inputs[0]), n, channels, sums);
     for (int c = 0; c < channels; c++)
         sums[c] -= n * x->zero_point;
     for (int c = 0; c < channels; c += SHARE) {
@@ -233,9 +228,9 @@ int hone_rt_rows(const HoneRtModel *model, uint32_t op)
     if (op >= p->op_count)
         return 0;
     const uint16_t kind = p->ops[op].kind;
-    const int divides =
-        kind == HONE_RT_OP_CONV || kind == HONE_RT_OP_DEPTHWISE || kind == HONE_RT_OP_ADD;
-    return divides ? (int)p->tensors[p->ops[op].output].h : 1;
+    const int whole =
+        kind == HONE_RT_OP_DENSE || kind == HONE_RT_OP_MEAN || kind == HONE_RT_OP_RESHAPE;
+    return whole ? 1 : (int)p->tensors[p->ops[op].output].h;
 }
 
 void hone_rt_run_rows(const HoneRtModel *model, uint32_t op, int begin, int end, void *scratch)
@@ -247,6 +242,8 @@ void hone_rt_run_rows(const HoneRtModel *model, uint32_t op, int begin, int end,
         run_add(model, o, begin, end);
     else if (o->kind == HONE_RT_OP_MEAN)
         run_mean(model, o, scratch);
+    else if (!is_convolution(o))
+        hone_rt_run_layer(model, o, begin, end);
     else
         run_convolution(model, op, begin, end, scratch);
 }
@@ -258,16 +255,16 @@ HoneRtStatus hone_rt_run_traced(HoneRtModel *model, const int8_t *input, int8_t 
     if (model->activations == NULL)
         return HONE_RT_ERR_STATE;
     if (input != NULL)
-        memcpy(codes(model, p->input), input, hone_rt_elements(&p->tensors[p->input]));
+        memcpy(hone_rt_codes(model, p->input), input, hone_rt_elements(&p->tensors[p->input]));
     for (uint32_t i = 0; i < p->op_count; i++) {
         const HoneRtOp *op = &p->ops[i];
         hone_rt_run_rows(model, i, 0, hone_rt_rows(model, i), model->scratch);
         if (trace != NULL)
-            trace(context, i, op->output, codes(model, op->output),
+            trace(context, i, op->output, hone_rt_codes(model, op->output),
                   hone_rt_elements(&p->tensors[op->output]));
     }
     if (output != NULL)
-        memcpy(output, codes(model, p->output), hone_rt_elements(&p->tensors[p->output]));
+        memcpy(output, hone_rt_codes(model, p->output), hone_rt_elements(&p->tensors[p->output]));
     return HONE_RT_OK;
 }
 
@@ -278,10 +275,10 @@ HoneRtStatus hone_rt_run(HoneRtModel *model, const int8_t *input, int8_t *output
 
 int8_t *hone_rt_input_codes(HoneRtModel *model)
 {
-    return model->activations == NULL ? NULL : codes(model, model->program.input);
+    return model->activations == NULL ? NULL : hone_rt_codes(model, model->program.input);
 }
 
 const int8_t *hone_rt_output_codes(const HoneRtModel *model)
 {
-    return model->activations == NULL ? NULL : codes(model, model->program.output);
+    return model->activations == NULL ? NULL : hone_rt_codes(model, model->program.output);
 }
