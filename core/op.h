@@ -62,8 +62,9 @@ typedef struct IntegerLayer {
     const int32_t *bias;       /* [channels], unit in.scale * weight_scale */
     const float *weight_scale; /* [channels], after folding */
     const uint32_t *requant;   /* words of fixed.h: [channels]; without weights &word */
-    uint32_t word;             /* the one multiplier of an op without weights (MEAN) */
+    uint32_t word;             /* the one multiplier of an op without weights (MEAN, MUL) */
     HoneRtAdd add;             /* ADD only */
+    void *table;               /* Op.table bytes of an op that has one (TABLE, SOFTMAX) */
     const void *packed;        /* weights and bias as compute->integer's kernels want them */
 } IntegerLayer;
 
@@ -88,6 +89,7 @@ typedef struct Mode {
 typedef struct Control {
     bool freeze_batchnorm; /* training: use and keep the running statistics */
     bool freeze_observers; /* ranges stay as they are */
+    uint64_t seed, step;   /* what random numbers of a training step are a function of */
 } Control;
 
 typedef struct Run Run;
@@ -143,6 +145,8 @@ enum {
     OP_LOSS = 32,         /* out[0] is the scalar to be minimized; absent from integer evaluation */
     OP_FUSED = 64,        /* acts under Mode.fuse in quantized training, for the nodes it covers */
     OP_STREAMS = 128,     /* on codes, forward and backward mind Run.stream */
+    OP_TRAINING = 256, /* acts only in training; else out[0] is in[0]. On codes a second output is
+                             the scale of the first, its zero point is that of in[0] */
 };
 
 #define OP_IN(i)  (1u << (i))
@@ -161,6 +165,10 @@ struct Op {
     bool weight_channels_last;
     bool
         share_inputs; /* quantized, the inputs can use one grid (an add needs one multiplier then) */
+    bool
+        keeps_grid; /* on codes makes codes of the grid of its inputs, which must be one: pooling */
+    const Grid *grid; /* of the output, where it is always the same; NULL: its range is observed */
+    size_t table;     /* bytes of IntegerLayer.table, which rescale fills; 0: none */
 
     /* Checks the inputs and sets the outputs' shapes, per sample (batch 1). Must not be NULL. */
     int (*infer)(Node *n, Error *e);
@@ -183,8 +191,11 @@ struct Op {
     void (*clamp)(const Node *n, Grid g, int32_t *lo, int32_t *hi);
     /* The same activation on real numbers: y = min(max(x, *lo), *hi), infinities for no bound. */
     void (*bounds)(const Node *n, Real *lo, Real *hi);
-    /* An op with integer and without weights: fills layer->word or layer->add from the grids and
-     * the clamp that are already there. ERR_NUMERIC where no multiplier exists. */
+    /* y = f(x), element by element: f and its derivative at x. NULL: is no such op. */
+    void (*unary)(const Node *n, double x, double *y, double *slope);
+    /* An op with integer and without weights: fills layer->word, layer->add or layer->table from the
+     * grids and the clamp that are already there; NULL where there is nothing to fill. ERR_NUMERIC
+     * where no multiplier exists. */
     int (*rescale)(const Node *n, IntegerLayer *layer, Error *e);
     /* An op with integer and weights: packs w and bias for c->integer into packed, which integer then
      * finds in its layer; returns the bytes that takes, and only that when packed is NULL. w and bias

@@ -9,9 +9,13 @@
 static const char *kind_text(int kind)
 {
     static const char *const names[] = {
-        [HONE_RT_OP_CONV] = "conv",   [HONE_RT_OP_DEPTHWISE] = "depthwise",
-        [HONE_RT_OP_DENSE] = "dense", [HONE_RT_OP_ADD] = "add",
-        [HONE_RT_OP_MEAN] = "mean",
+        [HONE_RT_OP_CONV] = "conv",        [HONE_RT_OP_DEPTHWISE] = "depthwise",
+        [HONE_RT_OP_DENSE] = "dense",      [HONE_RT_OP_ADD] = "add",
+        [HONE_RT_OP_MEAN] = "mean",        [HONE_RT_OP_MUL] = "mul",
+        [HONE_RT_OP_MAXPOOL] = "max_pool", [HONE_RT_OP_AVGPOOL] = "average_pool",
+        [HONE_RT_OP_TABLE] = "table",      [HONE_RT_OP_CONCAT] = "concat",
+        [HONE_RT_OP_PAD] = "pad",          [HONE_RT_OP_UPSAMPLE] = "upsample",
+        [HONE_RT_OP_SOFTMAX] = "softmax",  [HONE_RT_OP_RESHAPE] = "reshape",
     };
     return names[kind];
 }
@@ -43,15 +47,26 @@ static int64_t taps_of(const HoneRtOp *op, const HoneRtTensor *x)
     }
 }
 
+/* Of the constants beside weights and biases: multipliers, tables. */
+static int64_t table_bytes(const HoneRtOp *op, int64_t channels)
+{
+    if (op->kind == HONE_RT_OP_TABLE)
+        return HONE_RT_TABLE;
+    if (op->requant == HONE_RT_NONE)
+        return 0;
+    const int64_t words = op->kind == HONE_RT_OP_SOFTMAX ? HONE_RT_TABLE
+                          : op->kind <= HONE_RT_OP_DENSE ? channels
+                                                         : 1;
+    return words * (int64_t)sizeof(uint32_t);
+}
+
 static void count_weights(const HoneRtProgram *p, const HoneRtOp *op, DescribedLayer *d)
 {
     const HoneRtTensor *y = &p->tensors[op->output];
     int64_t taps = taps_of(op, &p->tensors[op->inputs[0]]);
-    int64_t words = d->inputs == 2 ? 0 : 1; /* multipliers: of MEAN one, of ADD none */
     if (taps > 0) {
         const int8_t *w = (const int8_t *)p->constants + op->weights;
         int64_t biases = op->bias == HONE_RT_NONE ? 0 : y->c;
-        words = y->c;
         d->weights = taps * y->c;
         d->params = d->weights + biases;
         d->macs = taps * hone_rt_elements(y);
@@ -59,7 +74,7 @@ static void count_weights(const HoneRtProgram *p, const HoneRtOp *op, DescribedL
         for (int64_t i = 0; i < d->weights; i++)
             d->zero_weights += w[i] == 0;
     }
-    d->bytes += words * (int64_t)sizeof(uint32_t);
+    d->bytes += table_bytes(op, y->c);
 }
 
 static void describe_layer(const HoneRtProgram *p, const HoneRtOp *op, DescribedLayer *d)
@@ -73,10 +88,8 @@ static void describe_layer(const HoneRtProgram *p, const HoneRtOp *op, Described
                           .stride_w = op->stride_w,
                           .lo = op->lo,
                           .hi = op->hi};
-    while (d->inputs < 2 && op->inputs[d->inputs] != HONE_RT_NONE) {
-        d->in[d->inputs] = describe_tensor(p, op->inputs[d->inputs]);
-        d->inputs++;
-    }
+    for (int i = 0; i < DESCRIBED_INPUTS && hone_rt_op_input(op, i) != HONE_RT_NONE; i++)
+        d->in[d->inputs++] = describe_tensor(p, hone_rt_op_input(op, i));
     count_weights(p, op, d);
 }
 

@@ -22,11 +22,13 @@ typedef struct DescribedTensor {
     int zero_point;
 } DescribedTensor;
 
+enum { DESCRIBED_INPUTS = 8 };
+
 typedef struct DescribedLayer {
     const char *name;
-    const char *kind; /* "conv", "depthwise", "dense", "add", "mean" */
-    DescribedTensor in[2], out;
-    int inputs;             /* 1 or 2 */
+    const char *kind; /* "conv", "depthwise", "dense", "add", "mean", "mul", "max_pool", ... */
+    DescribedTensor in[DESCRIBED_INPUTS], out;
+    int inputs;             /* 1 or more */
     int kernel_h, kernel_w; /* 0 where the kind has none, as the next two */
     int stride_h, stride_w;
     int lo, hi;           /* clamp of the output codes: the fused activation */

@@ -102,10 +102,9 @@ typedef struct HoneRtKernels {
     /* sum[c] = sum over the pixels of x[pixel][c]; pixels * 128 < 2^31. */
     void (*mean_sum)(const int8_t *x, int pixels, int channels, int32_t *sum);
 
-    /* y[r][c] = hone_rt_mul_code(p, a[r][c], b[c]), b moving on by b_step from row to row: channels
-     * where it is of a's shape, 0 where every row takes the same. y may be a; or b, where it moves. */
-    void (*mul_s24)(const HoneRtMul *p, const int8_t *a, const int8_t *b, ptrdiff_t b_step,
-                    int rows, int channels, int8_t *y);
+    /* y[r][c] = hone_rt_mul_code(p, a[r][c], b[c]). y may be a; or b, when there is one row. */
+    void (*mul_s24)(const HoneRtMul *p, const int8_t *a, const int8_t *b, int rows, int channels,
+                    int8_t *y);
     /* The largest of the codes in each window, for the output rows [row_begin, row_end). */
     void (*max_pool)(const HoneRtPool *g, const int8_t *x, int row_begin, int row_end, int8_t *y);
     /* hone_rt_average_code of them. */

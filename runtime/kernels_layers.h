@@ -6,8 +6,8 @@
 #include "kernels.h"
 
 #define HONE_RT_LAYER_KERNELS(level)                                                               \
-    void hone_rt_mul_s24_##level(const HoneRtMul *p, const int8_t *a, const int8_t *b,             \
-                                 ptrdiff_t b_step, int rows, int channels, int8_t *y);             \
+    void hone_rt_mul_s24_##level(const HoneRtMul *p, const int8_t *a, const int8_t *b, int rows,   \
+                                 int channels, int8_t *y);                                         \
     void hone_rt_max_pool_##level(const HoneRtPool *g, const int8_t *x, int row_begin,             \
                                   int row_end, int8_t *y);                                         \
     void hone_rt_average_pool_##level(const HoneRtPool *g, const int8_t *x, int row_begin,         \

@@ -18,13 +18,13 @@ static void mul_row(const HoneRtMul *p, const uint32_t *words, const int8_t *res
     LEVEL_TABLE.requantize_s24(product, n, 1, n, words, p->y_zp, p->lo, p->hi, y, n);
 }
 
-void CAT(hone_rt_mul_s24)(const HoneRtMul *p, const int8_t *a, const int8_t *b, ptrdiff_t b_step,
-                          int rows, int channels, int8_t *y)
+void CAT(hone_rt_mul_s24)(const HoneRtMul *p, const int8_t *a, const int8_t *b, int rows,
+                          int channels, int8_t *y)
 {
     uint32_t words[TILE_CODES];
     for (int i = 0; i < TILE_CODES; i++)
         words[i] = p->word;
-    for (int r = 0; r < rows; r++, a += channels, b += b_step, y += channels)
+    for (int r = 0; r < rows; r++, a += channels, y += channels)
         for (int c = 0; c < channels; c += TILE_CODES)
             mul_row(p, words, a + c, b + c, channels - c < TILE_CODES ? channels - c : TILE_CODES,
                     y + c);

@@ -3,11 +3,11 @@
 #include "kernels_assert.h"
 #include "kernels_layers.h"
 
-void hone_rt_mul_s24_ref(const HoneRtMul *p, const int8_t *a, const int8_t *b, ptrdiff_t b_step,
-                         int rows, int channels, int8_t *y)
+void hone_rt_mul_s24_ref(const HoneRtMul *p, const int8_t *a, const int8_t *b, int rows,
+                         int channels, int8_t *y)
 {
     HONE_RT_ASSERT(hone_rt_s24_valid(p->word) && -128 <= p->lo && p->lo <= p->hi && p->hi <= 127);
-    for (int r = 0; r < rows; r++, a += channels, b += b_step, y += channels)
+    for (int r = 0; r < rows; r++, a += channels, y += channels)
         for (int c = 0; c < channels; c++)
             y[c] = hone_rt_mul_code(p, a[c], b[c]);
 }

@@ -31,10 +31,9 @@ static void run_mul(const HoneRtModel *model, const HoneRtOp *op, int begin, int
     const size_t first = (size_t)begin * p.row;
     const int rows = (end - begin) * (int)p.y->w, channels = (int)p.y->c;
     if (hone_rt_elements(second) == hone_rt_elements(p.y))
-        model->kernels->mul_s24(&mul, p.from + first, b + first, 0, 1, rows * channels,
-                                p.to + first);
+        model->kernels->mul_s24(&mul, p.from + first, b + first, 1, rows * channels, p.to + first);
     else
-        model->kernels->mul_s24(&mul, p.from + first, b, 0, rows, channels, p.to + first);
+        model->kernels->mul_s24(&mul, p.from + first, b, rows, channels, p.to + first);
 }
 
 static void run_pool(const HoneRtModel *model, const HoneRtOp *op, int begin, int end)
