@@ -150,7 +150,7 @@ static int check_entry(const void *options, Error *e)
         if (strcmp(entry->name, reserved[i]) == 0)
             return error_set(e, HONE_ERR_CONFIG, "name '%s' is taken by the model itself",
                              entry->name);
-    for (int i = 0; i < entry->pads.count; i++)
+    for (int i = 0; i < entry->pads.count && ops[entry->op] != &entry_pad; i++)
         if (entry->pads.v[i] != 0 && entry->padding != PADDING_EXPLICIT)
             return error_set(e, HONE_ERR_CONFIG, "pads need padding: explicit, not %s",
                              layer_paddings[entry->padding]);
@@ -269,6 +269,11 @@ static int check_ends(const List *l, Error *e)
     const Shape got = l->slots[last + 1].value->shape;
     const int classes = (int)l->options->classes;
     char text[SHAPE_TEXT_BYTES];
+    if (ops[l->entries[last].op] == &entry_softmax)
+        return error_set(e, HONE_ERR_CONFIG,
+                         "layers[%zu] '%s': the loss has a softmax of its own; export.softmax: true "
+                         "gives the artifact one",
+                         last, l->slots[last + 1].name);
     if (got.rank == 2 && got.dim[1] == classes)
         return HONE_OK;
     return error_set(e, HONE_ERR_CONFIG,

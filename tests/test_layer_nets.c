@@ -1,0 +1,205 @@
+/* A network of every kind of layer without weights, through everything: it learns a batch by heart, in float
+ * and on codes; artifact, trainer and the Python interpreter agree in every bit; threads, kernel levels and
+ * interruptions change nothing. SPDX-License-Identifier: Apache-2.0 */
+#include "core/file.h"
+#include "runtime/runtime.h"
+#include "tests/run_fixture.h"
+#include "tests/suites.h"
+#include "trainer/finish.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Squeeze and excitation with hard-swish, a gated pair, an attention over a line of four, dropout. */
+static const char yaml[] =
+    "name: every\n"
+    "dataset: {kind: random, shape: [8, 8, 3], classes: 4, train: 64, test: 45}\n"
+    "model:\n"
+    "  arch: layers\n"
+    "  input: [8, 8, 3]\n"
+    "  classes: 4\n"
+    "  layers:\n"
+    "    - {op: conv2d, name: stem, filters: 8, kernel: 3, bias: false}\n"
+    "    - {op: batchnorm}\n"
+    "    - {op: hard_swish}\n"
+    "    - {op: max_pool, name: pool, kernel: 3, stride: 2}\n"
+    "    - {op: depthwise, name: wide, kernel: 3, bias: false}\n"
+    "    - {op: batchnorm}\n"
+    "    - {op: leaky_relu, name: leaky, slope: 0.1}\n"
+    "    - {op: mean}\n"
+    "    - {op: dense, name: squeeze, units: 4}\n"
+    "    - {op: relu}\n"
+    "    - {op: dense, name: excite, units: 8}\n"
+    "    - {op: hard_sigmoid, name: gate}\n"
+    "    - {op: mul, name: scaled, input: leaky, with: gate}\n"
+    "    - {op: concat, name: wider, with: [pool]}\n"
+    "    - {op: conv2d, name: point, filters: 8, kernel: 1}\n"
+    "    - {op: silu}\n"
+    "    - {op: average_pool, kernel: 2}\n"
+    "    - {op: upsample, name: up, factor: 2}\n"
+    "    - {op: concat, name: widest, with: [scaled, pool]}\n"
+    "    - {op: pad, pads: [1, 0, 0, 1]}\n"
+    "    - {op: conv2d, name: left, filters: 8, kernel: 3, stride: 2, padding: valid}\n"
+    "    - {op: elu, name: elu}\n"
+    "    - {op: conv2d, name: right, filters: 8, kernel: 1}\n"
+    "    - {op: sigmoid}\n"
+    "    - {op: mul, name: glu, with: elu}\n"
+    "    - {op: reshape, name: line, shape: [1, 4, 8]}\n"
+    "    - {op: conv1d, name: along, filters: 8, kernel: 3}\n"
+    "    - {op: softmax, name: attention}\n"
+    "    - {op: conv1d, name: value, input: line, filters: 8, kernel: 1}\n"
+    "    - {op: tanh}\n"
+    "    - {op: mul, name: attended, with: attention}\n"
+    "    - {op: add, with: line}\n"
+    "    - {op: flatten}\n"
+    "    - {op: dropout, rate: 0.1}\n"
+    "    - {op: dense, name: classifier, units: 4}\n"
+    "train:\n"
+    "  epochs: 30\n"
+    "  batch: 16\n"
+    "  optimizer: {kind: sgd, lr: 0.05, momentum: 0.9}\n"
+    "qat: {begin_epoch: 20, freeze_observers_epoch: 26, freeze_batchnorm_epoch: 26,\n"
+    "      calibration_batches: 3}\n"
+    "eval: {batch: 20}\n";
+
+/* The parameters and the artifact that a run ends with. */
+typedef struct End {
+    Real *params;
+    size_t param_bytes;
+    unsigned char *artifact;
+    size_t artifact_bytes;
+    double train_accuracy;
+} End;
+
+static End end_of(RunFixture *r)
+{
+    End e = {.param_bytes = r->session.graph.trained_count * sizeof(Real),
+             .train_accuracy = r->train_accuracy};
+    e.params = malloc(e.param_bytes);
+    ck_assert_ptr_nonnull(e.params);
+    memcpy(e.params, r->session.params.value, e.param_bytes);
+    e.artifact = file_bytes(r->out, "model.hone", &e.artifact_bytes);
+    return e;
+}
+
+/* Trains in a folder of its own, stopping after `stop` steps (0: never) and going on. */
+static End train(int threads, const char *level, int64_t stop)
+{
+    char folder[64];
+    folder_make(folder);
+    RunFixture r = {
+        .yaml = yaml, .out = folder, .threads = threads, .level = level, .stop_at = stop};
+    int status = run_start(&r);
+    if (stop) {
+        ck_assert_int_eq(status, HONE_ERR_INTERRUPTED);
+        run_end(&r);
+        r = (RunFixture){
+            .yaml = yaml, .out = folder, .threads = threads + 1, .level = level, .resume = true};
+        status = run_start(&r);
+    }
+    ck_assert_msg(status == HONE_OK, "%s", r.error.text);
+    End e = end_of(&r);
+    run_end(&r);
+    folder_remove(folder);
+    return e;
+}
+
+static void release(End *e)
+{
+    free(e->params);
+    free(e->artifact);
+}
+
+static void same_end(End *a, End *b)
+{
+    ck_assert_uint_eq(a->param_bytes, b->param_bytes);
+    ck_assert_mem_eq(a->params, b->params, a->param_bytes);
+    ck_assert_uint_eq(a->artifact_bytes, b->artifact_bytes);
+    ck_assert_mem_eq(a->artifact, b->artifact, a->artifact_bytes);
+}
+
+/* Exporting includes the proof: a run ends well only when it holds. */
+START_TEST(it_learns_and_is_proven)
+{
+    static const char *const levels[] = {"ref", "avx2", "avx512"};
+    if (!hone_rt_kernels_for_host(levels[_i]))
+        return;
+    End e = train(1, levels[_i], 0);
+    ck_assert_double_ge(e.train_accuracy, 0.95);
+    release(&e);
+}
+END_TEST
+
+START_TEST(threads_and_interruptions_do_not_matter)
+{
+    End one = train(1, NULL, 0);
+    for (int threads = 2; threads <= 3; threads++) {
+        End more = train(threads, NULL, threads == 3 ? 99 : 50); /* quantized; in float */
+        same_end(&one, &more);
+        release(&more);
+    }
+    release(&one);
+}
+END_TEST
+
+/* The graph with fake-quant nodes is within a code of the integers, and Python computes the same. */
+START_TEST(others_agree)
+{
+    enum { IMAGE = 8 * 8 * 3, CLASSES = 4 };
+    char folder[64], command[300];
+    Finish f;
+    folder_make(folder);
+    RunFixture r = {.yaml = yaml, .out = folder, .threads = 2};
+    ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
+    ck_assert_msg(finish_run(&f, &r.session, folder, NULL, &r.error) == HONE_OK, "%s",
+                  r.error.text);
+    ck_assert_int_eq(f.proof.prove.mismatches, 0);
+    ck_assert_int_eq(f.proof.prove.images, RUN_TEST_IMAGES);
+    ck_assert_int_le(f.proof.agree.max_difference, 1);
+    ck_assert_int_ge(f.proof.agree.layers, 30);
+    if (system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") == 0) {
+        int8_t images[5 * IMAGE], outputs[5 * CLASSES];
+        char path[100];
+        size_t model_bytes, count;
+        unsigned char *model = file_bytes(folder, "model.hone", &model_bytes);
+        HoneRtModel m;
+        ck_assert_int_eq(hone_rt_open(&m, model, model_bytes, &hone_rt_kernels_ref), HONE_RT_OK);
+        void *arena = malloc(hone_rt_arena_bytes(&m));
+        ck_assert_int_eq(hone_rt_prepare(&m, arena, hone_rt_arena_bytes(&m)), HONE_RT_OK);
+        for (int i = 0; i < 5 * IMAGE; i++)
+            images[i] = (int8_t)(i * 7919 % 256 - 128);
+        for (int i = 0; i < 5; i++)
+            hone_rt_run(&m, images + i * IMAGE, outputs + i * CLASSES);
+        snprintf(path, sizeof path, "%s/images", folder);
+        ck_assert_int_eq(file_write_atomic(path, images, sizeof images, &r.error), HONE_OK);
+        snprintf(command, sizeof command,
+                 "/usr/bin/python3 -B tests/oracle/run_hone.py %s/model.hone %s/images %s/codes",
+                 folder, folder, folder);
+        ck_assert_int_eq(system(command), 0);
+        unsigned char *python = file_bytes(folder, "codes", &count);
+        ck_assert_uint_eq(count, sizeof outputs);
+        ck_assert_mem_eq(python, outputs, sizeof outputs);
+        free(python);
+        free(arena);
+        free(model);
+    } else {
+        puts("others_agree: Python skipped, no numpy");
+    }
+    run_end(&r);
+    folder_remove(folder);
+}
+END_TEST
+
+Suite *suite_layer_nets(void)
+{
+    Suite *s = suite_create("layer_nets");
+    TCase *t = tcase_create("every layer");
+    tcase_add_loop_test(t, it_learns_and_is_proven, 0, 3);
+    tcase_add_test(t, threads_and_interruptions_do_not_matter);
+    tcase_add_test(t, others_agree);
+    tcase_set_timeout(t, 60);
+    suite_add_tcase(s, t);
+    return s;
+}
