@@ -99,6 +99,9 @@ static void describe_totals(Description *d, const HoneRtProgram *p)
     d->output = describe_tensor(p, p->output);
     d->requant = "s24"; /* the only profile that the runtime opens */
     d->classes = (int)p->class_count;
+    for (uint32_t i = 0; i < p->op_count; i++)
+        if (p->ops[i].output == p->output)
+            d->softmax = p->ops[i].kind == HONE_RT_OP_SOFTMAX;
     d->constants_bytes = p->constants_bytes;
     d->activation_bytes = p->activation_bytes;
     for (int i = 0; i < d->layer_count; i++) {

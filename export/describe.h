@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ typedef struct Description {
     DescribedTensor input, output;
     const char *requant; /* "s24" */
     int classes;         /* of a classifier, else 0 */
+    bool softmax;        /* the output is a softmax's: probabilities */
     int64_t bytes;       /* of the artifact */
     int64_t constants_bytes;
     int64_t activation_bytes; /* of the memory plan */

@@ -15,5 +15,8 @@ const OptionTable export_options = {
                                              "[hone]", "artifacts to write, each verified"),
                                 OPTION_CHOICE("requant", ExportOptions, requant, profiles, "s24",
                                               "rounding of the integer program"),
+                                OPTION_BOOL("softmax", ExportOptions, softmax, "false",
+                                            "end the artifact with a softmax: probabilities in "
+                                            "steps of 1/256"),
                                 OPTION_END},
 };

@@ -7,6 +7,7 @@
 typedef struct ExportOptions {
     OptionTexts formats; /* "hone": our own flat file */
     int requant;         /* HONE_RT_S24 of fixed.h */
+    bool softmax;        /* the artifact ends with a softmax */
 } ExportOptions;
 
 extern const OptionTable export_options;

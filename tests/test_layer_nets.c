@@ -5,6 +5,7 @@
 #include "runtime/runtime.h"
 #include "tests/run_fixture.h"
 #include "tests/suites.h"
+#include "trainer/calibrate.h"
 #include "trainer/finish.h"
 
 #include <check.h>
@@ -192,6 +193,31 @@ START_TEST(others_agree)
 }
 END_TEST
 
+/* export.softmax: the same classes win, and what the proof compares are probabilities. */
+START_TEST(a_softmax_keeps_the_winners)
+{
+    static const char *const with[] = {"export.softmax=true", NULL};
+    Finish f[2];
+    for (int i = 0; i < 2; i++) {
+        char folder[64];
+        folder_make(folder);
+        RunFixture r = {.sets = i == 1 ? with : NULL, .threads = 1};
+        run_open(&r);
+        ck_assert_msg(calibrate(&r.session, 0, &r.error) == HONE_OK, "%s", r.error.text);
+        ck_assert_msg(finish_run(&f[i], &r.session, folder, NULL, &r.error) == HONE_OK, "%s",
+                      r.error.text);
+        run_end(&r);
+        folder_remove(folder);
+    }
+    ck_assert_int_eq(f[0].proof.artifact.correct, f[1].proof.artifact.correct);
+    ck_assert_double_eq_tol(f[0].proof.artifact.loss, f[1].proof.artifact.loss, 0.05);
+    ck_assert_int_eq(f[1].proof.prove.compared, f[0].proof.prove.compared);
+    ck_assert_int_eq(f[1].proof.agree.layers, f[0].proof.agree.layers + 1);
+    ck_assert_int_le(f[1].proof.agree.max_difference, 1);
+    ck_assert_int_gt(f[1].artifact.bytes, f[0].artifact.bytes + 1024);
+}
+END_TEST
+
 Suite *suite_layer_nets(void)
 {
     Suite *s = suite_create("layer_nets");
@@ -199,6 +225,7 @@ Suite *suite_layer_nets(void)
     tcase_add_loop_test(t, it_learns_and_is_proven, 0, 3);
     tcase_add_test(t, threads_and_interruptions_do_not_matter);
     tcase_add_test(t, others_agree);
+    tcase_add_test(t, a_softmax_keeps_the_winners);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;

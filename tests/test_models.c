@@ -13,7 +13,8 @@
 #include "tests/allocations.h"
 #include "tests/suites.h"
 
-/* Defaults of the architecture called arch, for a square colour image; ds_cnn: for speech. */
+/* Defaults of the architecture called arch, for a square colour image; ds_cnn: for speech, lenet5: for
+ * digits. */
 static ModelOptions options_of(const char *arch, int size, int classes, Arena *arena)
 {
     ModelOptions o;
@@ -22,6 +23,8 @@ static ModelOptions options_of(const char *arch, int size, int classes, Arena *a
     o.input = (OptionInts){3, {size, size, 3}};
     if (strcmp(arch, "ds_cnn") == 0)
         o.input = (OptionInts){3, {49, 10, 1}};
+    if (strcmp(arch, "lenet5") == 0)
+        o.input.v[2] = 1;
     o.classes = classes;
     return o;
 }
@@ -66,6 +69,7 @@ static const Count counts[] = {
     {"resnet8", 0, 0, false, 32, 10, 12501632, 77946, 0},
     {"mobilenet_v1", 0.25, 0, true, 96, 2, 7489664, 216322, 221794},
     {"mobilenet_v1", 1, 0, false, 224, 1000, 568740352, 4231976, 4253864},
+    {"lenet5", 0, 0, false, 28, 10, 2293000, 431080, 431080},
     {"ds_cnn", 0, 0, true, 0, 12, 2656768, 23756, 24908},
     {"ds_cnn", 0, 0, false, 0, 12, 2656768, 23180, 0},
 };

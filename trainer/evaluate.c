@@ -9,6 +9,16 @@
 
 /* ---- one image ---- */
 
+#define LEAST_PROBABILITY (1.0 / 512)
+
+void evaluation_logits(const int8_t *codes, int classes, Grid grid, bool softmax, double *row)
+{
+    for (int k = 0; k < classes; k++) {
+        const double v = (double)grid.scale * (codes[k] - grid.zero_point);
+        row[k] = !softmax ? v : log(v > LEAST_PROBABILITY ? v : LEAST_PROBABILITY);
+    }
+}
+
 void evaluation_add(Evaluation *v, const double *logits, int classes, int32_t label)
 {
     int top = 0;
@@ -62,9 +72,7 @@ static void read_row(const ModelJob *job, int image)
     size_t first = (size_t)image * (size_t)job->classes;
     if (job->options->mode.integer) {
         Grid g = job->options->plan->layers[job->logits->producer->index].out;
-        const int8_t *codes = (const int8_t *)t->data + first;
-        for (int i = 0; i < job->classes; i++)
-            job->row[i] = (double)g.scale * (codes[i] - g.zero_point);
+        evaluation_logits((const int8_t *)t->data + first, job->classes, g, false, job->row);
     } else {
         const Real *real = (const Real *)t->data + first;
         for (int i = 0; i < job->classes; i++)

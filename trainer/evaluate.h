@@ -48,6 +48,9 @@ HONE_CHECKED int evaluate_artifact(Evaluation *v, const Compute *compute, const 
                                    const void *bytes, size_t count, const EvaluateOptions *options,
                                    Error *e);
 
+/* Logits from output codes: the numbers that they stand for; of probabilities the logarithms, those below
+ * 1/512 counting as 1/512. */
+void evaluation_logits(const int8_t *codes, int classes, Grid grid, bool softmax, double *row);
 /* Adds one image's logits [classes] to v's sums: correct, and in v->loss the sum of losses until
  * evaluation_finish divides it. */
 void evaluation_add(Evaluation *v, const double *logits, int classes, int32_t label);

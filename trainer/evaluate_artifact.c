@@ -3,11 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/evaluate.h"
 
+#include "export/describe.h"
 #include "runtime/runtime.h"
 #include "trainer/split.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define DEFAULT_BATCH 100
 #define ARENA_ALIGN   ((size_t)64)
@@ -24,7 +24,8 @@ typedef struct ArtifactJob {
     int worker_count;
     size_t pixels; /* of an image */
     int classes;
-    Grid grid;            /* of the logits */
+    Grid grid;            /* of the outputs ... */
+    bool softmax;         /* ... which are probabilities */
     int8_t *outputs;      /* [batch][classes] */
     HoneRtStatus *status; /* [batch] */
     double *row;          /* [classes] */
@@ -90,9 +91,13 @@ static int open_job(ArtifactJob *job, const Dataset *dataset, const void *bytes,
         status = open_worker(&job->workers[i], job->compute, bytes, count, e);
     if (status != HONE_OK)
         return status;
-    const HoneRtTensor *out = hone_rt_output(&job->workers[0].model);
-    job->grid.zero_point = out->zero_point;
-    memcpy(&job->grid.scale, &out->scale_bits, sizeof job->grid.scale);
+    Description d;
+    status = describe_artifact(&d, bytes, count, e);
+    if (status != HONE_OK)
+        return status;
+    job->grid = (Grid){d.output.scale, d.output.zero_point};
+    job->softmax = d.softmax;
+    describe_release(&d);
     return check_data(&job->workers[0].model, info, e);
 }
 
@@ -130,8 +135,7 @@ static int run_batch(void *context, const Batch *b, Error *e)
         const int8_t *codes = job->outputs + (size_t)i * (size_t)job->classes;
         if (job->status[i] != HONE_RT_OK)
             return refused(job->status[i], e);
-        for (int k = 0; k < job->classes; k++)
-            job->row[k] = (double)job->grid.scale * (codes[k] - job->grid.zero_point);
+        evaluation_logits(codes, job->classes, job->grid, job->softmax, job->row);
         evaluation_add(job->v, job->row, job->classes, b->labels[i]);
     }
     return HONE_OK;

@@ -23,7 +23,8 @@ typedef struct ProofJob {
     Prover *prover;
     const ProveSource *source;
     FinishProof *proof;
-    Grid grid;     /* of the artifact's output */
+    Grid grid;     /* of the artifact's output ... */
+    bool softmax;  /* ... which are probabilities */
     size_t pixels; /* of an image */
     int classes;
     bool agree;      /* compare the first batch with the fake-quantized graph too */
@@ -36,8 +37,7 @@ typedef struct ProofJob {
 static void add_outputs(ProofJob *job, const Batch *b, const int8_t *codes, Evaluation *v)
 {
     for (int i = 0; i < b->count; i++, codes += job->classes) {
-        for (int k = 0; k < job->classes; k++)
-            job->row[k] = (double)job->grid.scale * (codes[k] - job->grid.zero_point);
+        evaluation_logits(codes, job->classes, job->grid, job->softmax, job->row);
         evaluation_add(v, job->row, job->classes, b->labels[i]);
     }
 }
@@ -67,6 +67,7 @@ static int open_proof(ProofJob *job, const void *bytes, size_t count, Error *e)
     if (status != HONE_OK)
         return status;
     job->grid = (Grid){d.output.scale, d.output.zero_point};
+    job->softmax = d.softmax;
     describe_release(&d);
     status = prover_new(&job->prover, job->source, bytes, count, e);
     if (status != HONE_OK)
@@ -117,7 +118,7 @@ int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_
                           .params = &s->params,
                           .plan = &plan,
                           .input = s->model.image,
-                          .output = s->logits,
+                          .output = s->scores,
                           .compute = &s->compute,
                           .batch = (int)s->config->options->eval.batch,
                           .reference_images = REFERENCE_IMAGES};
@@ -142,7 +143,7 @@ int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Erro
     LowerSource source = {.graph = &s->graph,
                           .plan = &plan,
                           .input = s->model.image,
-                          .output = s->logits,
+                          .output = s->scores,
                           .classes = (int)s->config->options->model.classes,
                           .profile = (uint32_t)s->config->options->export.requant};
     status = lower_program(&lowered, &source, e);

@@ -25,6 +25,11 @@ static int build_graph(Session *s, Error *e)
     const RunOptions *o = s->config->options;
     graph_init(&s->graph);
     int status = model_build(&s->graph, &o->model, o->train.loss.label_smoothing, &s->model, e);
+    s->scores = s->model.logits;
+    if (status == HONE_OK && o->qat.present && o->export.softmax) {
+        s->scores = layer_softmax(&s->graph, "probabilities", s->model.logits);
+        status = graph_failed(&s->graph, e);
+    }
     if (status == HONE_OK && o->qat.present)
         status = qat_insert(&s->graph, &o->qat, e);
     if (status == HONE_OK && o->qat.present)

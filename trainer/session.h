@@ -29,6 +29,7 @@ typedef struct Session {
     Graph graph;
     Model model;
     const Value *logits; /* what the loss reads: the model's logits, with qat their codes' values */
+    const Value *scores; /* what the artifact gives: the logits, or their softmax */
     Params params;       /* first values drawn from the configuration's seed */
 } Session;
 
