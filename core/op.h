@@ -168,7 +168,10 @@ struct Op {
     bool
         keeps_grid; /* on codes makes codes of the grid of its inputs, which must be one: pooling */
     const Grid *grid; /* of the output, where it is always the same; NULL: its range is observed */
-    size_t table;     /* bytes of IntegerLayer.table, which rescale fills; 0: none */
+    /* The same function with an integer form, which the quantization pass gives a node whose clamp no
+     * layer before it can take; NULL: there is none. */
+    const Op *alone;
+    size_t table; /* bytes of IntegerLayer.table, which rescale fills; 0: none */
 
     /* Checks the inputs and sets the outputs' shapes, per sample (batch 1). Must not be NULL. */
     int (*infer)(Node *n, Error *e);

@@ -5,6 +5,8 @@
  * step. On codes throughout, the layer is a table of codes, which rescale makes for evaluation and
  * artifact: q -> clip(rint(f(s_x (q - z_x)) * (1 / s_y)) + z_y), the function in double, everything
  * else in float32 as fake-quant does it. SPDX-License-Identifier: Apache-2.0 */
+#include "layers/unary.h"
+
 #include "layers/elements.h"
 #include "layers/layers.h"
 
@@ -45,77 +47,117 @@ static bool on_codes(const Run *r)
     return r->in[0]->elem == ELEM_CODE;
 }
 
-static void needs(const Run *r, Needs *needs)
+static Elements span_of(const Run *r, int begin, int end)
 {
-    needs->shared = on_codes(r) ? HONE_RT_TABLE * sizeof(Real) : 0;
+    return elements_of(shape_count(r->in[0]->shape), begin, end);
 }
 
-/* What the 256 codes stand for, or the slopes there, by code + 128. */
-static void fill_table(const Run *r, bool slopes)
+static void run_elements(const Run *r, RunFn fn)
 {
-    Real *table = r->shared;
-    const Real scale = run_scale(r->in[0])[0];
-    const int32_t zero = run_zero_point(r->in[0]);
+    run_chunks(r, elements_items(shape_count(r->in[0]->shape)), fn);
+}
+
+/* ---- codes in, reals out ---- */
+
+void unary_table(const Node *n, Real scale, int32_t zero_point, bool slopes, Real *table)
+{
     for (int q = -128; q < 128; q++) {
         double y, slope;
-        r->node->op->unary(r->node, (double)(scale * (Real)(q - zero)), &y, &slope);
+        n->op->unary(n, (double)(scale * (Real)(q - zero_point)), &y, &slope);
         table[q + 128] = (Real)(slopes ? slope : y);
     }
+}
+
+void unary_needs(const Run *r, Needs *needs)
+{
+    (void)r;
+    needs->shared = HONE_RT_TABLE * sizeof(Real);
+}
+
+static void fill_table(const Run *r, bool slopes)
+{
+    unary_table(r->node, run_scale(r->in[0])[0], run_zero_point(r->in[0]), slopes, r->shared);
+}
+
+static void codes_forward_items(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk, (void)worker;
+    const Elements e = span_of(r, begin, end);
+    const int8_t *q = (const int8_t *)r->in[0]->data + e.first;
+    const Real *table = (const Real *)r->shared + 128;
+    Real *y = (Real *)r->out[0]->data + e.first;
+    for (size_t i = 0; i < e.count; i++)
+        y[i] = table[q[i]];
+}
+
+void unary_forward(const Run *r)
+{
+    fill_table(r, false);
+    run_elements(r, codes_forward_items);
+}
+
+static void codes_backward_items(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk, (void)worker;
+    const Elements e = span_of(r, begin, end);
+    const int8_t *q = (const int8_t *)r->in[0]->data + e.first;
+    const Real *table = (const Real *)r->shared + 128, *dy = r->out[0]->grad + e.first;
+    Real *dx = r->in[0]->grad + e.first;
+    for (size_t i = 0; i < e.count; i++)
+        dx[i] = dy[i] * table[q[i]] + (r->accumulate[0] ? dx[i] : 0);
+}
+
+void unary_backward(const Run *r)
+{
+    fill_table(r, true);
+    run_elements(r, codes_backward_items);
+}
+
+/* ---- reals ---- */
+
+static void needs(const Run *r, Needs *needs)
+{
+    if (on_codes(r))
+        unary_needs(r, needs);
 }
 
 static void forward_items(const Run *r, int chunk, int begin, int end, int worker)
 {
     (void)chunk, (void)worker;
-    const Elements e = elements_of(shape_count(r->in[0]->shape), begin, end);
+    const Elements e = span_of(r, begin, end);
     const UnaryAttributes *a = attributes_of(r->node);
-    Real *y = (Real *)r->out[0]->data + e.first;
-    if (!on_codes(r)) {
-        a->sweeps->values((Real)a->a, e.count, (const Real *)r->in[0]->data + e.first, y);
-        return;
-    }
-    const int8_t *q = (const int8_t *)r->in[0]->data + e.first;
-    const Real *table = (const Real *)r->shared + 128;
-    for (size_t i = 0; i < e.count; i++)
-        y[i] = table[q[i]];
+    a->sweeps->values((Real)a->a, e.count, (const Real *)r->in[0]->data + e.first,
+                      (Real *)r->out[0]->data + e.first);
 }
 
 static void forward(const Run *r)
 {
     if (on_codes(r))
-        fill_table(r, false);
-    run_chunks(r, elements_items(shape_count(r->in[0]->shape)), forward_items);
+        unary_forward(r);
+    else
+        run_elements(r, forward_items);
 }
 
 static void backward_items(const Run *r, int chunk, int begin, int end, int worker)
 {
     (void)chunk, (void)worker;
-    const Elements e = elements_of(shape_count(r->in[0]->shape), begin, end);
+    const Elements e = span_of(r, begin, end);
     const UnaryAttributes *a = attributes_of(r->node);
-    const Real *dy = r->out[0]->grad + e.first;
-    Real *dx = r->in[0]->grad + e.first;
-    if (!on_codes(r)) {
-        a->sweeps->slopes((Real)a->a, e.count, (const Real *)r->in[0]->data + e.first, dy,
-                          r->accumulate[0], dx);
-        return;
-    }
-    const int8_t *q = (const int8_t *)r->in[0]->data + e.first;
-    const Real *table = (const Real *)r->shared + 128;
-    for (size_t i = 0; i < e.count; i++)
-        dx[i] = dy[i] * table[q[i]] + (r->accumulate[0] ? dx[i] : 0);
+    a->sweeps->slopes((Real)a->a, e.count, (const Real *)r->in[0]->data + e.first,
+                      r->out[0]->grad + e.first, r->accumulate[0], r->in[0]->grad + e.first);
 }
 
 static void backward(const Run *r)
 {
-    if (!r->want[0])
-        return;
-    if (on_codes(r))
-        fill_table(r, true);
-    run_chunks(r, elements_items(shape_count(r->in[0]->shape)), backward_items);
+    if (r->want[0] && on_codes(r))
+        unary_backward(r);
+    else if (r->want[0])
+        run_elements(r, backward_items);
 }
 
 /* ---- on codes throughout ---- */
 
-static int rescale(const Node *n, IntegerLayer *layer, Error *e)
+int unary_rescale(const Node *n, IntegerLayer *layer, Error *e)
 {
     const Grid in = layer->in[0], out = layer->out;
     int8_t *table = layer->table;
@@ -139,12 +181,12 @@ static void integer_items(const Run *r, int chunk, int begin, int end, int worke
                                (int8_t *)r->out[0]->data + e.first);
 }
 
-static void integer(const Run *r)
+void unary_integer(const Run *r)
 {
     run_chunks(r, elements_items(shape_count(r->out[0]->shape)), integer_items);
 }
 
-static void lower(const Node *n, HoneRtOp *op)
+void unary_lower(const Node *n, HoneRtOp *op)
 {
     (void)n;
     op->kind = HONE_RT_OP_TABLE;
@@ -196,9 +238,9 @@ static void lower(const Node *n, HoneRtOp *op)
         .forward = forward,                                                                        \
         .backward = backward,                                                                      \
         .unary = function##_at,                                                                    \
-        .rescale = rescale,                                                                        \
-        .integer = integer,                                                                        \
-        .lower = lower,                                                                            \
+        .rescale = unary_rescale,                                                                  \
+        .integer = unary_integer,                                                                  \
+        .lower = unary_lower,                                                                      \
     }
 
 #define EXP(x)     (T) exp((double)(x))

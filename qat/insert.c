@@ -78,6 +78,16 @@ static void choose_bits(const QatOptions *o, QuantLayer *q, bool *used)
     }
 }
 
+static bool inside_a_layer(const Inserter *ins, const Node *n)
+{
+    for (int i = 0; i < ins->count; i++) {
+        const QuantLayer *q = ins->sources[i].layer;
+        if (q && (n == q->anchor || n == q->affine || n == q->activation))
+            return true;
+    }
+    return false;
+}
+
 /* Whether the output's grid is that of in[0], or made from it by the node itself. */
 static bool passes_grid(const Node *n)
 {
@@ -94,6 +104,8 @@ static int find_layers(Inserter *ins, bool *used)
         Node *n = g->nodes[i];
         if (n->op->flags & OP_TRAINING)
             ins->sources[ins->count++] = (Source){.pass = n};
+        if (n->op->alone && !inside_a_layer(ins, n))
+            n->op = n->op->alone;
         if (!n->op->integer)
             continue;
         QuantLayer *q = arena_alloc(&g->arena, sizeof *q);
@@ -111,16 +123,6 @@ static int find_layers(Inserter *ins, bool *used)
         ins->sources[ins->count++] = (Source){.layer = q, .value = q->last->out[0]};
     }
     return HONE_OK;
-}
-
-static bool inside_a_layer(const Inserter *ins, const Node *n)
-{
-    for (int i = 0; i < ins->count; i++) {
-        const QuantLayer *q = ins->sources[i].layer;
-        if (q && (n == q->anchor || n == q->affine || n == q->activation))
-            return true;
-    }
-    return false;
 }
 
 /* Every activation must be computed by a quantized layer, or the artifact could not have it. */
@@ -202,9 +204,11 @@ static int check_joined(const Inserter *ins, const Node *n, Error *e)
                                  n->op->name, n->name, v->producer->name, v->producer->op->name,
                                  n->name);
         if (set_of(ins, source_of(ins, n->in[k])) != set_of(ins, source_of(ins, n->in[0])))
-            return error_set(e, HONE_ERR_CONFIG,
-                             "qat: %s '%s' needs one grid, but those of '%s' and '%s' are fixed",
-                             n->op->name, n->name, n->in[0]->name, n->in[k]->name);
+            return error_set(
+                e, HONE_ERR_CONFIG,
+                "qat: %s '%s' needs one grid, which '%s' and '%s' cannot share: that of an "
+                "image or a softmax is fixed",
+                n->op->name, n->name, n->in[0]->name, n->in[k]->name);
     }
     return HONE_OK;
 }

@@ -10,6 +10,8 @@
  *                                            |             ^                    |
  *                                            +-------------+        extent --> observer (updates range)
  *
+ * An activation whose clamp no anchor takes becomes an anchor itself (Op.alone).
+ *
  * An anchor that keeps the grid of its inputs (pooling, concatenation) gets nothing: its output is codes
  * already. Values that it joins share one range, whatever the options say.
  *

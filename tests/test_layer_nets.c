@@ -9,6 +9,7 @@
 #include "trainer/finish.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ static const char yaml[] =
     "    - {op: conv2d, name: point, filters: 8, kernel: 1}\n"
     "    - {op: silu}\n"
     "    - {op: average_pool, kernel: 2}\n"
+    "    - {op: relu}\n"
     "    - {op: upsample, name: up, factor: 2}\n"
     "    - {op: concat, name: widest, with: [scaled, pool]}\n"
     "    - {op: pad, pads: [1, 0, 0, 1]}\n"
@@ -193,6 +195,69 @@ START_TEST(others_agree)
 }
 END_TEST
 
+/* One step of the calibrated net, with or without fused nodes; the graph's gradients and states. */
+static double step(RunFixture *r, bool fuse, Real *grad, Real *state)
+{
+    Exec *x;
+    const Session *s = &r->session;
+    const ExecOptions o = {.mode = {.training = true, .quantize = true, .fuse = fuse},
+                           .batch = 16,
+                           .compute = &s->compute};
+    ck_assert_msg(exec_new(&x, &s->graph, &s->params, &o, &r->error) == HONE_OK, "%s",
+                  r->error.text);
+    Tensor *image = exec_tensor(x, s->model.image);
+    for (size_t i = 0; i < shape_count(image->shape); i++)
+        ((Real *)image->data)[i] = (Real)((int)(i * 7919 % 256) - 128) / 128;
+    for (int i = 0; i < 16; i++)
+        ((int32_t *)exec_tensor(x, s->model.labels)->data)[i] = i % 4;
+    exec_forward(x);
+    exec_backward(x);
+    const double loss = (double)*(Real *)exec_tensor(x, s->model.loss)->data;
+    memcpy(grad, s->params.grad, s->graph.trained_count * sizeof *grad);
+    memcpy(state, s->params.state, s->graph.state_count * sizeof *state);
+    exec_commit(x);
+    for (size_t i = 0; i < s->graph.state_count; i++) { /* back to where it was */
+        const Real moved = s->params.state[i];
+        s->params.state[i] = state[i];
+        state[i] = moved;
+    }
+    exec_free(x);
+    return loss;
+}
+
+START_TEST(fused_nodes_equal_the_simple_ones)
+{
+    RunFixture r = {.yaml = yaml, .threads = 2};
+    int fused = 0;
+    run_open(&r);
+    ck_assert_msg(calibrate(&r.session, 0, &r.error) == HONE_OK, "%s", r.error.text);
+    const Graph *g = &r.session.graph;
+    for (int i = 0; i < g->node_count; i++)
+        fused += strcmp(g->nodes[i]->op->name, "fused_table") == 0;
+    ck_assert_int_eq(fused, 8); /* seven functions, and a relu behind a pooling */
+    Real *grad[2], *state[2];
+    double loss[2];
+    for (int i = 0; i < 2; i++) {
+        grad[i] = malloc(g->trained_count * sizeof(Real));
+        state[i] = malloc(g->state_count * sizeof(Real));
+        ck_assert(grad[i] && state[i]);
+        loss[i] = step(&r, i == 1, grad[i], state[i]);
+    }
+    ck_assert(loss[0] == loss[1]);
+    ck_assert_mem_eq(state[0], state[1], g->state_count * sizeof(Real));
+    double most = 0;
+    for (size_t i = 0; i < g->trained_count; i++)
+        most = fmax(most, fabs((double)grad[0][i]));
+    for (size_t i = 0; i < g->trained_count; i++)
+        ck_assert_double_le(fabs((double)grad[0][i] - (double)grad[1][i]), 1e-4 * most);
+    for (int i = 0; i < 2; i++) {
+        free(grad[i]);
+        free(state[i]);
+    }
+    run_end(&r);
+}
+END_TEST
+
 /* export.softmax: the same classes win, and what the proof compares are probabilities. */
 START_TEST(a_softmax_keeps_the_winners)
 {
@@ -226,6 +291,7 @@ Suite *suite_layer_nets(void)
     tcase_add_test(t, threads_and_interruptions_do_not_matter);
     tcase_add_test(t, others_agree);
     tcase_add_test(t, a_softmax_keeps_the_winners);
+    tcase_add_test(t, fused_nodes_equal_the_simple_ones);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;

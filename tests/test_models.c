@@ -421,6 +421,39 @@ START_TEST(test_list_errors)
 }
 END_TEST
 
+/* Entries of other ops in place of the first ones. */
+START_TEST(test_list_more_errors)
+{
+    Listed l;
+    listed_init(&l);
+    Arena *a = &l.arena;
+    LayerEntry conv1d = entry("conv1d", "along", a);
+    conv1d.filters = 4;
+    l.entries[0] = conv1d;
+    refused(&l.options,
+            "layers[0] 'along': conv1d 'along': input [1, 9, 9, 3] is not [N, 1, W, C]");
+    LayerEntry reshape = entry("reshape", "two", a);
+    reshape.shape = (OptionInts){2, {27, 9}};
+    l.entries[0] = reshape;
+    refused(&l.options, "reshape 'two': shape has 2 numbers; it is [channels] or [height, width, "
+                        "channels]");
+    static const char *const nobody[] = {"image", "nobody"};
+    LayerEntry concat = entry("concat", "both", a);
+    concat.others = (OptionTexts){2, nobody};
+    l.entries[0] = concat;
+    refused(&l.options, "layers[0] 'both': with: no earlier layer is called 'nobody'");
+    LayerEntry pads = entry("pad", "pads", a);
+    Error e = {0};
+    pads.pads = (OptionInts){4, {1, 2, 3, 4}};
+    ck_assert_int_eq(layer_entry_options.check(&pads, &e), HONE_OK);
+    l.entries[0] = entry("softmax", "soft", a);
+    l.options.layers.count = 1;
+    refused(&l.options, "layers[0] 'soft': the loss has a softmax of its own; export.softmax: true "
+                        "gives the artifact one");
+    arena_release(&l.arena);
+}
+END_TEST
+
 START_TEST(test_entry_check)
 {
     static const struct {
@@ -613,6 +646,7 @@ Suite *suite_models(void)
     tcase_add_test(c, test_list_windows);
     tcase_add_test(c, test_list_references);
     tcase_add_test(c, test_list_errors);
+    tcase_add_test(c, test_list_more_errors);
     tcase_add_test(c, test_entry_check);
     tcase_add_test(c, test_tables);
     tcase_add_test(c, test_unknown_arch);
