@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Everything goes to build/CONFIG (build/CONFIG-clang with CC=clang), so that builds never mix:
-#   make config=debug          release (default), debug, san, tsan, double, cov
+#   make config=debug          release (default), debug, san, tsan, double, cov, fuzz
 #   make test SUITES='rng st*' some suites only; HONE_CPU=ref|avx2|avx512 forces a kernel level
 # The programs `hone` and `train` in this folder are links to the last one built by `make`.
 
@@ -20,15 +20,18 @@ build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)
 
 # ---- what is compiled ---------------------------------------------------------------------------
 
-folders   := core layers models optim qat prune share distill datasets store trainer export runtime
+folders   := core layers models optim qat prune share distill datasets store report trainer export \
+             runtime api
 library   := $(filter-out cli/main.c,$(wildcard $(folders:%=%/*.c) cli/*.c))
 program   := $(wildcard cli/main.c)
 tests     := $(wildcard tests/*.c)
 benches   := bench/nodes.c bench/roofline.c
 bench_all := $(wildcard bench/*.c)
 bench_kit := $(filter-out $(benches),$(bench_all))
-sources   := $(library) $(program) $(tests) $(bench_all)
-headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h bench/*.h)
+fuzz_all  := $(wildcard fuzz/*.c)
+fuzz_kit  := fuzz/target.c
+sources   := $(library) $(program) $(tests) $(bench_all) $(fuzz_all)
+headers   := $(wildcard $(folders:%=%/*.h) cli/*.h tests/*.h bench/*.h fuzz/*.h)
 portable  := $(filter-out runtime/host%.c %_avx2.c %_avx512.c,$(wildcard runtime/*.c))
 objects    = $(patsubst %.c,$(build)/%.o,$(1))
 
@@ -43,8 +46,9 @@ san_flags     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 tsan_flags    := -O1 -fsanitize=thread
 double_flags  := -O2 -DHONE_DOUBLE
 cov_flags     := -O0 --coverage
+fuzz_flags    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($($(config)_flags),)
-$(error unknown config '$(config)': release, debug, san, tsan, double or cov)
+$(error unknown config '$(config)': release, debug, san, tsan, double, cov or fuzz)
 endif
 link_flags := $(filter -fsanitize% --coverage,$($(config)_flags))
 
@@ -62,10 +66,14 @@ endif
 
 # No contraction, no -ffast-math: the same bits from every compiler at every level.
 common   := -D_POSIX_C_SOURCE=200809L -I. -g -fno-math-errno -ffp-contract=off $(warnings) \
-            $($(config)_flags) $(hdf5_cflags) $(CFLAGS)
-flags_of  = $(if $(filter runtime/%,$(1)),-std=c99,-std=c11) $(common) \
+            $(hdf5_cflags) $(CFLAGS)
+# Instrumented for fuzzing, the kernels of training would take clang ten minutes; no file's bytes
+# reach them unchecked.
+config_flags = $(if $(and $(filter fuzz,$(config)),$(filter core/kernels%,$(1))),-O1,$($(config)_flags))
+flags_of  = $(if $(filter runtime/%,$(1)),-std=c99,-std=c11) $(common) $(config_flags) \
             $(if $(filter %_avx2.c,$(1)),$(avx2_flags)) $(if $(filter %_avx512.c,$(1)),$(avx512_flags))
 
+SHELL := /bin/bash
 quiet := $(if $(filter-out 0,$(V)),,@)
 say    = $(if $(quiet),@printf '  %-5s %s\n' $(1) $(2))
 
@@ -109,6 +117,11 @@ $(benches:%.c=$(build)/%): $(build)/%: $(build)/%.o $(call objects,$(bench_kit))
 	$(call say,LD,$@)
 	$(quiet)$(CC) $(link_flags) $(LDFLAGS) $^ $(libs) -o $@
 
+fuzzers := $(patsubst fuzz/%.c,$(build)/fuzz/%,$(filter-out $(fuzz_kit),$(fuzz_all)))
+$(fuzzers): $(build)/fuzz/%: $(build)/fuzz/%.o $(call objects,$(fuzz_kit)) $(build)/libhone.a
+	$(call say,LD,$@)
+	$(quiet)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(libs) -o $@
+
 ifneq ($(shell readlink hone 2>/dev/null),$(build)/hone)
 .PHONY: hone
 endif
@@ -143,7 +156,8 @@ check: ## install what tests need, build, run all tests (under a minute)
 
 # Sanitizers slow the tests down; a test that hangs still ends.
 test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan cov,$(config)),8,1) \
-            HONE_PROGRAM=$(build)/hone LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
+            HONE_PROGRAM=$(build)/hone HONE_ORACLE_PYTHON=$(wildcard build/oracle/bin/python) \
+            LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tests, installing nothing
 	@$(test_env) $< -j $(JOBS) $(SUITES)
 
@@ -198,6 +212,22 @@ werror: ## compile everything with warnings being errors
 	@$(MAKE) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run \
 	  $(benches:%.c=build/werror/%)
 
+# Each target of fuzz/ for so long, from files that the program makes. What a run finds of interest is
+# kept in build/corpus for the next; a finding is a file crash-... there.
+FUZZ_SECONDS ?= 60
+corpus       := build/corpus
+.PHONY: fuzz fuzz-run
+fuzz: $(build)/hone ## fuzz every reader of files under the sanitizers (FUZZ_SECONDS=60 each)
+	@tools/fuzz_seeds.sh $< $(corpus)
+	@$(MAKE) $(jobs) CC=clang config=fuzz fuzz-run
+fuzz-run: $(fuzzers)
+	@for f in $(fuzzers); do name=$$(basename $$f); echo "== $$name"; \
+	  LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $$f -max_total_time=$(FUZZ_SECONDS) \
+	    -artifact_prefix=$(corpus)/crash-$$name- -verbosity=0 -print_final_stats=1 -timeout=10 \
+	    -rss_limit_mb=1024 -max_len=65536 $(corpus)/$$name 2>&1 | \
+	    grep -E 'number_of_executed|ERROR|SUMMARY|crash-|panic' ; \
+	  [ "$${PIPESTATUS[0]}" = 0 ] || exit 1; done
+
 .PHONY: includes schema runtime-alone tidy cppcheck fmt fmt-check cov
 includes: ## who includes whom; every header compiles alone
 	@CC='$(CC)' tools/check_includes.sh
@@ -239,11 +269,62 @@ cov: ## line and branch coverage of the tests, per folder
 	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) config=cov test
 	@tools/coverage.py build/cov $(folders) cli
 
+# ---- installing ---------------------------------------------------------------------------------
+
+# The library is one object that shows hone_... alone: linked programs see no other name of ours.
+PREFIX ?= /usr/local
+library_api  := $(filter-out cli/% trainer/% store/% report/% datasets/% models/%,$(library))
+installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h
+install_into := $(DESTDIR)$(PREFIX)
+$(build)/install/libhone.a: $(call objects,$(library_api)) $(build)/library
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(quiet)ld -r -o $(@D)/hone.o $(filter %.o,$^) && objcopy -w -G 'hone_*' $(@D)/hone.o && \
+	  rm -f $@ && ar rcs $@ $(@D)/hone.o
+$(build)/install/hone.1: $(build)/hone
+	@mkdir -p $(@D) && $< manual >$@
+$(build)/install/hone-config.5: $(build)/hone
+	@mkdir -p $(@D) && $< manual --config >$@
+$(build)/install/hone.pc: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'Name: hone' 'Version: 0.1' \
+	  'Description: quantization-aware training and integer-only networks' \
+	  'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lhone' \
+	  'Libs.private: -lm -lpthread -ldl' >$@
+
+.PHONY: install uninstall
+to_install := $(addprefix $(build)/install/,libhone.a hone.1 hone-config.5 hone.pc)
+install: $(build)/hone $(to_install) ## program, library, headers, manual (PREFIX, DESTDIR)
+	@install -d $(addprefix $(install_into)/,bin include/hone lib/pkgconfig share/man/man1 \
+	  share/man/man5 share/doc/hone/configs share/doc/hone/examples)
+	@install $(build)/hone $(install_into)/bin/hone
+	@install -m 644 $(installed) $(install_into)/include/hone
+	@install -m 644 $(build)/install/libhone.a $(install_into)/lib
+	@install -m 644 $(build)/install/hone.pc $(install_into)/lib/pkgconfig
+	@install -m 644 $(build)/install/hone.1 $(install_into)/share/man/man1
+	@install -m 644 $(build)/install/hone-config.5 $(install_into)/share/man/man5
+	@install -m 644 configs/*.yaml $(install_into)/share/doc/hone/configs
+	@install -m 644 examples/*.c $(install_into)/share/doc/hone/examples
+uninstall: ## remove what `make install` put there
+	@rm -rf $(addprefix $(install_into)/,bin/hone include/hone lib/libhone.a lib/pkgconfig/hone.pc \
+	  share/man/man1/hone.1 share/man/man5/hone-config.5 share/doc/hone)
+
+# Installs into the build folder and uses it as a stranger would.
+.PHONY: examples
+examples: ## install into build/, build the examples against that, run them
+	@$(MAKE) -s PREFIX=$(abspath $(build))/prefix DESTDIR= install
+	@export PKG_CONFIG_PATH=$(abspath $(build))/prefix/lib/pkgconfig; \
+	  for name in train run; do $(CC) -std=c11 -Wall -Wextra -Werror examples/$$name.c \
+	    $$(pkg-config --cflags --libs --static hone) $(link_flags) -o $(build)/example-$$name || exit 1; \
+	  done
+	@$(build)/example-train $(build)/stripes.hone
+	@$(build)/example-run $(build)/stripes.hone </dev/null
+
 .PHONY: check-all clean
 # `levels` runs what kerncheck does.
-checks := includes runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
+checks := includes examples runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
-	@tools/deps build test dev
+	@tools/deps build test dev oracle
 	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done
 	@echo "check-all: all passed"
 

@@ -1,7 +1,7 @@
 /* The line in place: see bar.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bar.h"
 
-#include "cli/show.h"
+#include "report/show.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

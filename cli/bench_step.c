@@ -2,7 +2,7 @@
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "cli/show.h"
+#include "report/show.h"
 #include "cli/table.h"
 #include "trainer/bench.h"
 

@@ -2,7 +2,7 @@
 #include "cli/board.h"
 
 #include "cli/bar.h"
-#include "cli/show.h"
+#include "report/show.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

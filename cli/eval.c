@@ -5,7 +5,7 @@
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "cli/show.h"
+#include "report/show.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "cli/board.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
-#include "cli/show.h"
+#include "report/show.h"
 #include "trainer/finish.h"
 #include "trainer/rundir.h"
 

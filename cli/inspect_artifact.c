@@ -3,7 +3,7 @@
 #include "cli/inspect.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "cli/show.h"
+#include "report/show.h"
 #include "cli/table.h"
 #include "export/describe.h"
 

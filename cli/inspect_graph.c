@@ -5,7 +5,7 @@
 #include "cli/json.h"
 #include "cli/layers.h"
 #include "cli/output.h"
-#include "cli/show.h"
+#include "report/show.h"
 #include "cli/table.h"
 #include "trainer/events.h"
 #include "trainer/phases.h"

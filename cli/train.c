@@ -4,7 +4,7 @@
 #include "cli/board.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
-#include "cli/show.h"
+#include "report/show.h"
 #include "cli/signals.h"
 #include "trainer/plan.h"
 
@@ -92,7 +92,7 @@ static void conclude(Board *b, const Summary *s)
     if (s->sparsity > 0)
         board_line(b, "  %-10s%s of the weights are zero", "sparsity",
                    show_percent(s->sparsity).text);
-    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json", "folder", s->folder);
+    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json, report.html", "folder", s->folder);
 }
 
 /* The run's own resolved configuration needs none of this call's overrides. */

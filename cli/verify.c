@@ -4,7 +4,7 @@
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "cli/show.h"
+#include "report/show.h"
 #include "trainer/finish.h"
 
 #include <stdio.h>

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +11,10 @@
 
 #define NAMES_MAX 100 /* temporary names that dead processes of our number may have left taken */
 
-static bool write_fully(int fd, const unsigned char *from, size_t count)
+bool file_write_fully(int file, const void *bytes, size_t count)
 {
-    while (count > 0) {
-        ssize_t done = write(fd, from, count);
+    for (const unsigned char *from = bytes; count > 0;) {
+        ssize_t done = write(file, from, count);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
@@ -42,7 +41,7 @@ static int create_beside(const char *path, char *name, size_t room)
 /* Writes, syncs and closes; keeps the errno of the first failure. */
 static bool fill_and_close(int fd, const void *bytes, size_t count)
 {
-    bool good = write_fully(fd, bytes, count) && fsync(fd) == 0;
+    bool good = file_write_fully(fd, bytes, count) && fsync(fd) == 0;
     int cause = errno;
     if (close(fd) != 0 && good)
         return false;

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Replaces path by these bytes: writes "path.tmp-PID-N" in the same folder, syncs it, renames it to
@@ -17,5 +18,8 @@ HONE_CHECKED int file_write_atomic(const char *path, const void *bytes, size_t c
  * ERR_IO; ERR_DATA when it is longer than limit or no regular file. On failure *bytes is NULL. */
 HONE_CHECKED int file_read(const char *path, size_t limit, unsigned char **bytes, size_t *count,
                            Error *e);
+
+/* Writes all of bytes to an open file, however many calls that takes; false and errno on failure. */
+HONE_CHECKED bool file_write_fully(int file, const void *bytes, size_t count);
 
 #endif

@@ -1,6 +1,9 @@
 /* Failing allocations: see allocations.h. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/allocations.h"
 
+#include <check.h>
+#include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -17,16 +20,19 @@
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *p, size_t bytes);
+void *__libc_memalign(size_t align, size_t bytes);
 void __libc_free(void *p);
 
-static _Thread_local long countdown, alive;
+static _Thread_local long countdown;
 static _Thread_local bool failed;
+static atomic_long alive; /* of all threads: blocks change hands */
 
 static bool refused(void)
 {
     if (countdown == 0 || --countdown > 0)
         return false;
     failed = true;
+    errno = ENOMEM;
     return true;
 }
 
@@ -56,6 +62,11 @@ void *realloc(void *p, size_t bytes)
     else if (bytes == 0)
         alive--;
     return moved;
+}
+
+void *aligned_alloc(size_t align, size_t bytes)
+{
+    return refused() ? NULL : counted(__libc_memalign(align, bytes));
 }
 
 void free(void *p)
@@ -108,3 +119,24 @@ long allocations_alive(void)
 }
 
 #endif
+
+long allocations_fail_each(int (*attempt)(void *context, Error *e), void *context, long step)
+{
+    Error first = {0};
+    ck_assert_msg(attempt(context, &first) == HONE_OK, "%s", first.text);
+    for (long n = 1; allocations_available(); n += step) {
+        Error e = {0};
+        const long before = allocations_alive();
+        allocations_fail_at(n);
+        const int status = attempt(context, &e);
+        const bool refused_one = allocations_failed();
+        allocations_fail_at(0);
+        ck_assert_msg(status == HONE_OK || (refused_one && status == HONE_ERR_MEMORY && e.text[0]),
+                      "allocation %ld: %s", n, e.text);
+        ck_assert_msg(allocations_alive() == before, "allocation %ld: %ld blocks lost (%s)", n,
+                      allocations_alive() - before, e.text);
+        if (!refused_one)
+            return n / step;
+    }
+    return 0;
+}

@@ -3,7 +3,7 @@
 #include "cli/bar.h"
 #include "cli/help.h"
 #include "cli/json.h"
-#include "cli/show.h"
+#include "report/show.h"
 #include "cli/table.h"
 #include "tests/suites.h"
 

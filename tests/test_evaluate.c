@@ -1,6 +1,5 @@
 /* Tests of evaluation, export, proof and checkpoints, on a model that is calibrated and not trained.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tests/allocations.h"
 #include "tests/run_fixture.h"
 #include "tests/suites.h"
 #include "trainer/calibrate.h"
@@ -222,40 +221,6 @@ START_TEST(test_other_architecture)
 }
 END_TEST
 
-/* Every allocation of opening, calibrating and evaluating fails once: an error, never a crash. */
-START_TEST(test_out_of_memory)
-{
-    if (!allocations_available())
-        return;
-    Config c;
-    Error e = {0};
-    SessionOptions how = {.threads = 1, .level = "ref"};
-    ck_assert_int_eq(config_parse(&c, run_yaml, "run.yaml", NULL, 0, &e), HONE_OK);
-    for (long n = 1;; n++) {
-        Session s;
-        Evaluation v;
-        Error failure = {0};
-        EvaluateOptions evaluate = {.split = DATASET_TEST};
-        allocations_fail_at(n);
-        int status = session_open(&s, &c, &how, &failure);
-        if (status == HONE_OK) {
-            status = calibrate(&s, 0, &failure);
-            if (status == HONE_OK)
-                status = evaluate_integer(&v, &s, &evaluate, &failure);
-            session_close(&s);
-        }
-        bool failed = allocations_failed();
-        allocations_fail_at(0);
-        if (!failed) {
-            ck_assert_int_eq(status, HONE_OK);
-            break;
-        }
-        ck_assert_msg(status == HONE_ERR_MEMORY || status == HONE_OK, "%ld: %s", n, failure.text);
-    }
-    config_release(&c);
-}
-END_TEST
-
 Suite *suite_evaluate(void)
 {
     Suite *s = suite_create("evaluate");
@@ -268,7 +233,6 @@ Suite *suite_evaluate(void)
     tcase_add_test(t, test_export_needs_ranges);
     tcase_add_test(t, test_checkpoint);
     tcase_add_loop_test(t, test_other_architecture, 0, sizeof others / sizeof others[0]);
-    tcase_add_test(t, test_out_of_memory);
     suite_add_tcase(s, t);
     return s;
 }

@@ -9,7 +9,6 @@
 #include "export/write_hone.h"
 #include "qat/insert.h"
 #include "runtime/runtime.h"
-#include "tests/allocations.h"
 #include "tests/suites.h"
 #include "tests/tiny_net.h"
 
@@ -266,35 +265,6 @@ START_TEST(write_refuses_a_broken_program)
 }
 END_TEST
 
-/* Each allocation of lowering, writing and describing fails in turn. */
-START_TEST(export_survives_lack_of_memory)
-{
-    bool failed = allocations_available();
-    for (long n = 1; failed; n++) {
-        Lowered l;
-        Description d;
-        unsigned char *bytes = NULL;
-        size_t count;
-        long alive = allocations_alive();
-        e = (Error){0};
-        allocations_fail_at(n);
-        int status = lower_program(&l, &source, &e);
-        if (status == HONE_OK)
-            status = write_hone_bytes(&l.program, &bytes, &count, &e);
-        if (status == HONE_OK) {
-            status = describe_artifact(&d, bytes, count, &e);
-            describe_release(&d);
-        }
-        failed = allocations_failed();
-        allocations_fail_at(0);
-        free(bytes);
-        lower_release(&l);
-        ck_assert_int_eq(status, failed ? HONE_ERR_MEMORY : HONE_OK);
-        ck_assert_int_eq(allocations_alive(), alive);
-    }
-}
-END_TEST
-
 /* ---- description ---------------------------------------------------------------------------- */
 
 START_TEST(describe_counts)
@@ -421,7 +391,6 @@ Suite *suite_export(void)
         write_is_deterministic,
         write_reads_back,
         write_refuses_a_broken_program,
-        export_survives_lack_of_memory,
         describe_counts,
         options_fallbacks,
         file_replaces_as_a_whole,

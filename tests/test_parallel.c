@@ -124,20 +124,17 @@ START_TEST(wrong_use)
 }
 END_TEST
 
+static int divide(void *context, Error *error)
+{
+    Parallel *p = NULL;
+    int status = parallel_new(&p, context, NULL, error);
+    parallel_free(p);
+    return status;
+}
+
 START_TEST(out_of_memory)
 {
-    bool done = !allocations_available();
-    for (int n = 1; !done; n++) {
-        Parallel *p;
-        const long alive = allocations_alive();
-        allocations_fail_at(n);
-        int status = parallel_new(&p, &model, NULL, &e);
-        done = !allocations_failed();
-        allocations_fail_at(0);
-        ck_assert_int_eq(status, done ? HONE_OK : HONE_ERR_MEMORY);
-        parallel_free(p);
-        ck_assert_int_eq(allocations_alive(), alive);
-    }
+    allocations_fail_each(divide, &model, 1);
 }
 END_TEST
 

@@ -8,7 +8,6 @@
 #include "export/agree.h"
 #include "runtime/crc.h"
 #include "runtime/runtime.h"
-#include "tests/allocations.h"
 #include "tests/suites.h"
 #include "tests/tiny_net.h"
 
@@ -360,31 +359,6 @@ START_TEST(prove_finds_other_names)
 }
 END_TEST
 
-/* Each allocation of a proof fails in turn. */
-START_TEST(prove_survives_lack_of_memory)
-{
-    bool failed = allocations_available();
-    for (long n = 1; failed; n++) {
-        Error e = {0};
-        Prover *p;
-        AgreeResult agree;
-        long alive = allocations_alive();
-        allocations_fail_at(n);
-        int status = prover_new(&p, &net.source, artifact, artifact_bytes, &e);
-        if (status == HONE_OK)
-            status = prover_batch(p, net.codes, 2, NULL, &e);
-        prover_free(p);
-        if (status == HONE_OK)
-            status = agree_fake_quant(&agree, &net.source, net.codes, 2, &e);
-        failed = allocations_failed();
-        allocations_fail_at(0);
-        /* the C library's qsort does without its buffer */
-        ck_assert(status == HONE_OK || (failed && status == HONE_ERR_MEMORY));
-        ck_assert_int_le(allocations_alive(), alive); /* aligned blocks count when freed only */
-    }
-}
-END_TEST
-
 /* ---- the float graph ------------------------------------------------------------------------ */
 
 START_TEST(agree_with_fake_quant)
@@ -522,7 +496,6 @@ Suite *suite_prove(void)
     tcase_add_test(one, prove_finds_changed_zero_points_and_clamps);
     tcase_add_test(one, prove_finds_other_weights);
     tcase_add_test(one, prove_finds_other_names);
-    tcase_add_test(one, prove_survives_lack_of_memory);
     tcase_add_test(one, agree_finds_wrong_integers);
     tcase_add_test(one, prove_python_agrees);
     suite_add_tcase(s, one);

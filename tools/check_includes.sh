@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/.."
-folders='core layers models optim qat prune share distill datasets store trainer export runtime cli tests bench examples'
+folders='core layers models optim qat prune share distill datasets store report trainer export runtime api cli tests bench fuzz examples'
 
 # ---- rules --------------------------------------------------------------------------------------
 
@@ -23,11 +23,14 @@ distill:  core
 models:   core layers
 qat:      core layers
 store:    core layers models
+report:   core
 export:   core layers qat share runtime
-trainer:  core layers models optim qat prune share distill datasets store export runtime
+trainer:  core layers models optim qat prune share distill datasets store report export runtime
+api:      core layers optim qat export runtime
 cli:      *
 tests:    *
 bench:    *
+fuzz:     *
 examples: *
 '
 # Library header: the files that may include it.

@@ -80,7 +80,7 @@ static int report_phase(Loop *l, Error *e)
     PhaseReport report = {phase, step / l->phases.steps_per_epoch, step, text};
     if (l->events->phase)
         l->events->phase(l->events->context, &report);
-    return changed ? metrics_phase(&l->metrics, &report, e) : HONE_OK;
+    return changed ? logs_phase(&l->logs, &report, e) : HONE_OK;
 }
 
 /* The compilation that step t trains with. */

@@ -61,6 +61,20 @@ static const OptionTable checkpoint_options = {
                                 OPTION_END},
 };
 
+static const OptionTable report_options = {
+    .name = "report",
+    .help = "what a run leaves to read, besides metrics.jsonl and summary.json",
+    .size = sizeof(ReportOptions),
+    .options = (const Option[]){OPTION_BOOL("tensorboard", ReportOptions, tensorboard, "true",
+                                            "event files for TensorBoard"),
+                                OPTION_BOOL("histograms", ReportOptions, histograms, "true",
+                                            "in them, at every epoch, the distributions of weights "
+                                            "and outputs of each layer"),
+                                OPTION_BOOL("page", ReportOptions, page, "true",
+                                            "report.html: curves, confusion, samples, layers"),
+                                OPTION_END},
+};
+
 const OptionTable run_options = {
     .name = "run",
     .help = "an experiment",
@@ -87,6 +101,8 @@ const OptionTable run_options = {
             OPTION_SECTION("export", RunOptions, export, &export_options, "the artifacts to write"),
             OPTION_SECTION("checkpoint", RunOptions, checkpoint, &checkpoint_options,
                            "when the run is saved"),
+            OPTION_SECTION("report", RunOptions, report, &report_options,
+                           "what a run leaves to read"),
             OPTION_END},
 };
 
@@ -202,6 +218,7 @@ static void print_identity(const Config *c, Text *out)
     o.threads = 0;
     o.baseline = NULL;
     o.checkpoint = (CheckpointOptions){0};
+    o.report = (ReportOptions){0};
     bind_print(&run_options, &o, out);
 }
 

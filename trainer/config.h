@@ -41,6 +41,12 @@ typedef struct CheckpointOptions {
     int64_t every_steps; /* besides at every epoch's end; 0: only there */
 } CheckpointOptions;
 
+typedef struct ReportOptions {
+    bool tensorboard; /* event files */
+    bool histograms;  /* ... with the distributions of weights and outputs */
+    bool page;        /* report.html */
+} ReportOptions;
+
 typedef struct RunOptions {
     const char *name;
     int64_t seed;
@@ -55,6 +61,7 @@ typedef struct RunOptions {
     EvalOptions eval;
     ExportOptions export;
     CheckpointOptions checkpoint;
+    ReportOptions report;
 } RunOptions;
 
 extern const OptionTable run_options;
@@ -74,8 +81,8 @@ HONE_CHECKED int config_parse(Config *c, const char *text, const char *source,
 void config_release(Config *c);
 /* Appends the resolved configuration as YAML. */
 void config_print(const Config *c, Text *out);
-/* HONE_OK where two configurations train the same numbers: name, threads, baseline and checkpoint may
- * differ. Else ERR_CONFIG with the first lines that do. */
+/* HONE_OK where two configurations train the same numbers: name, threads, baseline, checkpoint and
+ * report may differ. Else ERR_CONFIG with the first lines that do. */
 HONE_CHECKED int config_same(const Config *a, const Config *b, Error *e);
 
 #endif

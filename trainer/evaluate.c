@@ -89,6 +89,8 @@ static int run_batch(void *context, const Batch *b, Error *e)
     for (int i = 0; i < b->count; i++) {
         read_row(job, i);
         evaluation_add(job->v, job->row, job->classes, b->labels[i]);
+        if (job->options->each)
+            job->options->each(job->options->context, b, i, job->row);
     }
     return HONE_OK;
 }

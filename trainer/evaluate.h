@@ -13,6 +13,7 @@
 #ifndef HONE_TRAINER_EVALUATE_H
 #define HONE_TRAINER_EVALUATE_H
 
+#include "datasets/loader.h"
 #include "trainer/events.h"
 #include "trainer/session.h"
 
@@ -29,6 +30,9 @@ typedef struct EvaluateOptions {
     int batch;                 /* 1..65535; 0: eval.batch of the configuration */
     int64_t limit;             /* only the first images; 0: all */
     const TrainEvents *events; /* progress; or NULL */
+    /* Called for every image of a model's evaluation, in order, with its logits; or NULL. */
+    void (*each)(void *context, const Batch *b, int image, const double *logits);
+    void *context;
 } EvaluateOptions;
 
 /* Evaluates the session's parameters as they are. The result does not depend on the batch, except

@@ -16,7 +16,7 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
     l->o = s->config->options;
     l->events = request->events ? request->events : &no_events;
     l->stop = request->stop;
-    l->metrics.file = -1;
+    logs_init(&l->logs, &l->o->report);
     progress_init(&l->progress);
     int status = speed_init(&l->speed, e);
     if (status == HONE_OK)
@@ -38,7 +38,7 @@ void loop_release(Loop *l)
     optimizer_free(l->optimizer);
     loader_free(l->loader);
     speed_release(&l->speed);
-    metrics_close(&l->metrics);
+    logs_close(&l->logs);
 }
 
 int loop_check_stop(const Loop *l, Error *e)
@@ -73,7 +73,7 @@ static int save(Loop *l, const char *file, Error *e)
     char path[RUNDIR_FILE_BYTES];
     Progress *p = &l->progress;
     p->seconds = speed_now() - l->started;
-    p->metrics_bytes = metrics_bytes(&l->metrics);
+    p->metrics_bytes = metrics_bytes(&l->logs.metrics);
     if (l->speed.count > 0)
         p->images_per_s = images_per_s(l, speed_median(&l->speed, SPEED_STEPS));
     l->step_end = 0;
@@ -111,7 +111,7 @@ static int report_step(Loop *l, Error *e)
     if (l->events->step)
         l->events->step(l->events->context, &r);
     bool logged = l->progress.step == 1 || l->progress.step % LOG_STEPS == 0;
-    return logged ? metrics_step(&l->metrics, &r, e) : HONE_OK;
+    return logged ? logs_step(&l->logs, &r, e) : HONE_OK;
 }
 
 /* ---- epochs ---- */
@@ -179,7 +179,7 @@ static int end_epoch(Loop *l, Error *e)
     if (status != HONE_OK)
         return status;
     r.seconds = speed_now() - l->started;
-    status = metrics_epoch(&l->metrics, &r, e);
+    status = logs_epoch(&l->logs, &r, l->s, quantized_at(l, p->step), e);
     p->epoch_loss = 0;
     p->epoch_correct = 0;
     p->complete = p->step == l->phases.total;

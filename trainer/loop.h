@@ -11,7 +11,7 @@
 
 #include "datasets/loader.h"
 #include "trainer/checkpoint.h"
-#include "trainer/metrics.h"
+#include "trainer/logs.h"
 #include "trainer/phases.h"
 #include "trainer/rundir.h"
 #include "trainer/speed.h"
@@ -25,7 +25,7 @@ typedef struct Loop {
     Phases phases;
     Progress progress;
     RunDir dir;
-    Metrics metrics;
+    Logs logs;
     Loader *loader;
     Optimizer *optimizer;
     Pruner *pruner; /* NULL without pruning */
@@ -41,7 +41,7 @@ typedef struct Loop {
 /* Makes what steps need from the session; writes nothing. The caller zeroes l before. */
 HONE_CHECKED int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e);
 void loop_release(Loop *l);
-/* From l->progress to the end. l->dir and l->metrics are open. Errors as train_run. */
+/* From l->progress to the end. l->dir and l->logs are open. Errors as train_run. */
 HONE_CHECKED int loop_run(Loop *l, Error *e);
 /* ERR_INTERRUPTED when the caller asked for a stop. */
 HONE_CHECKED int loop_check_stop(const Loop *l, Error *e);

@@ -1,7 +1,8 @@
 /* Lines of metrics.jsonl: see metrics.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/metrics.h"
 
-#include <errno.h>
+#include "core/file.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -76,16 +77,9 @@ static int end(Metrics *m, Error *e)
     text_add(&m->line, "}\n");
     if (text_failed(&m->line))
         return error_memory(e, "a line of metrics", m->line.room);
-    size_t done = 0;
-    while (done < m->line.length) {
-        ssize_t n = write(m->file, m->line.data + done, m->line.length - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return error_errno(e, HONE_ERR_IO, "cannot write %s", m->path);
-        done += (size_t)n;
-    }
-    return HONE_OK;
+    return file_write_fully(m->file, m->line.data, m->line.length)
+               ? HONE_OK
+               : error_errno(e, HONE_ERR_IO, "cannot write %s", m->path);
 }
 
 int metrics_step(Metrics *m, const StepReport *r, Error *e)

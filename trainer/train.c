@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "trainer/loop.h"
+#include "trainer/report.h"
 
 #include <stdio.h>
 
@@ -42,13 +43,11 @@ static int resume(Loop *l, Error *e)
 /* Checks that cannot be made later without cost come before anything is written. */
 static int open_folder(Loop *l, const TrainRequest *request, Error *e)
 {
-    char path[RUNDIR_FILE_BYTES];
     int status = rundir_open(&l->dir, l->o->name, request->out, request->resume, e);
     if (status == HONE_OK && l->dir.resumed)
         status = resume(l, e);
     if (status == HONE_OK && !(l->progress.complete && rundir_has(&l->dir, "summary.json")))
-        status = metrics_open(&l->metrics, rundir_file(&l->dir, "metrics.jsonl", path),
-                              l->progress.metrics_bytes, e);
+        status = logs_open(&l->logs, &l->dir, l->progress.metrics_bytes, l->progress.step, e);
     if (status == HONE_OK && !l->dir.resumed)
         status = write_config(l, e);
     l->started = speed_now() - l->progress.seconds;
@@ -174,7 +173,10 @@ static int finish(Loop *l, Summary *m, Error *e)
     }
     m->peak_rss_bytes = summary_peak_rss_bytes();
     m->seconds = speed_now() - l->started;
-    return summary_write(m, rundir_file(&l->dir, "summary.json", path), e);
+    if (l->o->report.page)
+        status = report_write(l->s, m, &l->dir, l->events, e);
+    return status == HONE_OK ? summary_write(m, rundir_file(&l->dir, "summary.json", path), e)
+                             : status;
 }
 
 int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *e)
@@ -188,7 +190,7 @@ int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *
         status = open_folder(&l, request, e);
     if (status == HONE_OK) {
         snprintf(summary->folder, sizeof summary->folder, "%s", l.dir.path);
-        if (l.metrics.file >= 0) { /* else the run was finished before */
+        if (logs_are_open(&l.logs)) { /* else the run was finished before */
             status = loop_run(&l, e);
             exec_free(l.exec);
             l.exec = NULL;

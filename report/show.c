@@ -1,5 +1,5 @@
 /* Numbers as people read them: see show.h. SPDX-License-Identifier: Apache-2.0 */
-#include "cli/show.h"
+#include "report/show.h"
 
 #include <inttypes.h>
 #include <math.h>

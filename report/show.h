@@ -3,8 +3,8 @@
  *     text_printf(&t, "%s parameters, %s", show_count(n).text, show_bytes(b).text);
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef HONE_CLI_SHOW_H
-#define HONE_CLI_SHOW_H
+#ifndef HONE_REPORT_SHOW_H
+#define HONE_REPORT_SHOW_H
 
 #include "core/shape.h"
 

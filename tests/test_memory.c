@@ -1,0 +1,233 @@
+/* Every allocation of opening, compiling, evaluating, exporting, reading and reporting fails once: one
+ * sentence, nothing lost, no crash. One thread does all, because only its allocations fail. The parts
+ * with files of their own kind (data sets, checkpoints, YAML) have such tests beside them.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "api/hone.h"
+#include "tests/allocations.h"
+#include "tests/run_fixture.h"
+#include "tests/suites.h"
+#include "trainer/calibrate.h"
+#include "trainer/finish.h"
+#include "trainer/report.h"
+#include "trainer/survey.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static Config config;
+static const SessionOptions how = {.threads = 1};
+
+static void setup(void)
+{
+    Error e = {0};
+    ck_assert_msg(config_parse(&config, run_yaml, "run.yaml", NULL, 0, &e) == HONE_OK, "%s",
+                  e.text);
+}
+
+static void teardown(void)
+{
+    config_release(&config);
+}
+
+/* A session for attempts to work on, calibrated. */
+static Session ready(void)
+{
+    Session s;
+    Error e = {0};
+    ck_assert_msg(session_open(&s, &config, &how, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(calibrate(&s, 0, &e) == HONE_OK, "%s", e.text);
+    return s;
+}
+
+static void at_least(long failures, long wanted)
+{
+    if (allocations_available())
+        ck_assert_int_ge(failures, wanted);
+}
+
+/* ---- opening and compiling ---- */
+
+static int open_session(void *context, Error *e)
+{
+    Session s;
+    (void)context;
+    int status = session_open(&s, &config, &how, e);
+    if (status == HONE_OK)
+        session_close(&s);
+    return status;
+}
+
+START_TEST(test_open)
+{
+    at_least(allocations_fail_each(open_session, NULL, 1), 10);
+}
+END_TEST
+
+typedef struct Compilation {
+    const Session *s;
+    Mode mode;
+} Compilation;
+
+static int compile(void *context, Error *e)
+{
+    const Compilation *c = context;
+    Exec *x = NULL;
+    int status = session_compile(c->s, &x, c->mode, 4, NULL, e);
+    exec_free(x);
+    return status;
+}
+
+START_TEST(test_compile)
+{
+    const Mode modes[] = {
+        {0}, {.training = true}, {.training = true, .quantize = true}, {.observe = true}};
+    Session s = ready();
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        at_least(allocations_fail_each(compile, &(Compilation){&s, modes[i]}, 1), 5);
+    session_close(&s);
+}
+END_TEST
+
+/* ---- using ---- */
+
+static int evaluate(void *context, Error *e)
+{
+    EvaluateOptions options = {.split = DATASET_TEST};
+    Evaluation v;
+    return evaluate_integer(&v, context, &options, e);
+}
+
+static int look(void *context, Error *e)
+{
+    Survey v;
+    int status = survey_new(&v, context, true, e);
+    if (status == HONE_OK)
+        survey_free(&v);
+    return status;
+}
+
+typedef struct Export {
+    const Session *s;
+    char folder[64];
+} Export;
+
+static int export_all(void *context, Error *e)
+{
+    const Export *x = context;
+    Finish f;
+    return finish_run(&f, x->s, x->folder, NULL, e);
+}
+
+START_TEST(test_evaluate)
+{
+    Session s = ready();
+    at_least(allocations_fail_each(evaluate, &s, 1), 10);
+    at_least(allocations_fail_each(look, &s, 1), 10);
+    session_close(&s);
+}
+END_TEST
+
+/* A failed export leaves no artifact. */
+START_TEST(test_export)
+{
+    Session s = ready();
+    Export x = {.s = &s};
+    size_t count;
+    folder_make(x.folder);
+    at_least(allocations_fail_each(export_all, &x, 1), 30);
+    if (!allocations_available())
+        ck_assert_int_eq(export_all(&x, NULL), HONE_OK);
+    free(file_bytes(x.folder, "model.hone", &count));
+    folder_remove(x.folder);
+    session_close(&s);
+}
+END_TEST
+
+typedef struct Reporting {
+    const Session *s;
+    RunDir dir;
+} Reporting;
+
+static int report(void *context, Error *e)
+{
+    const Reporting *r = context;
+    const Summary summary = {.name = "x", .float_accuracy = 0.5};
+    return report_write(r->s, &summary, &r->dir, NULL, e);
+}
+
+START_TEST(test_report)
+{
+    char folder[64], path[96];
+    Session s = ready();
+    Reporting r = {.s = &s};
+    folder_make(folder);
+    snprintf(r.dir.path, sizeof r.dir.path, "%s", folder);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    for (int i = 0; i < 300; i++)
+        fprintf(f, "{\"kind\": \"step\", \"step\": %d, \"loss\": 1}\n", i);
+    fputs("{\"kind\": \"phase\", \"step\": 0, \"phase\": \"float\"}\n", f);
+    fclose(f);
+    at_least(allocations_fail_each(report, &r, 1), 30);
+    folder_remove(folder);
+    session_close(&s);
+}
+END_TEST
+
+/* ---- the library ---- */
+
+static int use_library(void *context, Error *error)
+{
+    static uint8_t pixels[4 * 48];
+    static const int32_t labels[4] = {0, 1, 0, 1};
+    const char *path = context;
+    HoneError e = {0};
+    const HoneNetOptions options = {
+        .height = 4, .width = 4, .channels = 3, .classes = 2, .batch = 4, .threads = 1};
+    HoneNet *net = hone_net_new(&options, &e);
+    int status = net ? 0 : e.code;
+    if (net) {
+        HoneTensor x = hone_conv2d(net, "a", hone_image(net), &(HoneConv){.filters = 3});
+        x = hone_dense(net, "b", hone_relu(net, "r", hone_batchnorm(net, "n", x)), 2);
+        status = hone_net_finish(net, x, &e);
+    }
+    if (status == 0)
+        status = hone_train_step(net, pixels, labels, 0.1, NULL, &e);
+    if (status == 0)
+        status = hone_quantize(net, pixels, 4, &e);
+    if (status == 0)
+        status = hone_train_step(net, pixels, labels, 0.1, NULL, &e);
+    if (status == 0)
+        status = hone_export(net, path, pixels, 4, &e);
+    hone_net_free(net);
+    if (status != 0)
+        error_set(error, status, "%s", e.text);
+    return status;
+}
+
+START_TEST(test_library)
+{
+    char folder[64], path[96];
+    folder_make(folder);
+    snprintf(path, sizeof path, "%s/a.hone", folder);
+    at_least(allocations_fail_each(use_library, path, 1), 60);
+    folder_remove(folder);
+}
+END_TEST
+
+Suite *suite_memory(void)
+{
+    Suite *s = suite_create("memory");
+    TCase *t = tcase_create("memory");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, test_open);
+    tcase_add_test(t, test_compile);
+    tcase_add_test(t, test_evaluate);
+    tcase_add_test(t, test_export);
+    tcase_add_test(t, test_report);
+    tcase_add_test(t, test_library);
+    suite_add_tcase(s, t);
+    return s;
+}
