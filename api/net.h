@@ -14,7 +14,8 @@ struct HoneNet {
     Value *image, *labels, *loss; /* loss: NULL until finished */
     const Value *logits;          /* what the loss reads */
     Optimizer *optimizer;
-    Exec *exec; /* of training, in float or quantized; NULL until a step */
+    Exec *exec;     /* of training, in float or quantized; NULL until a step */
+    uint64_t steps; /* done so far */
     bool quantized, frozen;
 };
 

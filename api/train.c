@@ -52,7 +52,10 @@ int hone_train_step(HoneNet *net, const uint8_t *pixels, const int32_t *labels, 
         return status;
     api_fill(net, net->exec, pixels, batch);
     memcpy(exec_tensor(net->exec, net->labels)->data, labels, (size_t)batch * sizeof *labels);
-    *exec_control(net->exec) = (Control){net->frozen, net->frozen};
+    *exec_control(net->exec) = (Control){.freeze_batchnorm = net->frozen,
+                                         .freeze_observers = net->frozen,
+                                         .seed = net->options.seed,
+                                         .step = net->steps};
     exec_forward(net->exec);
     exec_backward(net->exec);
     const double value = (double)*(const Real *)exec_tensor(net->exec, net->loss)->data;
@@ -61,6 +64,7 @@ int hone_train_step(HoneNet *net, const uint8_t *pixels, const int32_t *labels, 
         return status;
     optimizer_step(net->optimizer, &net->params, NULL, lr, net->compute.threads);
     exec_commit(net->exec);
+    net->steps++;
     if (loss)
         *loss = value;
     return HONE_OK;
