@@ -1,7 +1,8 @@
 # Builds Hone: `make help` lists the targets. Needs GNU make 4.3; tools/deps installs the rest.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Everything goes to build/CONFIG (build/CONFIG-clang with CC=clang), so that builds never mix:
+# Everything goes to build/CONFIG (build/CONFIG-clang with CC=clang, build/CONFIG-aarch64 with
+# CC=aarch64-linux-gnu-gcc), so that builds never mix:
 #   make config=debug          release (default), debug, san, tsan, double, cov, fuzz
 #   make test SUITES='rng st*' some suites only; HONE_CPU=ref|avx2|avx512 forces a kernel level
 # The programs `hone` and `train` in this folder are links to the last one built by `make`.
@@ -16,7 +17,9 @@ CC := gcc
 endif
 
 compiler := $(if $(findstring clang,$(notdir $(CC))),clang,gcc)
-build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)
+target   := $(shell $(CC) -dumpmachine)
+cross    := $(if $(findstring aarch64-linux-gnu-,$(notdir $(CC))),aarch64)
+build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)$(cross:%=-%)
 
 # ---- what is compiled ---------------------------------------------------------------------------
 
@@ -53,15 +56,24 @@ endif
 link_flags := $(filter -fsanitize% --coverage,$($(config)_flags))
 
 hdf5_cflags := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I hdf5 2>/dev/null))
+ifdef cross
+# Debian has HDF5's headers for one machine at a time: this machine's, and the other's library.
+hdf5_libs   := $(firstword $(wildcard /usr/lib/$(cross)-linux-gnu/libhdf5_serial.so*))
+else
 hdf5_libs   := $(shell pkg-config --libs hdf5 2>/dev/null || echo -lhdf5)
-libs        := $(hdf5_libs) -lyaml -lm -lpthread -ldl
+endif
+libs        := $(hdf5_libs) -lyaml -ljpeg -lpng -lz -lm -lpthread -ldl
 test_libs   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 # Files named after a CPU level get its instructions; the rest of the program runs anywhere, and
 # a table picks the kernels at run time. On other machines those files compile to nothing.
-ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+ifneq ($(findstring x86_64,$(target)),)
 avx2_flags   := -mavx2 -mfma -mf16c
 avx512_flags := $(avx2_flags) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
+endif
+# GCC 12 for aarch64 breaks off at the vectorizer over the tests' fmax loops.
+ifneq ($(findstring aarch64,$(target)),)
+tests_flags := -fno-tree-vectorize
 endif
 
 # No contraction, no -ffast-math: the same bits from every compiler at every level.
@@ -71,7 +83,8 @@ common   := -D_POSIX_C_SOURCE=200809L -I. -g -fno-math-errno -ffp-contract=off $
 # reach them unchecked.
 config_flags = $(if $(and $(filter fuzz,$(config)),$(filter core/kernels%,$(1))),-O1,$($(config)_flags))
 flags_of  = $(if $(filter runtime/%,$(1)),-std=c99,-std=c11) $(common) $(config_flags) \
-            $(if $(filter %_avx2.c,$(1)),$(avx2_flags)) $(if $(filter %_avx512.c,$(1)),$(avx512_flags))
+            $(if $(filter %_avx2.c,$(1)),$(avx2_flags)) $(if $(filter %_avx512.c,$(1)),$(avx512_flags)) \
+            $(if $(filter tests/%,$(1)),$(tests_flags))
 
 SHELL := /bin/bash
 quiet := $(if $(filter-out 0,$(V)),,@)
@@ -141,7 +154,7 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: help demo check test
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: ## train, prune, quantize, export and verify a small network, from nothing
 	@tools/deps build
@@ -158,8 +171,9 @@ check: ## install what tests need, build, run all tests (under a minute)
 test_env := CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=$(if $(filter san tsan cov,$(config)),8,1) \
             HONE_PROGRAM=$(build)/hone HONE_ORACLE_PYTHON=$(wildcard build/oracle/bin/python) \
             LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
+emulator := $(if $(cross),CK_TIMEOUT_MULTIPLIER=20 qemu-$(cross))
 test: $(build)/tests/run $(if $(program),$(build)/hone) ## build and run the tests, installing nothing
-	@$(test_env) $< -j $(JOBS) $(SUITES)
+	@$(test_env) $(emulator) $< -j $(JOBS) $(SUITES)
 
 # BENCH holds more arguments: make roofline BENCH=--json, make bench-peers BENCH='--rounds 7'.
 BENCH        ?=
@@ -186,7 +200,7 @@ bench-publish: $(build)/hone $(benches:%.c=$(build)/%) ## all four, into docs/PE
 
 # ---- checking -----------------------------------------------------------------------------------
 
-.PHONY: gradcheck kerncheck san tsan clang werror levels
+.PHONY: gradcheck kerncheck kills san tsan clang aarch64 werror levels
 gradcheck: ## gradients against central differences, in double
 	@$(MAKE) config=double test SUITES='grad*'
 
@@ -196,9 +210,17 @@ levels   := ref $(if $(filter avx2,$(cpu)),avx2) $(if $(filter avx512_vnni,$(cpu
 kerncheck: $(build)/tests/run ## kernels against the reference, at every CPU level of this machine
 	@for level in $(levels); do echo "HONE_CPU=$$level"; \
 	  HONE_CPU=$$level $(MAKE) test SUITES='kern*' || exit 1; done
-levels: $(build)/tests/run ## all tests at every CPU level of this machine
-	@for level in $(levels); do echo "HONE_CPU=$$level"; \
-	  HONE_CPU=$$level $(MAKE) test || exit 1; done
+# The suites that compute with kernels; the others need to see one level only.
+kernel_suites := kern* conv layers qat qat_nodes fuse exec gradcheck gradtorch runtime prove parallel \
+                 export evaluate loss
+best_level    := $(lastword $(levels))
+levels: $(build)/tests/run ## all tests, and those of kernels at every CPU level of this machine
+	@for level in $(levels); do echo "HONE_CPU=$$level"; suites='$(kernel_suites)'; \
+	  [ $$level = $(best_level) ] && suites=; \
+	  HONE_CPU=$$level $(MAKE) test SUITES="$$suites" || exit 1; done
+
+kills: $(build)/tests/run $(build)/hone ## runs killed at 50 random moments and resumed: the same bits
+	@HONE_KILLS=50 $(MAKE) test SUITES=crash
 
 san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) config=san test
@@ -208,6 +230,12 @@ tsan: ## the tests that use threads under ThreadSanitizer
 	@$(MAKE) config=tsan test SUITES='$(threaded)'
 clang: ## all tests as clang compiles them, warnings being errors
 	@$(MAKE) CC=clang WERROR=1 test
+# What depends on the machine; left out are suites that start programs or take minutes in emulation.
+portable_suites := core exec layers loss gradtorch gradcheck qat qat_nodes kern* runtime fixed prove \
+                   parallel export trainer store option yaml optim prune datasets
+aarch64: ## build for aarch64 and run most tests in emulation (qemu-user)
+	@tools/deps cross
+	@$(MAKE) $(jobs) CC=aarch64-linux-gnu-gcc WERROR=1 test SUITES='$(portable_suites)'
 werror: ## compile everything with warnings being errors
 	@$(MAKE) WERROR=1 build=build/werror build/werror/libhone.a build/werror/tests/run \
 	  $(benches:%.c=build/werror/%)
@@ -274,7 +302,8 @@ cov: ## line and branch coverage of the tests, per folder
 # The library is one object that shows hone_... alone: linked programs see no other name of ours.
 PREFIX ?= /usr/local
 library_api  := $(filter-out cli/% trainer/% store/% report/% datasets/% models/%,$(library))
-installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h
+installed    := api/hone.h runtime/runtime.h runtime/kernels.h runtime/program.h runtime/fixed.h \
+                runtime/frontend.h
 install_into := $(DESTDIR)$(PREFIX)
 $(build)/install/libhone.a: $(call objects,$(library_api)) $(build)/library
 	$(call say,AR,$@)
@@ -322,9 +351,10 @@ examples: ## install into build/, build the examples against that, run them
 
 .PHONY: check-all clean
 # `levels` runs what kerncheck does.
-checks := includes examples runtime-alone werror levels clang san tsan gradcheck tidy cppcheck fmt-check
+checks := includes examples runtime-alone werror levels kills clang aarch64 san tsan gradcheck tidy \
+          cppcheck fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
-	@tools/deps build test dev oracle
+	@tools/deps build test dev oracle cross
 	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done
 	@echo "check-all: all passed"
 

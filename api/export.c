@@ -21,7 +21,7 @@ static int make_bytes(const HoneNet *net, const IntegerPlan *plan, unsigned char
     int status = lower_program(&l, &source, e);
     if (status != HONE_OK)
         return status;
-    status = write_hone_bytes(&l.program, bytes, size, e);
+    status = write_hone_bytes(&l.program, NULL, 0, bytes, size, e);
     lower_release(&l);
     return status;
 }

@@ -14,8 +14,8 @@ struct HoneNet {
     Value *image, *labels, *loss; /* loss: NULL until finished */
     const Value *logits;          /* what the loss reads */
     Optimizer *optimizer;
-    Exec *exec;     /* of training, in float or quantized; NULL until a step */
-    uint64_t steps; /* done so far */
+    int64_t steps; /* that it has done */
+    Exec *exec;    /* of training, in float or quantized; NULL until a step */
     bool quantized, frozen;
 };
 

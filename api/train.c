@@ -55,16 +55,15 @@ int hone_train_step(HoneNet *net, const uint8_t *pixels, const int32_t *labels, 
     *exec_control(net->exec) = (Control){.freeze_batchnorm = net->frozen,
                                          .freeze_observers = net->frozen,
                                          .seed = net->options.seed,
-                                         .step = net->steps};
+                                         .step = (uint64_t)net->steps};
     exec_forward(net->exec);
     exec_backward(net->exec);
     const double value = (double)*(const Real *)exec_tensor(net->exec, net->loss)->data;
     status = check_finite(net, value, e);
     if (status != HONE_OK)
         return status;
-    optimizer_step(net->optimizer, &net->params, NULL, lr, net->compute.threads);
+    optimizer_step(net->optimizer, &net->params, NULL, ++net->steps, lr, net->compute.threads);
     exec_commit(net->exec);
-    net->steps++;
     if (loss)
         *loss = value;
     return HONE_OK;

@@ -150,7 +150,7 @@ static int measure_model(Bench *b, const char *path, Error *e)
     if (status != HONE_OK)
         return status;
     graph_init(&g);
-    status = model_build(&g, &config.options->model, 0, &model, e);
+    status = model_build(&g, &config.options->model, NULL, &model, e);
     if (status == HONE_OK)
         status = measure_layers(b, &g, config.options, e);
     graph_release(&g);

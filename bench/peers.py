@@ -2,8 +2,9 @@
 """Training throughput and memory of Hone beside PyTorch: the same networks, the same machine, turn by
 turn. Prints Markdown on stdout and what it is doing on stderr.
 
-usage: bench/peers.py [--models resnet8:128,mobilenet_v2_cifar] [--threads 1,2] [--rounds 5]
-                      [--seconds 4] [--hone ./hone] [--python /usr/bin/python3] [--json]
+usage: bench/peers.py [--models resnet8:128,mobilenet_v2_cifar] [--threads 1,2] [--rounds 3]
+                      [--seconds 3] [--hone ./hone] [--python /usr/bin/python3]
+                      [--newest PYTHON] [--json]
 
 A round measures each contestant once, each in a new process: Hone float, Hone QAT, PyTorch float,
 PyTorch QAT. What disturbs a machine for a while then disturbs all of them, so ratios are taken within
@@ -14,7 +15,15 @@ PyTorch runs at its best settings here: channels-last, and an allocator that kee
 (MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_, 1.2 to 1.6 times as fast as without). Before anything is
 timed, both programs' counts of multiply-accumulates are compared: they must be the same network.
 A measurement during which other programs were busy is printed with a warning: PyTorch suffers more.
-Without PyTorch (Debian: python3-torch; tools/deps dev) Hone is measured alone.
+Without PyTorch (Debian: python3-torch; tools/deps dev) Hone is measured alone. A model that cannot be
+measured costs its row, which is explained below the table, and makes the status 1; Ctrl-C ends with
+the rows so far. All models take 12 minutes with these defaults.
+
+--newest is a Python with another PyTorch, which gets a table of its own: in float the faster of eager
+and torch.compile, in QAT of prepare_qat_fx and torchao's prepare_qat_pt2e. The download is 3 GB:
+
+    python3 -m venv /tmp/newest && /tmp/newest/bin/pip install torch torchao numpy
+    bench/peers.py --newest /tmp/newest/bin/python --models resnet8:128 --threads 1
 
 Needs nothing but Python's own library. SPDX-License-Identifier: Apache-2.0
 """
@@ -32,81 +41,117 @@ from measure import (OTHERS_MAX, ROOT, Failure, machine, median_of, number, posi
                      threads_of)
 
 BATCHES = {"resnet8": 128, "vww": 32, "kws": 100, "mobilenet_v2_cifar": 64, "mobilenet_v2_224": 16,
-           "mobilenet_v1_224": 16}
-PROGRAMS, MODES = ("hone", "torch"), ("float", "qat")
-CONTESTANTS = [(program, mode) for program in PROGRAMS for mode in MODES]  # in the order of a round
+           "mobilenet_v1_224": 16, "ad": 512}
+CASES = [("resnet8", 128), ("resnet8", 32), *[case for case in BATCHES.items() if case[0] != "resnet8"]]
+HONE, TORCH = [[(program, mode) for mode in ("float", "qat")] for program in ("hone", "torch")]
+# Of --newest; what may fail, such as a compilation, is left out. In the order of a round.
+NEWEST_FLOAT = {("newest", "eager"): [], ("newest", "compiled"): ["--compile"]}
+NEWEST_QAT = {("newest", "fx"): ["--qat", "fx"], ("newest", "pt2e"): ["--qat", "pt2e"]}
 TORCH_ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000"}
 STEPS_MIN = 5
 
 Case = collections.namedtuple("Case", "model batch threads")
 
 
+def torch_version(python):
+    """None where there is no PyTorch."""
+    try:
+        done = subprocess.run([python, "-c", "import torch; print(torch.__version__)"],
+                              capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
 class Bench:
     def __init__(self, args):
         self.args = args
-        self.steps = {}  # (case, mode): of Hone, found by a short run
-        self.torch = self.torch_version()
-
-    def torch_version(self):
-        """None where there is no PyTorch."""
-        python = self.args.python
-        try:
-            done = subprocess.run([python, "-c", "import torch; print(torch.__version__)"],
-                                  capture_output=True, text=True)
-        except OSError:
-            done = None
-        if done and done.returncode == 0:
-            return done.stdout.strip()
-        say(f"peers: {python} has no PyTorch (tools/deps dev installs Debian's), so Hone is "
-            "measured alone")
-        return None
+        self.steps = {}   # (case, mode): of Hone, found by a short run
+        self.macs = None  # {model: multiply-accumulates} of PyTorch
+        self.failed = {}  # {case: sentence}
+        self.torch = torch_version(args.python)
+        self.newest = torch_version(args.newest) if args.newest else None
+        if not self.torch:
+            say(f"peers: {args.python} has no PyTorch (tools/deps dev installs Debian's), so Hone is "
+                "measured alone")
+        if args.newest and not self.newest:
+            raise Failure(f"--newest: {args.newest} has no PyTorch")
 
     def contestants(self):
-        return [c for c in CONTESTANTS if c[0] == "hone" or self.torch]
+        newest = [*NEWEST_FLOAT, *NEWEST_QAT] if self.newest else []
+        return HONE + (TORCH if self.torch else []) + newest
 
     def hone(self, case, mode, steps):
         return run([self.args.hone, "bench", "step", f"configs/bench/{case.model}.yaml", "--mode",
                     mode, "--batch", case.batch, "--threads", case.threads, "--steps", steps,
                     "--json"])
 
-    def pytorch(self, case, mode, seconds):
-        return run([self.args.python, "bench/peers/train_step.py", case.model, "--mode", mode,
-                    "--batch", case.batch, "--threads", case.threads, "--seconds", seconds],
+    def pytorch(self, python, case, mode, *more):
+        return run([python, "bench/peers/train_step.py", case.model, "--mode", mode, "--batch",
+                    case.batch, "--threads", case.threads, "--seconds", self.args.seconds, *more],
                    TORCH_ENVIRONMENT)
 
-    def measure(self, program, mode, case):
+    def measure(self, contestant, case):
+        program, mode = contestant
+        if contestant in NEWEST_FLOAT:
+            return self.pytorch(self.args.newest, case, "float", *NEWEST_FLOAT[contestant])
+        if contestant in NEWEST_QAT:
+            return self.pytorch(self.args.newest, case, "qat", *NEWEST_QAT[contestant])
         if program == "torch":
-            return self.pytorch(case, mode, self.args.seconds)
+            return self.pytorch(self.args.python, case, mode)
         if (case, mode) not in self.steps:
             short = self.hone(case, mode, STEPS_MIN)
             steps = int(1e3 * self.args.seconds / short["ms_per_step"])
             self.steps[case, mode] = max(STEPS_MIN, steps)
         return self.hone(case, mode, self.steps[case, mode])
 
-    def check_same_networks(self, names):
+    def check_same_network(self, name):
         if not self.torch:
             return
-        command = [self.args.python, "bench/peers/models.py"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failure(f"{shlex.join(command)}: {done.stderr.strip().splitlines()[-1]}")
-        theirs = {m["model"]: m["macs"] for m in map(json.loads, done.stdout.splitlines())}
-        for name in names:
-            ours = run([self.args.hone, "inspect", f"configs/bench/{name}.yaml", "--json"])["macs"]
-            if ours != theirs[name]:
-                raise Failure(f"{name}: {ours} multiply-accumulates in Hone, {theirs[name]} in "
-                              "PyTorch")
+        if not self.macs:
+            command = [self.args.python, "bench/peers/models.py"]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+            if done.returncode != 0:
+                raise Failure(f"{shlex.join(command)}: {done.stderr.strip().splitlines()[-1]}")
+            self.macs = {m["model"]: m["macs"] for m in map(json.loads, done.stdout.splitlines())}
+        ours = run([self.args.hone, "inspect", f"configs/bench/{name}.yaml", "--json"])["macs"]
+        if ours != self.macs[name]:
+            raise Failure(f"{name}: {ours} multiply-accumulates in Hone, {self.macs[name]} in PyTorch")
 
     def run_case(self, case):
         """{contestant: its results, one per round}."""
+        self.check_same_network(case.model)
         results = {c: [] for c in self.contestants()}
         for turn in range(1, self.args.rounds + 1):
-            for contestant in results:
-                result = self.measure(*contestant, case)
+            for contestant in list(results):
+                what = f"{case.model}, batch {case.batch}, threads {case.threads}, round {turn}"
+                try:
+                    result = self.measure(contestant, case)
+                except Failure as error:
+                    if contestant[0] != "newest":
+                        raise
+                    say(f"peers: {what}: {' '.join(contestant)} is left out: {error}")
+                    del results[contestant]
+                    continue
                 results[contestant].append(result)
-                say(f"peers: {case.model}, batch {case.batch}, threads {case.threads}, round "
-                    f"{turn}: {' '.join(contestant)} {result['images_per_s']:.1f} images/s")
+                say(f"peers: {what}: {' '.join(contestant)} {result['images_per_s']:.1f} images/s")
         return results
+
+    def run_all(self):
+        """{Case: results}; cases that failed are in self.failed."""
+        cases = {}
+        try:
+            for model, batch in self.args.models:
+                for threads in self.args.threads:
+                    case = Case(model, batch, threads)
+                    try:
+                        cases[case] = self.run_case(case)
+                    except (Failure, OSError) as error:
+                        say(f"peers: {error}")
+                        self.failed[case] = str(error)
+        except KeyboardInterrupt:
+            say("peers: interrupted; the rows so far:")
+        return cases
 
 
 # ---- the table ----------------------------------------------------------------------------------
@@ -145,8 +190,32 @@ DISTURBED = ("**Disturbed, not for quoting.** With several threads the ratios th
              "is left.")
 
 
+def fastest(results, contestants):
+    """The one of most images per second, or None."""
+    measured = [c for c in contestants if c in results]
+    return max(measured, key=lambda c: median_of(results[c], "images_per_s"), default=None)
+
+
+def newest_table(bench, cases):
+    """Lines of what --newest asks for."""
+    lines = [
+        "", f"Beside PyTorch {bench.newest}, the fastest way each (eager or compiled; fx or pt2e):", "",
+        "| model | batch | threads | float | way | QAT | way | Hone QAT / QAT | Hone float / float |",
+        "|---|--:|--:|--:|---|--:|---|--:|--:|",
+    ]
+    for case, results in cases.items():
+        cells = [case.model, str(case.batch), str(case.threads)]
+        best = [fastest(results, ways) for ways in (NEWEST_FLOAT, NEWEST_QAT)]
+        for way in best:
+            cells += [cell(results, way, "images_per_s"), way[1] if way else "–"]
+        for mode, way in zip(("qat", "float"), reversed(best)):
+            cells.append(ratio(results, ("hone", mode), way, "images_per_s"))
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def table(bench, cases):
-    """cases: {Case: results}"""
+    """cases: {Case: results}, at least one"""
     every = [r for results in cases.values() for runs in results.values() for r in runs]
     hone = next(iter(cases.values()))["hone", "qat"][0]
     others = [r["others"] for r in every]
@@ -168,6 +237,11 @@ def table(bench, cases):
         cells = [case.model, str(case.batch), str(case.threads)]
         cells += [text(results) for _, text in COLUMNS]
         lines.append("| " + " | ".join(cells) + " |")
+    if bench.newest:
+        lines += newest_table(bench, cases)
+    if bench.failed:
+        lines += ["", *(f"Not measured: {c.model}, batch {c.batch}, {c.threads} threads: {sentence}"
+                        for c, sentence in bench.failed.items())]
     return "\n".join(lines)
 
 
@@ -175,9 +249,11 @@ def as_json(bench, cases):
     return json.dumps({
         "machine": machine(),
         "torch": bench.torch,
+        "newest": bench.newest,
         "cases": [dict(case._asdict(), rounds=[
             {f"{program}_{mode}": results[program, mode][i] for program, mode in results}
             for i in range(bench.args.rounds)]) for case, results in cases.items()],
+        "failed": [dict(case._asdict(), why=why) for case, why in bench.failed.items()],
     }, indent=1)
 
 
@@ -199,36 +275,37 @@ def models_of(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(
         description="Training throughput and memory of Hone beside PyTorch.",
-        epilog="example: bench/peers.py --models resnet8:128,resnet8:32 --threads 1,2 --rounds 7")
-    parser.add_argument("--models", type=models_of, default=list(BATCHES.items()),
+        epilog="example: bench/peers.py --models resnet8:128,resnet8:32 --threads 1,2 --rounds 7; the "
+               "newest PyTorch (3 GB): python3 -m venv /tmp/newest && /tmp/newest/bin/pip install "
+               "torch torchao numpy; bench/peers.py --newest /tmp/newest/bin/python")
+    parser.add_argument("--models", type=models_of, default=CASES,
                         metavar="NAME[:BATCH],...", help="of " + ", ".join(BATCHES) + "; all")
     parser.add_argument("--threads", type=threads_of, default=[os.cpu_count() or 1],
                         metavar="N,...", help="all processors")
-    parser.add_argument("--rounds", type=positive(int), default=5, help="5")
-    parser.add_argument("--seconds", type=positive(float), default=4,
-                        help="of each measurement, after its warm-up; 4")
+    parser.add_argument("--rounds", type=positive(int), default=3, help="3")
+    parser.add_argument("--seconds", type=positive(float), default=3,
+                        help="of each measurement, after its warm-up; 3")
     parser.add_argument("--hone", default="./hone", help="the program, from the project's root; ./hone")
     parser.add_argument("--python", default="/usr/bin/python3", help="one that has PyTorch")
+    parser.add_argument("--newest", metavar="PYTHON",
+                        help="one that has another PyTorch, for a second table")
     parser.add_argument("--json", action="store_true", help="every measurement, no table")
     return parser.parse_args()
 
 
 def main():
-    bench = Bench(parse_arguments())
-    cases = {}
+    args = parse_arguments()
     try:
-        bench.check_same_networks(dict(bench.args.models))
-        for model, batch in bench.args.models:
-            for threads in bench.args.threads:
-                case = Case(model, batch, threads)
-                cases[case] = bench.run_case(case)
-    except (Failure, OSError) as error:
+        bench = Bench(args)
+    except Failure as error:
         say(f"peers: {error}")
         return 1
-    except KeyboardInterrupt:
-        return 130
-    print(as_json(bench, cases) if bench.args.json else table(bench, cases))
-    return 0
+    cases = bench.run_all()
+    if args.json:
+        print(as_json(bench, cases))
+    elif cases:
+        print(table(bench, cases))
+    return 1 if bench.failed or not cases else 0
 
 
 if __name__ == "__main__":

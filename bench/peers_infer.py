@@ -2,7 +2,7 @@
 """Latency of Hone's runtime beside ONNX Runtime: the same networks, one image at a time, turn by turn.
 Prints Markdown on stdout and what it is doing on stderr.
 
-usage: bench/peers_infer.py [--models resnet8,kws] [--threads 1,2] [--rounds 5] [--seconds 1]
+usage: bench/peers_infer.py [--models resnet8,kws] [--threads 1,2] [--rounds 3] [--seconds 1]
                             [--onnx-python PYTHON] [--work FOLDER] [--hone ./hone]
                             [--torch-python /usr/bin/python3] [--json]
 
@@ -13,7 +13,9 @@ latency is its tenth percentile: that of runs which nothing interrupted, on eith
 
 ONNX Runtime gets the files that it runs fastest: QDQ, uint8 activations, int8 weights per channel, all
 its optimizations, and it is called from C with tensors made beforehand. Weights are random on both
-sides; counts of multiply-accumulates are compared first. bench/peers/ has the programs.
+sides; counts of multiply-accumulates are compared first. bench/peers/ has the programs. A model that
+cannot be measured costs its row, which is explained below the table, and makes the status 1; Ctrl-C
+ends with the rows so far. All models take 4 minutes with these defaults.
 
 Needs PyTorch (Debian: python3-torch) to write the networks, and a Python with onnx and onnxruntime:
 
@@ -40,7 +42,7 @@ from measure import (OTHERS_MAX, ROOT, Failure, machine, median_of, number, posi
 IMAGES = {  # channels, height, width
     "resnet8": (3, 32, 32), "vww": (3, 96, 96), "kws": (1, 49, 10),
     "mobilenet_v2_cifar": (3, 32, 32), "mobilenet_v2_224": (3, 224, 224),
-    "mobilenet_v1_224": (3, 224, 224),
+    "mobilenet_v1_224": (3, 224, 224), "ad": (1, 5, 128),
 }
 HONE, INT8, FLOAT = "hone", "onnx int8", "onnx float"  # in the order of a round
 LATENCY = "latency_us_p10"
@@ -62,7 +64,9 @@ def call(command):
 class Bench:
     def __init__(self, args, work):
         self.args, self.work = args, work
-        self.runs = {}  # case: of Hone, found by a short run
+        self.runs = {}    # case: of Hone, found by a short run
+        self.macs = None  # {model: multiply-accumulates} of PyTorch
+        self.failed = {}  # {case: sentence}
         self.version = self.library = None
         self.find_onnx()
 
@@ -84,23 +88,19 @@ class Bench:
     def contestants(self):
         return [HONE, INT8, FLOAT] if self.library else [HONE]
 
-    def check_same_networks(self, names):
-        if not self.library:
-            return
-        lines = call([self.args.torch_python, PEERS / "models.py"]).splitlines()
-        theirs = {m["model"]: m["macs"] for m in map(json.loads, lines)}
-        for name in names:
-            ours = run([self.args.hone, "inspect", f"configs/bench/{name}.yaml", "--json"])["macs"]
-            if ours != theirs[name]:
-                raise Failure(f"{name}: {ours} multiply-accumulates in Hone, {theirs[name]} in "
-                              "PyTorch")
+    def check_same_network(self, name):
+        if not self.macs:
+            lines = call([self.args.torch_python, PEERS / "models.py"]).splitlines()
+            self.macs = {m["model"]: m["macs"] for m in map(json.loads, lines)}
+        ours = run([self.args.hone, "inspect", f"configs/bench/{name}.yaml", "--json"])["macs"]
+        if ours != self.macs[name]:
+            raise Failure(f"{name}: {ours} multiply-accumulates in Hone, {self.macs[name]} in PyTorch")
 
-    def write_models(self, names):
-        for name in names if self.library else []:
-            if not (self.work / f"{name}.int8.onnx").exists():
-                say(f"peers_infer: {name}: writing ONNX files")
-                call([self.args.torch_python, PEERS / "onnx_float.py", name, self.work])
-                call([self.args.onnx_python, PEERS / "onnx_int8.py", name, self.work])
+    def write_model(self, name):
+        if not (self.work / f"{name}.int8.onnx").exists():
+            say(f"peers_infer: {name}: writing ONNX files")
+            call([self.args.torch_python, PEERS / "onnx_float.py", name, self.work])
+            call([self.args.onnx_python, PEERS / "onnx_int8.py", name, self.work])
 
     def hone(self, case, runs):
         return run([self.args.hone, "bench", "infer", f"configs/bench/{case.model}.yaml",
@@ -121,6 +121,9 @@ class Bench:
 
     def run_case(self, case):
         """{contestant: its results, one per round}."""
+        if self.library:
+            self.check_same_network(case.model)
+            self.write_model(case.model)
         results = {c: [] for c in self.contestants()}
         for turn in range(1, self.args.rounds + 1):
             for contestant in results:
@@ -129,6 +132,20 @@ class Bench:
                 say(f"peers_infer: {case.model}, threads {case.threads}, round {turn}: {contestant} "
                     f"{result[LATENCY]:.1f} us")
         return results
+
+    def run_all(self):
+        """{Case: results}; cases that failed are in self.failed."""
+        cases = {}
+        try:
+            for case in (Case(m, t) for m in self.args.models for t in self.args.threads):
+                try:
+                    cases[case] = self.run_case(case)
+                except (Failure, OSError) as error:
+                    say(f"peers_infer: {error}")
+                    self.failed[case] = str(error)
+        except KeyboardInterrupt:
+            say("peers_infer: interrupted; the rows so far:")
+        return cases
 
 
 # ---- the table ----------------------------------------------------------------------------------
@@ -155,7 +172,7 @@ COLUMNS = [  # heading, text of a cell from the results of a case
 
 
 def table(bench, cases):
-    """cases: {Case: results}"""
+    """cases: {Case: results}, at least one"""
     every = [r for results in cases.values() for runs in results.values() for r in runs]
     hone = next(iter(cases.values()))[HONE][0]
     others = [r["others"] for r in every]
@@ -176,6 +193,9 @@ def table(bench, cases):
     for case, results in cases.items():
         cells = [case.model, str(case.threads)] + [text(results) for _, text in COLUMNS]
         lines.append("| " + " | ".join(cells) + " |")
+    if bench.failed:
+        lines += ["", *(f"Not measured: {c.model}, {c.threads} threads: {sentence}"
+                        for c, sentence in bench.failed.items())]
     return "\n".join(lines)
 
 
@@ -186,6 +206,7 @@ def as_json(bench, cases):
         "cases": [dict(case._asdict(), rounds=[
             {contestant.replace(" ", "_"): results[contestant][i] for contestant in results}
             for i in range(bench.args.rounds)]) for case, results in cases.items()],
+        "failed": [dict(case._asdict(), why=why) for case, why in bench.failed.items()],
     }, indent=1)
 
 
@@ -206,7 +227,7 @@ def parse_arguments():
     parser.add_argument("--models", type=models_of, default=list(IMAGES), metavar="NAME,...",
                         help="of " + ", ".join(IMAGES) + "; all")
     parser.add_argument("--threads", type=threads_of, default=[1], metavar="N,...", help="1")
-    parser.add_argument("--rounds", type=positive(int), default=5, help="5")
+    parser.add_argument("--rounds", type=positive(int), default=3, help="3")
     parser.add_argument("--seconds", type=positive(float), default=1, help="of each measurement; 1")
     parser.add_argument("--hone", default="./hone", help="the program, from the project's root; ./hone")
     parser.add_argument("--onnx-python", default=os.environ.get("HONE_ONNX_PYTHON", "python3"),
@@ -219,14 +240,14 @@ def parse_arguments():
 
 
 def compare(args, work):
-    bench, cases = Bench(args, work), {}
-    bench.check_same_networks(args.models)
-    bench.write_models(args.models)
-    for model in args.models:
-        for threads in args.threads:
-            case = Case(model, threads)
-            cases[case] = bench.run_case(case)
-    print(as_json(bench, cases) if args.json else table(bench, cases))
+    """The exit status."""
+    bench = Bench(args, work)
+    cases = bench.run_all()
+    if args.json:
+        print(as_json(bench, cases))
+    elif cases:
+        print(table(bench, cases))
+    return 1 if bench.failed or not cases else 0
 
 
 def main():
@@ -234,16 +255,12 @@ def main():
     try:
         if args.work:
             args.work.mkdir(parents=True, exist_ok=True)
-            compare(args, args.work.resolve())
-        else:
-            with tempfile.TemporaryDirectory(prefix="hone-onnx-") as folder:
-                compare(args, pathlib.Path(folder))
-    except (Failure, OSError) as error:
+            return compare(args, args.work.resolve())
+        with tempfile.TemporaryDirectory(prefix="hone-onnx-") as folder:
+            return compare(args, pathlib.Path(folder))
+    except OSError as error:
         say(f"peers_infer: {error}")
         return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
 
 
 if __name__ == "__main__":

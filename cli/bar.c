@@ -97,7 +97,8 @@ void bar_step(const StepReport *r, const Terminal *t, int width, Text *out)
     field(&f, 0, "epoch %*" PRId64 "/%s", (int)strlen(epochs), r->epoch + 1, epochs);
     field(&f, 3, "step %*" PRId64 "/%s", (int)strlen(steps), r->step, steps);
     field(&f, 2, "loss %.4f", r->mean_loss);
-    field(&f, 4, "acc %5.1f %%", 100 * r->accuracy);
+    if (r->accuracy >= 0)
+        field(&f, 4, "acc %5.1f %%", 100 * r->accuracy);
     field(&f, 6, "lr %-7.2g", r->lr);
     field(&f, 5, "%7s images/s", show_whole((int64_t)r->images_per_s).text);
     field(&f, 1, "%5s left", show_clock(r->seconds_left).text);

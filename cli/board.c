@@ -116,27 +116,38 @@ static void on_progress(void *context, const char *what, int64_t done, int64_t a
 }
 
 /* 75 columns: what an epoch needs to be judged by. */
-static void heading(Board *b)
+static void heading(Board *b, bool classes)
 {
     if (!b->headed)
         board_line(b, "%s  %-7s  %-6s  %10s  %8s  %9s  %8s  %4s  %7s%s", weak(b), "epoch", "phase",
-                   "train loss", "accuracy", "test loss", "accuracy", "", "time", plain(b));
+                   "train loss", classes ? "accuracy" : "", "test loss",
+                   classes ? "accuracy" : "AUC", "", "time", plain(b));
     b->headed = true;
+}
+
+/* 8 columns at most; empty where it was not measured. */
+static void judge(const Figures *f, char *text, size_t size)
+{
+    if (f->accuracy >= 0)
+        snprintf(text, size, "%s", show_percent(f->accuracy).text);
+    else if (f->auc >= 0)
+        snprintf(text, size, "%.4f", f->auc);
 }
 
 static void on_epoch(void *context, const EpochReport *r)
 {
     Board *b = context;
-    char epoch[48], loss[24] = "", accuracy[48] = "";
-    heading(b);
+    char epoch[48], loss[24] = "", train[48] = "", test[48] = "";
+    heading(b, r->train_accuracy >= 0);
     snprintf(epoch, sizeof epoch, "%" PRId64 "/%" PRId64, r->epoch + 1, r->epochs);
     if (r->evaluated) {
         snprintf(loss, sizeof loss, "%.4f", r->test_loss);
-        snprintf(accuracy, sizeof accuracy, "%s", show_percent(r->test_accuracy).text);
+        judge(&r->test_figures, test, sizeof test);
     }
+    judge(&(Figures){r->train_accuracy, FIGURE_NONE, FIGURE_NONE}, train, sizeof train);
     board_line(b, "  %-7s  %-6s  %10.4f  %8s  %9s  %s%8s%s  %4s  %7s", epoch, r->phase,
-               r->train_loss, show_percent(r->train_accuracy).text, loss, strong(b), accuracy,
-               plain(b), r->best ? "best" : "", show_clock(r->seconds).text);
+               r->train_loss, train, loss, strong(b), test, plain(b), r->best ? "best" : "",
+               show_clock(r->seconds).text);
 }
 
 /* ---- */

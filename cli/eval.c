@@ -1,7 +1,8 @@
-/* hone eval: accuracy and loss of a checkpoint or an artifact. SPDX-License-Identifier: Apache-2.0 */
+/* hone eval: figures of a checkpoint or an artifact. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/evaluate.h"
 
 #include "cli/board.h"
+#include "cli/figures.h"
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/output.h"
@@ -47,8 +48,9 @@ static EvaluateOptions how(const EvalArguments *a, const TrainEvents *events)
 /* What its weights are meant for: integers from calibration on. */
 static int natural_arithmetic(const Checkpoint *c)
 {
-    return c->config.options->qat.present && c->progress.ptq_accuracy >= 0 ? ARITHMETIC_INTEGER
-                                                                           : ARITHMETIC_FLOAT;
+    return c->config.options->qat.present && figures_known(&c->progress.ptq_figures)
+               ? ARITHMETIC_INTEGER
+               : ARITHMETIC_FLOAT;
 }
 
 static int eval_checkpoint(const EvalArguments *a, const TrainEvents *events, Result *r, Error *e)
@@ -109,6 +111,7 @@ static int eval_bytes(const EvalArguments *a, const Config *config, const TrainE
     Dataset *dataset = NULL;
     SessionOptions o = input_session(a->threads, false);
     EvaluateOptions options = how(a, events);
+    options.loss = &config->options->train.loss;
     int threads = o.threads ? o.threads : (int)config->options->threads;
     int status = input_artifact(a->file, &bytes, &count, e);
     if (status == HONE_OK)
@@ -146,12 +149,15 @@ static void print(const EvalArguments *a, const Result *r, Text *out)
 {
     Json j = {.out = out};
     if (!a->json) {
-        text_printf(out, "%s of %s %s images, loss %.4f (%s)\n", show_percent(r->v.accuracy).text,
-                    show_whole(r->v.n).text, splits[split_of(a)], r->v.loss, r->arithmetic);
+        const Figures *f = &r->v.figures;
+        bool classes = f->accuracy >= 0;
+        text_printf(out, "%s%s%s of %s %s images, loss %.4f (%s)\n", classes ? "" : figures_name(f),
+                    classes ? "" : " ", figures_text(f).text, show_whole(r->v.n).text,
+                    splits[split_of(a)], r->v.loss, r->arithmetic);
         return;
     }
     json_open(&j, NULL, '{');
-    json_real(&j, "accuracy", r->v.accuracy);
+    json_figures(&j, NULL, &r->v.figures);
     json_real(&j, "loss", r->v.loss);
     json_whole(&j, "n", r->v.n);
     json_text(&j, "split", splits[split_of(a)]);
@@ -183,7 +189,7 @@ static int run(const void *arguments, Error *e)
 
 const Verb verb_eval = {
     .name = "eval",
-    .summary = "accuracy and loss of a checkpoint or an artifact",
+    .summary = "accuracy or error of a checkpoint or an artifact",
     .example = "hone eval runs/mobilenet_qat/best.h5\n"
                "hone eval runs/mobilenet_qat/float.h5 --split train --limit 1000\n"
                "hone eval model.hone --config configs/mobilenet_qat.yaml --json",

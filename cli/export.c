@@ -48,9 +48,10 @@ static void print(const Finish *f, Text *out)
     text_printf(out, "%s: %s bytes, runs in %s bytes of RAM, %s of the weights are zero\n",
                 f->artifact.path, show_whole(f->artifact.bytes).text,
                 show_whole(f->artifact.ram_bytes).text, show_percent(f->sparsity).text);
-    text_printf(out, "bit-exact: %s output codes on %s test images; accuracy %s\n",
+    text_printf(out, "bit-exact: %s output codes on %s test images; %s %s\n",
                 show_whole(f->proof.prove.compared).text, show_whole(f->proof.prove.images).text,
-                show_percent(f->proof.artifact.accuracy).text);
+                figures_name(&f->proof.artifact.figures),
+                figures_text(&f->proof.artifact.figures).text);
 }
 
 static int export_session(const ExportArguments *a, const Session *s, Error *e)

@@ -67,7 +67,7 @@ static void usage_line(const Verb *verb, const char *program, Text *out)
         label(f, text, sizeof text);
         for (char *c = text; *c; c++)
             *c = *c == ' ' ? '\1' : *c;
-        bool needed = f->type == FLAG_TYPE_OPERAND;
+        bool needed = f->type == FLAG_TYPE_OPERAND || f->type == FLAG_TYPE_OPERANDS;
         text_printf(&line, " %s%s%s%s", needed ? "" : "[", text, needed ? "" : "]",
                     f->type == FLAG_TYPE_SETS ? "..." : "");
     }

@@ -3,9 +3,9 @@
 #include "cli/inspect.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/table.h"
 #include "export/describe.h"
+#include "report/show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,34 @@ static Shown shape_of(const DescribedTensor *t)
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
+/* As many as a line holds. */
+static void add_names(const Notes *n, Text *out)
+{
+    char buffer[32];
+    size_t start = out->length;
+    text_printf(out, "  %-12s", "names");
+    for (int k = 0; k < n->classes; k++) {
+        if (out->length - start > 80) {
+            text_printf(out, ", %d more", n->classes - k);
+            break;
+        }
+        text_printf(out, "%s%s", k > 0 ? ", " : "", notes_class(n, k, buffer, sizeof buffer));
+    }
+    text_add(out, "\n");
+}
+
+static void add_frontend(const HoneRtFrontRecord *r, Text *out)
+{
+    char kind[32] = "log-mel";
+    if (r->kind == HONE_RT_FRONT_MFCC)
+        snprintf(kind, sizeof kind, "%u MFCC", (unsigned)r->coefficients);
+    text_printf(out,
+                "  %-12s%s of %u mel bands; frames of %u samples every %u, FFT of %u; clips of %u "
+                "samples at %u Hz\n",
+                "front end", kind, (unsigned)r->mels, (unsigned)r->frame, (unsigned)r->hop,
+                (unsigned)r->fft, (unsigned)r->clip, (unsigned)r->rate);
+}
+
 static void add_header(const Description *d, const char *path, Text *out)
 {
     const char *slash = strrchr(path, '/');
@@ -26,9 +54,18 @@ static void add_header(const Description *d, const char *path, Text *out)
                 d->requant);
     text_printf(out, "  %-12s%s, scale %g, zero point %d\n", "input", shape_of(&d->input).text,
                 (double)d->input.scale, d->input.zero_point);
+    if (d->frontend)
+        add_frontend(d->frontend, out);
+    else if (d->frontend_damage)
+        text_printf(out, "  %-12sdamaged: %s\n", "front end", d->frontend_damage);
     text_printf(out, "  %-12s%s, scale %.4g, zero point %d\n",
                 d->classes > 0 ? "classes" : "output", shape_of(&d->output).text,
                 (double)d->output.scale, d->output.zero_point);
+    if (d->notes.has_input)
+        text_printf(out, "  %-12s%g * (code - %d)\n", "real input", (double)d->notes.input.scale,
+                    (int)d->notes.input.zero_point);
+    if (d->notes.names)
+        add_names(&d->notes, out);
     text_printf(out, "  %-12s%s, of them %s weights, %s zero\n", "parameters",
                 show_whole(d->params).text, show_whole(d->weights).text,
                 show_percent(d->sparsity).text);
@@ -94,6 +131,21 @@ static void json_tensor(Json *j, const char *key, const DescribedTensor *t)
     json_close(j);
 }
 
+static void json_frontend(Json *j, const HoneRtFrontRecord *r)
+{
+    json_open(j, "frontend", '{');
+    json_text(j, "kind", r->kind == HONE_RT_FRONT_MFCC ? "mfcc" : "log_mel");
+    json_whole(j, "rate", r->rate);
+    json_whole(j, "clip", r->clip);
+    json_whole(j, "frame", r->frame);
+    json_whole(j, "hop", r->hop);
+    json_whole(j, "fft", r->fft);
+    json_whole(j, "frames", r->frames);
+    json_whole(j, "mels", r->mels);
+    json_whole(j, "coefficients", r->coefficients);
+    json_close(j);
+}
+
 static void json_layer(Json *j, const DescribedLayer *l)
 {
     json_open(j, NULL, '{');
@@ -122,6 +174,15 @@ static void json_layer(Json *j, const DescribedLayer *l)
     json_close(j);
 }
 
+static void json_names(Json *j, const Notes *n)
+{
+    char buffer[32];
+    json_open(j, "class_names", '[');
+    for (int k = 0; n->names && k < n->classes; k++)
+        json_text(j, NULL, notes_class(n, k, buffer, sizeof buffer));
+    json_close(j);
+}
+
 static void add_json(const Description *d, Text *out)
 {
     Json j = {.out = out};
@@ -139,7 +200,14 @@ static void add_json(const Description *d, Text *out)
     json_whole(&j, "macs", d->macs);
     json_real(&j, "sparsity", d->sparsity);
     json_tensor(&j, "input", &d->input);
+    json_open(&j, "real_input", '{');
+    json_real(&j, "scale", (double)d->notes.input.scale);
+    json_whole(&j, "zero_point", d->notes.input.zero_point);
+    json_close(&j);
+    json_names(&j, &d->notes);
     json_tensor(&j, "output", &d->output);
+    if (d->frontend)
+        json_frontend(&j, d->frontend);
     json_open(&j, "layers", '[');
     for (int i = 0; i < d->layer_count; i++)
         json_layer(&j, &d->layers[i]);

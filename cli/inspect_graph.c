@@ -1,13 +1,13 @@
 /* hone inspect of what has a graph: a configuration, or a checkpoint, which is a configuration with
  * weights. SPDX-License-Identifier: Apache-2.0 */
+#include "cli/figures.h"
 #include "cli/inputs.h"
 #include "cli/inspect.h"
 #include "cli/json.h"
 #include "cli/layers.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/table.h"
-#include "trainer/events.h"
+#include "report/show.h"
 #include "trainer/phases.h"
 
 #include <inttypes.h>
@@ -24,6 +24,12 @@ typedef struct Subject {
 static const RunOptions *options_of(const Subject *s)
 {
     return s->session->config->options;
+}
+
+/* 0 for a model that reproduces its input. */
+static int classes_of(const Subject *s)
+{
+    return session_classifies(s->session) ? session_outputs(s->session) : 0;
 }
 
 /* NULL for a row without integers. */
@@ -50,12 +56,13 @@ static void add_progress(const Subject *s, Text *out)
     const Progress *p = &s->checkpoint->progress;
     text_printf(out, "  %-12s%s%s\n", "step", show_whole(p->step).text,
                 p->complete ? ", the end of the run" : "");
-    if (p->test_accuracy >= 0)
-        text_printf(out, "  %-12s%s on the test set\n", "accuracy",
-                    show_percent(p->test_accuracy).text);
-    if (p->float_accuracy >= 0)
+    if (figures_known(&p->test_figures))
+        text_printf(out, "  %-12s%s on the test set\n",
+                    p->test_figures.accuracy >= 0 ? "accuracy" : "error",
+                    figures_text(&p->test_figures).text);
+    if (figures_known(&p->float_figures))
         text_printf(out, "  %-12s%s in float, %s quantized after training\n", "before QAT",
-                    show_percent(p->float_accuracy).text, show_percent(p->ptq_accuracy).text);
+                    figures_text(&p->float_figures).text, figures_text(&p->ptq_figures).text);
     if (s->layers.zero_weights > 0)
         text_printf(out, "  %-12s%s of the weights are zero\n", "sparsity",
                     show_percent((double)s->layers.zero_weights / (double)s->layers.weights).text);
@@ -66,8 +73,8 @@ static void add_header(const Subject *s, Text *out)
     const RunOptions *o = options_of(s);
     const LayerRows *l = &s->layers;
     text_printf(out, "%s: %s\n\n", o->name, model_arch_name(&o->model));
-    text_printf(out, "  %-12s%s, %" PRId64 " classes\n", "input",
-                show_shape(s->session->model.image->shape).text, o->model.classes);
+    text_printf(out, "  %-12s%s, %d %s\n", "input", show_shape(s->session->model.image->shape).text,
+                session_outputs(s->session), classes_of(s) ? "classes" : "outputs");
     text_printf(out, "  %-12s%s, of them %s weights\n", "parameters", show_whole(l->params).text,
                 show_whole(l->weights).text);
     text_printf(out, "  %-12s%s per image\n", "MACs", show_whole(l->macs).text);
@@ -135,22 +142,14 @@ static void add_table(const Subject *s, Text *out)
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static void json_accuracy(Json *j, const char *key, double value)
-{
-    if (value >= 0)
-        json_real(j, key, value);
-    else
-        json_text(j, key, NULL);
-}
-
 static void json_progress(const Subject *s, Json *j)
 {
     const Progress *p = &s->checkpoint->progress;
     json_whole(j, "step", p->step);
     json_bool(j, "complete", p->complete != 0);
-    json_accuracy(j, "test_accuracy", p->test_accuracy);
-    json_accuracy(j, "float_accuracy", p->float_accuracy);
-    json_accuracy(j, "ptq_accuracy", p->ptq_accuracy);
+    json_figures(j, "test", &p->test_figures);
+    json_figures(j, "float", &p->float_figures);
+    json_figures(j, "ptq", &p->ptq_figures);
     json_real(j, "sparsity",
               s->layers.weights ? (double)s->layers.zero_weights / (double)s->layers.weights : 0);
 }
@@ -206,7 +205,7 @@ static void add_json(const Subject *s, Text *out)
     for (int i = 0; i < o->model.input.count; i++)
         json_whole(&j, NULL, o->model.input.v[i]);
     json_close(&j);
-    json_whole(&j, "classes", o->model.classes);
+    json_whole(&j, "classes", classes_of(s));
     json_whole(&j, "params", s->layers.params);
     json_whole(&j, "macs", s->layers.macs);
     if (s->checkpoint)
@@ -225,7 +224,8 @@ static int show(Subject *s, const InspectArguments *a, Error *e)
     Text text = {0};
     int status = layer_rows_new(&s->layers, s->session, e);
     /* Grids exist from calibration on. */
-    if (status == HONE_OK && a->quant && s->checkpoint && s->checkpoint->progress.ptq_accuracy >= 0)
+    if (status == HONE_OK && a->quant && s->checkpoint &&
+        figures_known(&s->checkpoint->progress.ptq_figures))
         status = integer_plan_new(&s->plan, &s->session->graph, &s->session->params,
                                   &s->session->compute, e);
     if (status == HONE_OK && a->json) {

@@ -61,7 +61,8 @@ static void add_verb(Text *out, const Verb *v)
     char title[VERB_TITLE_BYTES];
     text_printf(out, ".SS hone %s", verb_title(v, title));
     for (const Flag *f = v->flags; f->type != FLAG_TYPE_END; f++)
-        if (f->type == FLAG_TYPE_OPERAND || f->type == FLAG_TYPE_MAYBE)
+        if (f->type == FLAG_TYPE_OPERAND || f->type == FLAG_TYPE_MAYBE ||
+            f->type == FLAG_TYPE_OPERANDS)
             text_printf(out, f->type == FLAG_TYPE_MAYBE ? " [%s]" : " %s", f->name);
     text_add(out, "\n");
     add_sentence(out, v->summary);

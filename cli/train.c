@@ -4,8 +4,8 @@
 #include "cli/board.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
-#include "report/show.h"
 #include "cli/signals.h"
+#include "report/show.h"
 #include "trainer/plan.h"
 
 #include <inttypes.h>
@@ -63,11 +63,10 @@ static void introduce(Board *b, const Session *s)
 
 /* ---- after ---------------------------------------------------------------------------------- */
 
-static void accuracy_line(Board *b, const char *label, double accuracy, const char *note)
+static void figures_line(Board *b, const char *label, const Figures *f, const char *note)
 {
-    if (accuracy >= 0)
-        board_line(b, "  %-26s%9s%s%s", label, show_percent(accuracy).text, *note ? "  " : "",
-                   note);
+    if (figures_known(f))
+        board_line(b, "  %-26s%9s%s%s", label, figures_text(f).text, *note ? "  " : "", note);
 }
 
 static void conclude(Board *b, const Summary *s)
@@ -78,21 +77,27 @@ static void conclude(Board *b, const Summary *s)
     }
     board_line(b, "\ndone in %s, %s images/s, %s of memory\n", show_seconds(s->seconds).text,
                show_whole((int64_t)s->images_per_s).text, show_bytes(s->peak_rss_bytes).text);
-    accuracy_line(b, "float", s->float_accuracy, s->float_source);
-    accuracy_line(b, "quantized after training", s->ptq_accuracy, "PTQ, the start of QAT");
-    accuracy_line(b, "trained quantized", s->qat_accuracy, "QAT, integer evaluation");
-    accuracy_line(b, "its weights in float", s->unquantized_accuracy, "");
-    accuracy_line(b, "artifact", s->int8_accuracy, "int8, in the runtime");
+    if (!s->classifies)
+        board_line(b, "  mean squared errors");
+    figures_line(b, "teacher", &s->teacher_figures, "in float");
+    figures_line(b, "float", &s->float_figures, s->float_source);
+    figures_line(b, "quantized after training", &s->ptq_figures, "PTQ, the start of QAT");
+    figures_line(b, "trained quantized", &s->qat_figures, "QAT, integer evaluation");
+    figures_line(b, "its weights in float", &s->unquantized_figures, "");
+    figures_line(b, "artifact", &s->int8_figures, "int8, in the runtime");
     if (s->exported) {
         board_line(b, "\n  %-10s%s: %s outputs compared", "proof",
                    s->bit_exact ? "bit-exact" : "not bit-exact", show_whole(s->compared).text);
         board_line(b, "  %-10s%s, %s bytes, runs in %s bytes of RAM", "artifact", s->artifact.path,
                    show_whole(s->artifact.bytes).text, show_whole(s->artifact.ram_bytes).text);
     }
+    if (s->ema > 0)
+        board_line(b, "  %-10sthe average of training's, decay %g", "weights", s->ema);
     if (s->sparsity > 0)
         board_line(b, "  %-10s%s of the weights are zero", "sparsity",
                    show_percent(s->sparsity).text);
-    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json, report.html", "folder", s->folder);
+    board_line(b, "  %-10s%s: checkpoints, metrics.jsonl, summary.json, report.html", "folder",
+               s->folder);
 }
 
 /* The run's own resolved configuration needs none of this call's overrides. */
@@ -114,8 +119,8 @@ static int train(const TrainArguments *a, Session *s, Error *e)
     board_open(&board, a->quiet);
     introduce(&board, s);
     TrainEvents events = board_events(&board);
-    TrainRequest request = {
-        .out = a->out, .resume = a->resume, .stop = signals_install(), .events = &events};
+    TrainRequest request = {.out = a->out, .resume = a->resume, .events = &events};
+    events.stop = signals_install();
     int status = train_run(s, &request, &summary, e);
     board_close(&board);
     if (status == HONE_ERR_INTERRUPTED && summary.folder[0])

@@ -91,6 +91,7 @@ typedef struct Parser {
     char *const *words;
     char *arguments;    /* the verb's struct */
     const char **sets;  /* room for every word: what FLAG_TYPE_SETS collect */
+    const char **rest;  /* likewise FLAG_TYPE_OPERANDS */
     size_t operands;    /* read so far */
     bool operands_only; /* "--" was read */
     Error *e;
@@ -105,7 +106,8 @@ static int usage(const Parser *p, const char *what, const char *word)
 
 static bool is_operand(const Flag *f)
 {
-    return f->type == FLAG_TYPE_OPERAND || f->type == FLAG_TYPE_MAYBE;
+    return f->type == FLAG_TYPE_OPERAND || f->type == FLAG_TYPE_MAYBE ||
+           f->type == FLAG_TYPE_OPERANDS;
 }
 
 /* The flag of the word "--name" or "--name=value". */
@@ -209,6 +211,13 @@ static int read_operand(Parser *p, const char *word)
 {
     size_t i = 0;
     for (const Flag *f = p->verb->flags; f->type != FLAG_TYPE_END; f++) {
+        if (f->type == FLAG_TYPE_OPERANDS && i <= p->operands) {
+            FlagTexts *texts = (FlagTexts *)(void *)(p->arguments + f->offset);
+            texts->v = p->rest;
+            p->rest[texts->count++] = word;
+            p->operands++;
+            return HONE_OK;
+        }
         if (is_operand(f) && i++ == p->operands) {
             *(const char **)(p->arguments + f->offset) = word;
             p->operands++;
@@ -235,7 +244,7 @@ static int check_operands(const Parser *p)
     char title[VERB_TITLE_BYTES];
     size_t i = 0;
     for (const Flag *f = p->verb->flags; f->type != FLAG_TYPE_END; f++)
-        if (is_operand(f) && i++ >= p->operands && f->type == FLAG_TYPE_OPERAND)
+        if (is_operand(f) && i++ >= p->operands && f->type != FLAG_TYPE_MAYBE)
             return error_set(p->e, HONE_ERR_USAGE, "%s: %s is missing (hone %s --help shows how)",
                              verb_title(p->verb, title), f->name, title);
     return HONE_OK;
@@ -271,8 +280,9 @@ int verb_parse(const Verb *verb, int count, char *const *words, Arena *arena,
     size_t room = (size_t)(count + 1) * sizeof *p.sets;
     p.arguments = arena_alloc(arena, verb->size);
     p.sets = arena_alloc(arena, room);
-    if (!p.arguments || !p.sets)
-        return error_memory(e, "the arguments", verb->size + room);
+    p.rest = arena_alloc(arena, room);
+    if (!p.arguments || !p.sets || !p.rest)
+        return error_memory(e, "the arguments", verb->size + 2 * room);
     set_defaults(&p);
     int status = HONE_OK;
     while (status == HONE_OK && p.next < count)

@@ -4,7 +4,7 @@
  *     typedef struct EvalArguments { const char *file; int64_t threads; bool json; } EvalArguments;
  *
  *     const Verb verb_eval = {
- *         .name = "eval", .summary = "accuracy and loss of a checkpoint or an artifact",
+ *         .name = "eval", .summary = "accuracy or error of a checkpoint or an artifact",
  *         .example = "hone eval runs/a/best.h5",
  *         .flags = (const Flag[]){
  *             OPERAND("FILE", EvalArguments, file, "checkpoint (.h5) or artifact (.hone)"),
@@ -24,18 +24,19 @@
 
 typedef enum FlagType {
     FLAG_TYPE_END,
-    FLAG_TYPE_OPERAND, /* const char *; operands come in the table's order */
-    FLAG_TYPE_MAYBE,   /* an operand that may be left out, behind the others */
-    FLAG_TYPE_SWITCH,  /* bool */
-    FLAG_TYPE_COUNT,   /* int64_t in min..max; not given: FLAG_UNSET */
-    FLAG_TYPE_TEXT,    /* const char *; not given: NULL */
-    FLAG_TYPE_CHOICE,  /* int, index into choices; not given: FLAG_UNSET */
-    FLAG_TYPE_SETS,    /* FlagTexts; may be given many times */
+    FLAG_TYPE_OPERAND,  /* const char *; operands come in the table's order */
+    FLAG_TYPE_MAYBE,    /* an operand that may be left out, behind the others */
+    FLAG_TYPE_OPERANDS, /* FlagTexts: one operand or more, behind all others */
+    FLAG_TYPE_SWITCH,   /* bool */
+    FLAG_TYPE_COUNT,    /* int64_t in min..max; not given: FLAG_UNSET */
+    FLAG_TYPE_TEXT,     /* const char *; not given: NULL */
+    FLAG_TYPE_CHOICE,   /* int, index into choices; not given: FLAG_UNSET */
+    FLAG_TYPE_SETS,     /* FlagTexts; may be given many times */
 } FlagType;
 
 #define FLAG_UNSET (-1)
 
-/* What a repeated flag was given, in order. */
+/* What a repeated flag was given, or repeated operands, in order. */
 typedef struct FlagTexts {
     size_t count;
     const char *const *v;
@@ -72,6 +73,11 @@ typedef struct Verb {
 #define OPERAND_MAYBE(name_, T, field, help_)                                                      \
     {                                                                                              \
         .name = (name_), .type = FLAG_TYPE_MAYBE, .offset = OPTION_AT(T, field, const char *),     \
+        .help = (help_)                                                                            \
+    }
+#define OPERANDS(name_, T, field, help_)                                                           \
+    {                                                                                              \
+        .name = (name_), .type = FLAG_TYPE_OPERANDS, .offset = OPTION_AT(T, field, FlagTexts),     \
         .help = (help_)                                                                            \
     }
 #define FLAG_SWITCH(name_, T, field, help_)                                                        \

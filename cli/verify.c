@@ -1,6 +1,7 @@
 /* hone verify: does an artifact compute what the trainer evaluates, bit for bit?
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/board.h"
+#include "cli/figures.h"
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/output.h"
@@ -33,7 +34,7 @@ static void print_json(const FinishProof *proof, Text *out)
     json_whole(&j, "mismatches", r->mismatches);
     json_text(&j, "first_layer", r->first_layer[0] ? r->first_layer : NULL);
     json_whole(&j, "images", r->images);
-    json_real(&j, "accuracy", proof->artifact.accuracy);
+    json_figures(&j, NULL, &proof->artifact.figures);
     json_close(&j);
 }
 
@@ -47,9 +48,10 @@ static void print(const VerifyArguments *a, const FinishProof *proof, const char
         text_printf(
             out,
             "bit-exact: %s output codes and %s inner ones are equal, on %s test images with "
-            "%s kernels and on the first of them with ref; accuracy %s\n",
+            "%s kernels and on the first of them with ref; %s %s\n",
             show_whole(r->compared).text, show_whole(r->traced).text, show_whole(r->images).text,
-            kernels, show_percent(proof->artifact.accuracy).text);
+            kernels, figures_name(&proof->artifact.figures),
+            figures_text(&proof->artifact.figures).text);
 }
 
 static int verdict(const VerifyArguments *a, const ProveResult *r, Error *e)

@@ -471,14 +471,17 @@ static int allocate(Compiler *c, Error *e)
     x->runs = calloc(n, sizeof *x->runs);
     x->backward = calloc(n, sizeof *x->backward);
     x->costs = calloc(n, sizeof *x->costs);
+    x->weights = calloc(n, sizeof *x->weights);
     c->buffers = calloc(b, sizeof *c->buffers);
     c->alias = calloc(b, sizeof *c->alias);
     c->flows = calloc(v, sizeof *c->flows);
     c->reached = calloc(v, sizeof *c->reached);
     c->covered = calloc(n, sizeof *c->covered);
-    if (!x->root || !x->tensors || !x->runs || !x->backward || !x->costs || !c->buffers ||
-        !c->alias || !c->flows || !c->reached || !c->covered)
+    if (!x->root || !x->tensors || !x->runs || !x->backward || !x->costs || !x->weights ||
+        !c->buffers || !c->alias || !c->flows || !c->reached || !c->covered)
         return error_memory(e, "a compilation", b * sizeof *c->buffers);
+    for (size_t i = 0; i < n; i++)
+        x->weights[i] = 1;
     return HONE_OK;
 }
 

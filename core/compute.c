@@ -15,7 +15,8 @@ int compute_open(Compute *c, int threads, const char *level, Error *e)
     if (!c->real)
         c->real = &kernels_ref;
     c->conv = kernels_conv_named(c->integer->name);
-    blas_open(&c->blas, strcmp(c->integer->name, "ref") == 0);
+    c->level = level ? c->integer->name : NULL;
+    blas_open(&c->blas, level && strcmp(level, "ref") == 0);
     return threads_new(&c->threads, threads, e);
 }
 

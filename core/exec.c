@@ -41,6 +41,7 @@ void exec_free(Exec *x)
     free(x->runs);
     free(x->backward);
     free(x->costs);
+    free(x->weights);
     free(x->arena);
     free(x);
 }
@@ -53,13 +54,23 @@ Tensor *exec_tensor(const Exec *x, const Value *v)
 
 void exec_lend(Exec *x, const Value *v, void *data)
 {
-    assert(v->kind == VALUE_INPUT && exec_tensor(x, v));
-    exec_tensor(x, v)->data = data;
+    assert(v->kind == VALUE_INPUT);
+    Tensor *t = exec_tensor(x, v);
+    if (t)
+        t->data = data;
 }
 
 Control *exec_control(Exec *x)
 {
     return &x->control;
+}
+
+void exec_weigh(Exec *x, const Value *loss, double weight)
+{
+    assert(x->mode.training && (loss->producer->op->flags & OP_LOSS));
+    for (int i = 0; i < x->run_count; i++)
+        if (x->runs[i].node == loss->producer)
+            x->weights[i] = (Real)weight;
 }
 
 size_t exec_arena_bytes(const Exec *x)
@@ -104,7 +115,7 @@ static void seed_losses(Exec *x)
 {
     for (int i = 0; i < x->run_count; i++)
         if ((x->runs[i].node->op->flags & OP_LOSS) && x->runs[i].out[0]->grad)
-            x->runs[i].out[0]->grad[0] = 1;
+            x->runs[i].out[0]->grad[0] = x->weights[i];
 }
 
 void exec_backward(Exec *x)

@@ -42,13 +42,16 @@ void exec_free(Exec *x);
  * be read after it. NULL where the mode has none. The exec owns the memory. */
 Tensor *exec_tensor(const Exec *x, const Value *v);
 /* Where an input lies from now on, instead of in the exec's memory: saves copying a batch. The caller
- * keeps data, which nodes only read, until the step is over; a vector past its end may be read. */
+ * keeps data, which nodes only read, until the step is over; a vector past its end may be read. Nothing
+ * happens where no node reads the input. */
 void exec_lend(Exec *x, const Value *input, void *data);
 Control *exec_control(Exec *x);
+/* What a loss counts for in the gradients from now on: 1 to begin with. Training only. */
+void exec_weigh(Exec *x, const Value *loss, double weight);
 size_t exec_arena_bytes(const Exec *x);
 
 void exec_forward(Exec *x);
-/* Gradients of the loss: into Params.grad and the tensors. Training only, after exec_forward. */
+/* Gradients of the loss, or of the losses' weighted sum: into Params.grad and the tensors. Training only, after exec_forward. */
 void exec_backward(Exec *x);
 /* States move one step: running statistics, ranges. After exec_forward (calibration) or
  * exec_backward (training). */

@@ -16,6 +16,7 @@ struct Exec {
     Run *runs;       /* acting nodes */
     bool *backward;  /* by run: has a backward to do */
     NodeCost *costs; /* by run */
+    Real *weights;   /* by run: of a loss in the gradients */
     int run_count;
     bool profiling;
     unsigned char *arena;

@@ -87,9 +87,10 @@ typedef struct Mode {
 
 /* Switches that may change between steps without compiling again. */
 typedef struct Control {
-    bool freeze_batchnorm; /* training: use and keep the running statistics */
-    bool freeze_observers; /* ranges stay as they are */
-    uint64_t seed, step;   /* what random numbers of a training step are a function of */
+    bool freeze_batchnorm;     /* training: use and keep the running statistics */
+    bool freeze_observers;     /* ranges stay as they are */
+    double batchnorm_momentum; /* > 0: in place of the batch-norms' own; 1/k in step k: the mean */
+    uint64_t seed, step;       /* what random numbers of a training step are a function of */
 } Control;
 
 typedef struct Run Run;

@@ -21,6 +21,8 @@ typedef enum RngStream {
     RNG_BENCH = 5,   /* random data for benchmarks */
     RNG_DROPOUT = 6, /* (step, number of the node) */
     RNG_TEST = 7,    /* tests */
+    RNG_AUDIO = 8,   /* recordings varied: (epoch, sample index) */
+    RNG_MIXUP = 9,   /* partners and shares: (epoch, sample index) */
 } RngStream;
 
 typedef struct Rng {

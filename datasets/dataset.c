@@ -47,6 +47,7 @@ int dataset_open_kind(Dataset **d, const DatasetKind *kind, const DatasetOptions
         return error_memory(e, "a data set", sizeof *made);
     made->kind = kind;
     made->info.kind = kind->variant.choice;
+    made->info.scale = 1.0f / 128;
     int status = kind->open(&made->state, options, root, &made->info, e);
     if (status != HONE_OK) {
         dataset_close(made);
@@ -86,6 +87,19 @@ int dataset_sample(const Dataset *d, DatasetSplit split, int64_t epoch, int64_t 
     assert(split == DATASET_TRAIN || split == DATASET_TEST);
     assert(epoch >= 0 && index >= 0 && index < d->info.count[split]);
     return d->kind->sample(d->state, split, epoch, index, pixels, label, e);
+}
+
+bool dataset_can_vary(const Dataset *d)
+{
+    return d->kind->vary != NULL;
+}
+
+int dataset_vary(const Dataset *d, const DatasetVary *vary, int64_t epoch, int64_t index,
+                 uint8_t *pixels, int32_t *label, Error *e)
+{
+    assert(d->kind->vary != NULL && epoch >= 0);
+    assert(index >= 0 && index < d->info.count[DATASET_TRAIN]);
+    return d->kind->vary(d->state, vary, epoch, index, pixels, label, e);
 }
 
 const char *dataset_class_name(const Dataset *d, int label, char *buffer, size_t size)

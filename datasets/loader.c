@@ -26,9 +26,10 @@ typedef struct Slot {
     Real *x;
     uint8_t *pixels;
     int32_t *labels;
-    uint32_t *indices; /* [batch] samples to prepare */
-    bool ready;        /* under lock */
-    int status;        /* of preparing it, with error */
+    int32_t *others, *shares; /* NULL without mixup */
+    uint32_t *indices;        /* [batch] samples to prepare */
+    bool ready;               /* under lock */
+    int status;               /* of preparing it, with error */
     Error error;
 } Slot;
 
@@ -36,6 +37,8 @@ struct Loader {
     const Dataset *dataset;
     LoaderOptions options; /* defaults filled in; augment points to the copy below, or is NULL */
     AugmentOptions augment;
+    bool mixes;       /* mixup */
+    DatasetVary vary; /* audio: NULL where recordings are not varied */
     const DatasetInfo *info;
     int64_t samples; /* per epoch, before the last partial batch is dropped */
     int64_t steps;   /* batches per epoch */
@@ -93,6 +96,8 @@ static Slot *claim(Loader *l)
     s->batch = (Batch){.x = s->x,
                        .pixels = s->pixels,
                        .labels = s->labels,
+                       .others = s->others,
+                       .shares = s->shares,
                        .count = count,
                        .epoch = l->epoch,
                        .step = l->step,
@@ -106,20 +111,47 @@ static Slot *claim(Loader *l)
     return s;
 }
 
-/* One sample into the slot; scratch holds it before augmentation. */
-static int fill_sample(const Loader *l, Slot *s, int i, uint8_t *scratch)
+/* One sample as this epoch has it; scratch holds it before augmentation. */
+static int read_sample(const Loader *l, int64_t epoch, int64_t index, uint8_t *scratch,
+                       uint8_t *out, int32_t *label, Error *e)
 {
     const DatasetInfo *info = l->info;
-    int64_t epoch = s->batch.epoch;
-    uint8_t *out = s->pixels + (size_t)i * info->sample_bytes;
     const AugmentOptions *augment = l->options.augment;
-    int status = dataset_sample(l->dataset, l->options.split, epoch, s->indices[i],
-                                augment != NULL ? scratch : out, &s->labels[i], &s->error);
+    uint8_t *to = augment != NULL ? scratch : out;
+    int status = l->vary.audio != NULL
+                     ? dataset_vary(l->dataset, &l->vary, epoch, index, to, label, e)
+                     : dataset_sample(l->dataset, l->options.split, epoch, index, to, label, e);
     if (status == HONE_OK && augment != NULL) {
-        AugmentDraw draw = augment_draw(augment, l->options.seed, epoch, s->indices[i]);
-        augment_move(&draw, info->height, info->width, info->channels, scratch, out);
+        AugmentDraw draw = augment_draw(augment, l->options.seed, epoch, index);
+        augment_apply(&draw, info->height, info->width, info->channels, scratch, out);
     }
     return status;
+}
+
+/* Mixes another sample into sample i of the slot. scratch has room for two. */
+static int mix_sample(const Loader *l, Slot *s, int i, uint8_t *scratch)
+{
+    size_t bytes = l->info->sample_bytes;
+    int64_t epoch = s->batch.epoch;
+    AugmentMix mix = augment_mix(&l->augment, l->options.seed, epoch, s->indices[i], l->samples);
+    s->others[i] = s->labels[i];
+    s->shares[i] = mix.share;
+    if (mix.share == 0)
+        return HONE_OK;
+    int status =
+        read_sample(l, epoch, mix.partner, scratch, scratch + bytes, &s->others[i], &s->error);
+    if (status == HONE_OK)
+        augment_blend(mix.share, scratch + bytes, s->pixels + (size_t)i * bytes, bytes);
+    return status;
+}
+
+/* One sample into the slot. */
+static int fill_sample(const Loader *l, Slot *s, int i, uint8_t *scratch)
+{
+    int status =
+        read_sample(l, s->batch.epoch, s->indices[i], scratch,
+                    s->pixels + (size_t)i * l->info->sample_bytes, &s->labels[i], &s->error);
+    return status == HONE_OK && l->mixes ? mix_sample(l, s, i, scratch) : status;
 }
 
 static void fill(const Loader *l, Slot *s, uint8_t *scratch)
@@ -138,7 +170,7 @@ static void fill(const Loader *l, Slot *s, uint8_t *scratch)
 
 typedef struct Worker {
     Loader *loader;
-    uint8_t *scratch; /* one sample */
+    uint8_t *scratch; /* two samples */
 } Worker;
 
 static void *worker_main(void *argument)
@@ -170,10 +202,10 @@ static int start_worker(Loader *l, Error *e)
 {
     Worker *w = calloc(1, sizeof *w);
     if (w != NULL)
-        *w = (Worker){l, malloc(l->info->sample_bytes)};
+        *w = (Worker){l, malloc(2 * l->info->sample_bytes)};
     if (w == NULL || w->scratch == NULL) {
         free(w);
-        return error_memory(e, "a loader thread", l->info->sample_bytes);
+        return error_memory(e, "a loader thread", 2 * l->info->sample_bytes);
     }
     if (pthread_create(&l->threads[l->started], NULL, worker_main, w) != 0) {
         free(w->scratch);
@@ -206,6 +238,12 @@ static int alloc_slots(Loader *l, Error *e)
         s->indices = alloc_lines(batch * sizeof *s->indices);
         if (s->x == NULL || s->pixels == NULL || s->labels == NULL || s->indices == NULL)
             return error_memory(e, "a prefetched batch", values * (sizeof *s->x + 1));
+        if (!l->mixes)
+            continue;
+        s->others = alloc_lines(batch * sizeof *s->others);
+        s->shares = alloc_lines(batch * sizeof *s->shares);
+        if (s->others == NULL || s->shares == NULL)
+            return error_memory(e, "a prefetched batch", batch * sizeof *s->others);
     }
     if (l->options.training) {
         l->order = alloc_lines((size_t)l->samples * sizeof *l->order);
@@ -215,6 +253,28 @@ static int alloc_slots(Loader *l, Error *e)
     l->threads = calloc((size_t)l->options.threads, sizeof *l->threads);
     if (l->threads == NULL)
         return error_memory(e, "the loader", (size_t)l->options.threads * sizeof *l->threads);
+    return HONE_OK;
+}
+
+/* Which changes of pixels and of recordings there are, if any. */
+static int resolve_augment(Loader *l, Error *e)
+{
+    LoaderOptions *o = &l->options;
+    const AugmentOptions *asked = o->training ? o->augment : NULL;
+    o->augment = NULL;
+    if (asked == NULL)
+        return HONE_OK;
+    l->augment = *asked;
+    if (!augment_is_identity(&l->augment))
+        o->augment = &l->augment;
+    l->mixes = l->augment.mixup > 0;
+    if (clip_augment_is_identity(&l->augment.audio))
+        return HONE_OK;
+    if (!dataset_can_vary(l->dataset))
+        return error_set(e, HONE_ERR_CONFIG,
+                         "augment.audio is for recordings, which data set '%s' does not have",
+                         l->info->kind);
+    l->vary = (DatasetVary){&l->augment.audio, o->seed};
     return HONE_OK;
 }
 
@@ -230,11 +290,6 @@ static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *optio
     o->ahead = o->ahead > 0 ? o->ahead : DEFAULT_AHEAD;
     if (!o->training && o->epochs == 0)
         o->epochs = 1;
-    bool augmented =
-        o->training && options->augment != NULL && !augment_is_identity(options->augment);
-    if (augmented)
-        l->augment = *options->augment;
-    o->augment = augmented ? &l->augment : NULL;
     l->dataset = dataset;
     l->info = dataset_info(dataset);
     l->samples = l->info->count[o->split];
@@ -243,6 +298,9 @@ static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *optio
     l->steps = (l->samples + (o->training ? 0 : o->batch - 1)) / o->batch;
     l->depth = o->ahead + 1;
     l->order_epoch = -1;
+    int status = resolve_augment(l, e);
+    if (status != HONE_OK)
+        return status;
     if (l->steps == 0)
         return error_set(
             e, HONE_ERR_CONFIG, "dataset '%s': %" PRId64 " %s images do not fill one batch of %d",
@@ -290,6 +348,8 @@ void loader_free(Loader *l)
         free(l->slots[i].x);
         free(l->slots[i].pixels);
         free(l->slots[i].labels);
+        free(l->slots[i].others);
+        free(l->slots[i].shares);
         free(l->slots[i].indices);
     }
     free(l->slots);

@@ -11,7 +11,8 @@
  *         ... b->x [b->count, H, W, C], b->labels [b->count] ...
  *     }
  *
- * Training: the order of an epoch is a permutation drawn from (seed, epoch), samples are augmented,
+ * Training: the order of an epoch is a permutation drawn from (seed, epoch), samples are augmented and
+ * with mixup another one, augmented likewise, is mixed in;
  * the last partial batch is dropped, so every batch is full. Evaluation: natural order, nothing
  * augmented, the last batch may be smaller. What a batch holds is a pure function of (options,
  * epoch, step): never of timing, of the number of threads or of where the loader was started.
@@ -51,6 +52,8 @@ typedef struct Batch {
     Real *x;               /* [count, H, W, C], (pixel - 128) / 128, in [-1, 1) */
     const uint8_t *pixels; /* [count, H, W, C], as x; the int8 code is pixel - 128 */
     int32_t *labels;       /* [count], 0 <= label < classes */
+    int32_t *others;       /* [count] with mixup: labels of what is mixed in; else NULL */
+    int32_t *shares;       /* [count] with mixup: its share, 0..128 of 256; else NULL */
     int count;             /* == batch in training */
     int64_t epoch, step;   /* step counts batches inside the epoch, from 0 */
     bool last;             /* the last batch of its epoch */

@@ -113,6 +113,20 @@ static void describe_totals(Description *d, const HoneRtProgram *p)
     d->sparsity = d->weights > 0 ? (double)d->zero_weights / (double)d->weights : 0;
 }
 
+/* Optional like all that is not the program: damage is told, not refused. */
+static void describe_frontend(Description *d, const void *bytes)
+{
+    HoneRtFrontend frontend;
+    size_t count;
+    const void *section = hone_rt_section(bytes, HONE_RT_SECTION_FRONTEND, &count);
+    if (!section)
+        return;
+    HoneRtStatus status = hone_rt_frontend_open(&frontend, section, count);
+    d->frontend = frontend.record;
+    if (status != HONE_RT_OK)
+        d->frontend_damage = hone_rt_status_text(status);
+}
+
 int describe_artifact(Description *d, const void *bytes, size_t count, Error *e)
 {
     HoneRtModel model;
@@ -128,6 +142,12 @@ int describe_artifact(Description *d, const void *bytes, size_t count, Error *e)
     for (int i = 0; i < d->layer_count; i++)
         describe_layer(p, &p->ops[i], &d->layers[i]);
     describe_totals(d, p);
+    int read = notes_read(&d->notes, bytes, d->classes, e);
+    if (read != HONE_OK) {
+        describe_release(d);
+        return read;
+    }
+    describe_frontend(d, bytes);
     d->bytes = (int64_t)count;
     d->ram_bytes = (int64_t)hone_rt_arena_bytes(&model);
     return HONE_OK;

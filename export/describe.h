@@ -10,6 +10,8 @@
 #define HONE_EXPORT_DESCRIBE_H
 
 #include "core/error.h"
+#include "export/notes.h"
+#include "runtime/frontend.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +46,7 @@ typedef struct Description {
     DescribedLayer *layers; /* in the order of execution */
     int layer_count;
     DescribedTensor input, output;
+    Notes notes;         /* of the input and the classes */
     const char *requant; /* "s24" */
     int classes;         /* of a classifier, else 0 */
     bool softmax;        /* the output is a softmax's: probabilities */
@@ -52,7 +55,9 @@ typedef struct Description {
     int64_t activation_bytes; /* of the memory plan */
     int64_t ram_bytes;        /* the arena of the reference kernels: activations and scratch */
     int64_t macs, params, weights, zero_weights;
-    double sparsity; /* zero_weights / weights, 0 without weights */
+    double sparsity;                   /* zero_weights / weights, 0 without weights */
+    const HoneRtFrontRecord *frontend; /* of a model of sounds, else NULL */
+    const char *frontend_damage;       /* why a front end that is there is not used, else NULL */
 } Description;
 
 /* bytes must be a valid artifact, 16-byte aligned (malloc does); names point into it, so it must

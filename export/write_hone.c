@@ -1,11 +1,12 @@
 /* Writing .hone: see write_hone.h. Sections follow the header in the order tensors, ops, constants,
- * strings; each starts at a multiple of 16 and the gaps are zero.
+ * strings, then the optional ones; each starts at a multiple of 16 and the gaps are zero.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "export/write_hone.h"
 
 #include "core/file.h"
 #include "runtime/runtime.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ _Static_assert(sizeof(HoneRtHeader) == 48 && sizeof(HoneRtSection) == 16 &&
                    sizeof(HoneRtTensor) == 32 && sizeof(HoneRtOp) == 96,
                "the structs have the sizes of the format");
 
-enum { SECTIONS = 4 };
+enum { SECTIONS = 4, SECTIONS_MAX = SECTIONS + WRITE_SECTIONS_MAX };
 
 static size_t round_up(size_t n)
 {
@@ -47,35 +48,42 @@ static int check(const unsigned char *bytes, size_t count, Error *e)
                      hone_rt_status_text(status));
 }
 
-static void describe_sections(const HoneRtProgram *p, HoneRtSection *table, const void **data)
+/* The sections of a file: the program's, which are required, and then the others. */
+typedef struct Sections {
+    WriteSection part[SECTIONS_MAX];
+    HoneRtSection table[SECTIONS_MAX];
+    uint32_t count;
+    size_t end; /* of the file */
+} Sections;
+
+static void lay_out(Sections *s, const HoneRtProgram *p, const WriteSection *extra, size_t count)
 {
-    const struct {
-        uint32_t tag;
-        const void *data;
-        size_t bytes;
-    } parts[SECTIONS] = {
-        {HONE_RT_SECTION_TENSORS, p->tensors, p->tensor_count * sizeof *p->tensors},
-        {HONE_RT_SECTION_OPS, p->ops, p->op_count * sizeof *p->ops},
-        {HONE_RT_SECTION_CONSTANTS, p->constants, p->constants_bytes},
-        {HONE_RT_SECTION_STRINGS, p->strings, p->strings_bytes},
-    };
-    size_t at = round_up(sizeof(HoneRtHeader) + SECTIONS * sizeof(HoneRtSection));
-    for (int i = 0; i < SECTIONS; i++) {
-        table[i] = (HoneRtSection){parts[i].tag, HONE_RT_SECTION_REQUIRED, (uint32_t)at,
-                                   (uint32_t)parts[i].bytes};
-        data[i] = parts[i].data;
-        at = round_up(at + parts[i].bytes);
+    assert(count <= WRITE_SECTIONS_MAX);
+    *s = (Sections){
+        .part = {{HONE_RT_SECTION_TENSORS, p->tensors, p->tensor_count * sizeof *p->tensors},
+                 {HONE_RT_SECTION_OPS, p->ops, p->op_count * sizeof *p->ops},
+                 {HONE_RT_SECTION_CONSTANTS, p->constants, p->constants_bytes},
+                 {HONE_RT_SECTION_STRINGS, p->strings, p->strings_bytes}},
+        .count = SECTIONS};
+    for (size_t i = 0; i < count; i++)
+        if (extra[i].bytes > 0)
+            s->part[s->count++] = extra[i];
+    s->end = round_up(sizeof(HoneRtHeader) + s->count * sizeof(HoneRtSection));
+    for (uint32_t i = 0; i < s->count; i++) {
+        s->table[i] = (HoneRtSection){s->part[i].tag, i < SECTIONS ? HONE_RT_SECTION_REQUIRED : 0,
+                                      (uint32_t)s->end, (uint32_t)s->part[i].bytes};
+        s->end = round_up(s->end + s->part[i].bytes);
     }
 }
 
-int write_hone_bytes(const HoneRtProgram *program, unsigned char **bytes, size_t *count, Error *e)
+int write_hone_bytes(const HoneRtProgram *program, const WriteSection *extra, size_t extra_count,
+                     unsigned char **bytes, size_t *count, Error *e)
 {
-    HoneRtSection table[SECTIONS];
-    const void *data[SECTIONS];
+    Sections s;
     *bytes = NULL;
     *count = 0;
-    describe_sections(program, table, data);
-    size_t total = round_up((size_t)table[SECTIONS - 1].offset + table[SECTIONS - 1].bytes);
+    lay_out(&s, program, extra, extra_count);
+    size_t total = s.end;
     unsigned char *file = calloc(1, total);
     if (!file)
         return error_memory(e, "an artifact", total);
@@ -87,12 +95,12 @@ int write_hone_bytes(const HoneRtProgram *program, unsigned char **bytes, size_t
                            .output = program->output,
                            .activation_bytes = program->activation_bytes,
                            .class_count = program->class_count,
-                           .section_count = SECTIONS};
+                           .section_count = s.count};
     memcpy(file, &header, sizeof header);
-    memcpy(file + sizeof header, table, sizeof table);
-    for (int i = 0; i < SECTIONS; i++)
-        if (table[i].bytes > 0)
-            memcpy(file + table[i].offset, data[i], table[i].bytes);
+    memcpy(file + sizeof header, s.table, s.count * sizeof *s.table);
+    for (uint32_t i = 0; i < s.count; i++)
+        if (s.part[i].bytes > 0)
+            memcpy(file + s.table[i].offset, s.part[i].data, s.part[i].bytes);
     header.crc = crc32_of(file, total); /* the field itself is still zero */
     memcpy(file, &header, sizeof header);
     int status = check(file, total, e);
@@ -105,11 +113,12 @@ int write_hone_bytes(const HoneRtProgram *program, unsigned char **bytes, size_t
     return HONE_OK;
 }
 
-int write_hone_file(const char *path, const HoneRtProgram *program, Error *e)
+int write_hone_file(const char *path, const HoneRtProgram *program, const WriteSection *extra,
+                    size_t extra_count, Error *e)
 {
     unsigned char *bytes;
     size_t count;
-    int status = write_hone_bytes(program, &bytes, &count, e);
+    int status = write_hone_bytes(program, extra, extra_count, &bytes, &count, e);
     if (status == HONE_OK)
         status = file_write_atomic(path, bytes, count, e);
     free(bytes);

@@ -8,13 +8,24 @@
 
 #include <stddef.h>
 
-/* Serializes the program into *bytes, which is the caller's to free(), and has the runtime check
- * the result. Errors: ERR_MEMORY; ERR_DATA, with the runtime's reason, for a program that it would
- * refuse; *bytes is then NULL. */
-HONE_CHECKED int write_hone_bytes(const HoneRtProgram *program, unsigned char **bytes,
-                                  size_t *count, Error *e);
+/* What a file holds besides the program: readers that do not know the tag skip it. */
+typedef struct WriteSection {
+    uint32_t tag; /* made by HONE_RT_TAG */
+    const void *data;
+    size_t bytes; /* 0: the section is left out */
+} WriteSection;
+
+#define WRITE_SECTIONS_MAX 8
+
+/* Serializes the program and extra_count <= WRITE_SECTIONS_MAX optional sections into *bytes, which is
+ * the caller's to free(), and has the runtime check the result. Errors: ERR_MEMORY; ERR_DATA, with the
+ * runtime's reason, for a program that it would refuse; *bytes is then NULL. */
+HONE_CHECKED int write_hone_bytes(const HoneRtProgram *program, const WriteSection *extra,
+                                  size_t extra_count, unsigned char **bytes, size_t *count,
+                                  Error *e);
 
 /* The same, into a file that is replaced as a whole. Besides: ERR_IO. */
-HONE_CHECKED int write_hone_file(const char *path, const HoneRtProgram *program, Error *e);
+HONE_CHECKED int write_hone_file(const char *path, const HoneRtProgram *program,
+                                 const WriteSection *extra, size_t extra_count, Error *e);
 
 #endif

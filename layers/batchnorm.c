@@ -304,7 +304,9 @@ static void commit(const Run *r)
     if (!r->mode->training || r->control->freeze_batchnorm || kept_of(r).batch[0] <= 0)
         return;
     Kept kept = kept_of(r);
-    double m = options_of(r->node)->momentum;
+    double m = r->control->batchnorm_momentum;
+    if (m <= 0)
+        m = options_of(r->node)->momentum;
     Real *mean = r->in[MEAN]->data, *variance = r->in[VARIANCE]->data;
     for (size_t i = 0, c = channels_of(r); i < c; i++) {
         mean[i] = (Real)((1 - m) * (double)mean[i] + m * (double)kept.mean[i]);

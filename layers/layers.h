@@ -103,6 +103,16 @@ Value *layer_softmax(Graph *g, const char *name, Value *x);
  * logits [N,K] real, labels [N] int32 in 0..K-1 (-1: the row does not count), smoothing in [0, 1). */
 Value *layer_softmax_xent(Graph *g, const char *name, Value *logits, Value *labels,
                           double label_smoothing);
+/* The same with two labels a row: t is (1 - s/256) onehot(labels) + (s/256) onehot(others), smoothed.
+ * others [N] int32 in 0..K-1, shares s [N] int32 in 0..256. */
+Value *layer_softmax_xent_mixed(Graph *g, const char *name, Value *logits, Value *labels,
+                                Value *others, Value *shares, double label_smoothing);
+/* Scalar: the mean of (outputs - target)^2. outputs [N,K] real; target is labels [N] int32 as above,
+ * standing for one-hot rows, or real numbers [N,...], K for each row. */
+Value *layer_mse(Graph *g, const char *name, Value *outputs, Value *target);
+/* Scalar: the mean of -t log s - (1 - t) log(1 - s), s = 1 / (1 + exp(-logits)), t the target, as
+ * layer_mse takes it, in [0, 1]. */
+Value *layer_bce(Graph *g, const char *name, Value *logits, Value *target);
 
 #define OP(op) extern const Op op;
 #include "layers/ops.def"

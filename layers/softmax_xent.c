@@ -3,6 +3,7 @@
  *     p = softmax(logits), t = (1 - e) onehot(label) + e / K
  *     loss = 1/V sum over rows of -sum_k t_k log p_k            dlogits = (p - t) / V
  *
+ * Mixed labels have a second one whose share s / 256 replaces that much of the first in t.
  * V counts the rows whose label is not negative; rows of padding cost nothing. The largest logit is
  * subtracted first, so nothing overflows. Rows are computed in double and summed in index order.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -15,6 +16,13 @@ typedef struct XentAttributes {
     double label_smoothing; /* e, in [0, 1) */
 } XentAttributes;
 
+enum { LOGITS, LABELS, OTHERS, SHARES, INPUTS_MIXED, WHOLE = 256 };
+
+static bool are_labels(const Value *v, const Value *logits)
+{
+    return v->shape.rank == 1 && v->elem == ELEM_INT32 && v->shape.dim[0] == logits->shape.dim[0];
+}
+
 static int infer(Node *n, Error *e)
 {
     const Value *x = n->in[0], *labels = n->in[1];
@@ -23,8 +31,9 @@ static int infer(Node *n, Error *e)
     if (x->shape.rank != 2 || x->elem != ELEM_REAL)
         return error_set(e, HONE_ERR_SHAPE, "softmax_xent '%s': logits %s are not real [N,K]",
                          n->name, shape_text(x->shape, text));
-    if (labels->shape.rank != 1 || labels->elem != ELEM_INT32 ||
-        labels->shape.dim[0] != x->shape.dim[0])
+    for (int i = LABELS; i < n->inputs && are_labels(labels, x); i++)
+        labels = n->in[i];
+    if (!are_labels(labels, x))
         return error_set(e, HONE_ERR_SHAPE,
                          "softmax_xent '%s': labels %s are not int32 [N] of logits %s", n->name,
                          shape_text(labels->shape, other), shape_text(x->shape, text));
@@ -55,6 +64,16 @@ static double log_sum_exp(const Real *x, int k)
     return top + log(sum);
 }
 
+/* The share of the second label of row i, and that label. */
+static double mixed(const Run *r, int i, int *other)
+{
+    *other = 0;
+    if (r->node->inputs < INPUTS_MIXED)
+        return 0;
+    *other = ((const int32_t *)r->in[OTHERS]->data)[i];
+    return (double)((const int32_t *)r->in[SHARES]->data)[i] / WHOLE;
+}
+
 static void forward_rows(const Run *r, int chunk, int begin, int end, int worker)
 {
     (void)chunk, (void)worker;
@@ -71,7 +90,11 @@ static void forward_rows(const Run *r, int chunk, int begin, int end, int worker
         double whole = log_sum_exp(x, k), mean = 0;
         for (int j = 0; j < k && e > 0; j++)
             mean += (whole - (double)x[j]) / k;
-        losses[i] = (1 - e) * (whole - (double)x[labels[i]]) + e * mean;
+        int other;
+        double share = mixed(r, i, &other);
+        assert(other >= 0 && other < k && share >= 0 && share <= 1);
+        double aim = (1 - share) * (double)x[labels[i]] + share * (double)x[other];
+        losses[i] = (1 - e) * (whole - aim) + e * mean;
         if (saved)
             saved[i] = whole;
     }
@@ -108,10 +131,12 @@ static void backward_rows(const Run *r, int chunk, int begin, int end, int worke
     for (int i = begin; i < end; i++) {
         const Real *x = (const Real *)r->in[0]->data + (size_t)i * (size_t)k;
         Real *dx = r->in[0]->grad + (size_t)i * (size_t)k;
+        int other = 0;
+        double share = labels[i] >= 0 ? mixed(r, i, &other) : 0;
         for (int j = 0; j < k; j++) {
-            double d = 0;
+            double d = 0, aim = (j == labels[i] ? 1 - share : 0) + (j == other ? share : 0);
             if (labels[i] >= 0)
-                d = g * (exp((double)x[j] - whole[i]) - e / k - (j == labels[i] ? 1 - e : 0));
+                d = g * (exp((double)x[j] - whole[i]) - e / k - (1 - e) * aim);
             dx[j] = (Real)(r->accumulate[0] ? (double)dx[j] + d : d);
         }
     }
@@ -126,7 +151,7 @@ static void backward(const Run *r)
 const Op op_softmax_xent = {
     .name = "softmax_xent",
     .flags = OP_LOSS,
-    .reads = OP_IN(0) | OP_IN(1),
+    .reads = OP_IN(LOGITS) | OP_IN(LABELS) | OP_IN(OTHERS) | OP_IN(SHARES),
     .grads = OP_IN(0),
     .outputs = 1,
     .infer = infer,
@@ -141,5 +166,15 @@ Value *layer_softmax_xent(Graph *g, const char *name, Value *logits, Value *labe
     XentAttributes attributes = {label_smoothing};
     Node *n = graph_node(g, &op_softmax_xent, name, 2, (Value *[]){logits, labels}, &attributes,
                          sizeof attributes);
+    return n ? n->out[0] : NULL;
+}
+
+Value *layer_softmax_xent_mixed(Graph *g, const char *name, Value *logits, Value *labels,
+                                Value *others, Value *shares, double label_smoothing)
+{
+    XentAttributes attributes = {label_smoothing};
+    Value *in[INPUTS_MIXED] = {logits, labels, others, shares};
+    Node *n =
+        graph_node(g, &op_softmax_xent, name, INPUTS_MIXED, in, &attributes, sizeof attributes);
     return n ? n->out[0] : NULL;
 }

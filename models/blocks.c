@@ -45,6 +45,39 @@ Value *block_separable(const Blocks *b, int number, Value *x, int channels, int 
                       layer_relu);
 }
 
+Value *block_dense(const Blocks *b, const char *name, Value *x, int units, Activation activation)
+{
+    return finish(b, name, layer_dense(b->g, name, x, units, true), activation);
+}
+
+static Value *shortcut_of(const Blocks *b, int number, Value *x, const BlockResidual *o)
+{
+    char name[BLOCK_NAME_BYTES];
+    const Conv2dOptions conv = {.channels = o->channels,
+                                .kernel = {1, 1},
+                                .stride = {o->stride, o->stride},
+                                .bias = !o->shortcut_batchnorm};
+    block_name(name, "block", number, "shortcut");
+    if (o->stride == 1)
+        return x;
+    return o->shortcut_batchnorm ? block_conv(b, name, x, &conv, NULL)
+                                 : layer_conv2d(b->g, name, x, &conv);
+}
+
+Value *block_residual(const Blocks *b, int number, Value *x, const BlockResidual *o)
+{
+    char name[BLOCK_NAME_BYTES];
+    const Conv2dOptions first = {.channels = o->channels,
+                                 .kernel = {3, 3},
+                                 .stride = {o->stride, o->stride},
+                                 .bias = o->bias};
+    const Conv2dOptions second = {.channels = o->channels, .kernel = {3, 3}, .bias = o->bias};
+    Value *y = block_conv(b, block_name(name, "block", number, "conv1"), x, &first, layer_relu);
+    y = block_conv(b, block_name(name, "block", number, "conv2"), y, &second, NULL);
+    y = layer_add(b->g, block_name(name, "block", number, "add"), shortcut_of(b, number, x, o), y);
+    return layer_relu(b->g, block_name(name, "block", number, "relu"), y);
+}
+
 Value *block_classifier(const Blocks *b, Value *x, int classes)
 {
     return layer_dense(b->g, "classifier", layer_mean(b->g, "pool", x), classes, true);

@@ -67,7 +67,7 @@ const char *model_arch_name(const ModelOptions *options)
     return archs[options->arch]->variant.choice;
 }
 
-int model_build(Graph *g, const ModelOptions *options, double label_smoothing, Model *m, Error *e)
+int model_build(Graph *g, const ModelOptions *options, const LossOptions *loss, Model *m, Error *e)
 {
     *m = (Model){0};
     int status = check_options(options, e);
@@ -78,7 +78,14 @@ int model_build(Graph *g, const ModelOptions *options, double label_smoothing, M
     m->image = graph_input(g, "image", SHAPE4(1, (int)in[0], (int)in[1], (int)in[2]), ELEM_REAL);
     m->labels = graph_input(g, "labels", SHAPE1(1), ELEM_INT32);
     m->logits = archs[options->arch]->build(g, options, m->image);
-    m->loss = layer_softmax_xent(g, "loss", m->logits, m->labels, label_smoothing);
+    if (options->mixed_labels) {
+        m->others = graph_input(g, "labels.others", SHAPE1(1), ELEM_INT32);
+        m->shares = graph_input(g, "labels.shares", SHAPE1(1), ELEM_INT32);
+        m->loss = layer_softmax_xent_mixed(g, "loss", m->logits, m->labels, m->others, m->shares,
+                                           loss ? loss->label_smoothing : 0);
+    } else {
+        m->loss = layer_loss(g, "loss", loss, m->logits, m->image, m->labels);
+    }
     if (graph_failed(g, e) != HONE_OK)
         return error_prefix(e, "model %s", model_arch_name(options));
     return HONE_OK;

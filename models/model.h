@@ -3,7 +3,7 @@
  *     Graph g;
  *     Model m;
  *     graph_init(&g);
- *     if (model_build(&g, &config.model, 0.1, &m, e) != HONE_OK) goto out;
+ *     if (model_build(&g, &config.model, &config.loss, &m, e) != HONE_OK) goto out;
  *     printf("%lld MACs\n", (long long)graph_macs(&g));
  *
  * A builder names its layers stably, because checkpoints, overrides and exclusions use the names:
@@ -23,6 +23,7 @@
 #include "core/graph.h"
 #include "core/option.h"
 #include "layers/layers.h"
+#include "layers/loss.h"
 
 /* Strides of MobileNetV2's stem and 24-channel stage. */
 typedef enum ModelStem {
@@ -41,6 +42,7 @@ typedef struct ModelOptions {
     ModelStem stem;             /* mobilenet_v2 */
     bool conv_bias;    /* mobilenet_v1, resnet8, ds_cnn: biases in front of batch-norm too */
     OptionList layers; /* layers: of LayerEntry, see layer_list.h */
+    bool mixed_labels; /* no option: the trainer asks for a loss with two labels a row */
 } ModelOptions;
 
 extern const OptionTable model_options;
@@ -49,14 +51,16 @@ extern const OptionTable model_options;
 typedef struct Model {
     Value *image;  /* input [1, height, width, channels], real: (pixel - 128) / 128 */
     Value *labels; /* input [1], int32: 0 <= label < classes; -1 marks a row that does not count */
-    Value *logits; /* [1, classes] */
-    Value *loss;   /* scalar: mean softmax cross-entropy over the batch's rows */
+    Value *logits; /* [1, classes]; of an autoencoder [1, numbers of the image] */
+    Value *others; /* mixed_labels: input [1], int32, the second label; else NULL */
+    Value *shares; /* mixed_labels: input [1], int32, its share in 1/256; else NULL */
+    Value *loss;   /* scalar: see layers/loss.h */
 } Model;
 
-/* Appends the architecture and its loss to g, which is empty. label_smoothing is in [0, 1).
- * options may go after the call. On failure (HONE_ERR_CONFIG, HONE_ERR_SHAPE, HONE_ERR_MEMORY, with
+/* Appends the architecture and its loss (NULL: cross-entropy) to g, which is empty. The options may
+ * go after the call. On failure (HONE_ERR_CONFIG, HONE_ERR_SHAPE, HONE_ERR_MEMORY, with
  * the architecture and the layer) g is good for graph_release only. */
-HONE_CHECKED int model_build(Graph *g, const ModelOptions *options, double label_smoothing,
+HONE_CHECKED int model_build(Graph *g, const ModelOptions *options, const LossOptions *loss,
                              Model *m, Error *e);
 
 /* The selector's text of options->arch: "mobilenet_v2". */

@@ -16,36 +16,15 @@
 
 #include <stddef.h>
 
-static Conv2dOptions conv3(int channels, int stride, bool bias)
-{
-    return (Conv2dOptions){
-        .channels = channels, .kernel = {3, 3}, .stride = {stride, stride}, .bias = bias};
-}
-
-static Value *residual(const Blocks *b, int number, Value *x, int channels, int stride, bool bias)
-{
-    char name[BLOCK_NAME_BYTES];
-    const Conv2dOptions first = conv3(channels, stride, bias), second = conv3(channels, 1, bias);
-    Value *shortcut = x;
-    x = block_conv(b, block_name(name, "block", number, "conv1"), x, &first, layer_relu);
-    x = block_conv(b, block_name(name, "block", number, "conv2"), x, &second, NULL);
-    if (stride != 1)
-        shortcut = layer_conv2d(
-            b->g, block_name(name, "block", number, "shortcut"), shortcut,
-            &(Conv2dOptions){
-                .channels = channels, .kernel = {1, 1}, .stride = {stride, stride}, .bias = true});
-    x = layer_add(b->g, block_name(name, "block", number, "add"), shortcut, x);
-    return layer_relu(b->g, block_name(name, "block", number, "relu"), x);
-}
-
 static Value *build(Graph *g, const ModelOptions *o, Value *x)
 {
     const Blocks b = {g, &o->batchnorm};
-    const Conv2dOptions stem = conv3(16, 1, o->conv_bias);
+    const Conv2dOptions stem = {.channels = 16, .kernel = {3, 3}, .bias = o->conv_bias};
     x = block_conv(&b, "stem", x, &stem, layer_relu);
-    x = residual(&b, 1, x, 16, 1, o->conv_bias);
-    x = residual(&b, 2, x, 32, 2, o->conv_bias);
-    x = residual(&b, 3, x, 64, 2, o->conv_bias);
+    for (int i = 0; i < 3; i++)
+        x = block_residual(
+            &b, i + 1, x,
+            &(BlockResidual){.channels = 16 << i, .stride = i == 0 ? 1 : 2, .bias = o->conv_bias});
     return block_classifier(&b, x, (int)o->classes);
 }
 

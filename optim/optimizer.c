@@ -1,17 +1,16 @@
 /* Optimizers over the flat block: see optimizer.h.
  *
  * The block is cut at the borders between parameters that decay and those that do not (runs), and
- * independently into blocks of BLOCK elements, the unit of work of the thread pool; a block updates
- * its parts of the runs it meets. SPDX-License-Identifier: Apache-2.0 */
+ * independently into the blocks of sweep.h; a block updates its parts of the runs it meets, and their
+ * average while they are in the cache. SPDX-License-Identifier: Apache-2.0 */
 #include "optim/optimizer.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "optim/rule.h"
-
-/* 3 arrays of 64 KiB in float: a block stays in the second-level cache and amortizes its start. */
-#define BLOCK ((size_t)16384)
+#include "optim/sweep.h"
 
 /* Elements up to end (from the run before) are treated alike. */
 typedef struct DecayRun {
@@ -24,8 +23,10 @@ struct Optimizer {
     OptimizerOptions options;
     size_t count;
     int states;
-    Real *state[OPTIMIZER_STATES_MAX]; /* [count] each */
-    DecayRun *runs;                    /* the last one ends at count */
+    Real *state[OPTIMIZER_STATES_MAX + 1]; /* [count] each; the rule's, then the average if any */
+    const char *names[OPTIMIZER_STATES_MAX + 1];
+    const Real *average; /* one of them, or NULL */
+    DecayRun *runs;      /* the last one ends at count */
     size_t run_count;
 };
 
@@ -34,8 +35,8 @@ typedef struct Job {
     const Optimizer *o;
     Params *params;
     const uint8_t *mask;
+    int64_t step;
     Real lr;
-    size_t block; /* elements */
 } Job;
 
 static const OptimizerRule *const rules[] = {
@@ -61,8 +62,9 @@ const OptionTable optimizer_options = {
     .options =
         (const Option[]){
             OPTION_SELECTOR("kind", OptimizerOptions, kind, "sgd", "update rule"),
-            OPTION_REAL("lr", OptimizerOptions, lr, "", 0, 1000, "0.1",
-                        "learning rate at its peak"),
+            OPTION_REAL_OPEN("ema", OptimizerOptions, ema, "", 0, 1, OPTION_OPEN_MAX, "0",
+                             "decay of the weights' running average, which is evaluated and "
+                             "exported in their place; 0 for none"),
             OPTION_END,
         },
     .variants =
@@ -79,7 +81,7 @@ const OptionTable optimizer_options = {
 static int cut_runs(Optimizer *o, const Graph *graph, Error *e)
 {
     size_t bytes = ((size_t)graph->param_count + 1) * sizeof o->runs[0];
-    o->runs = malloc(bytes);
+    o->runs = calloc(1, bytes);
     if (!o->runs)
         return error_memory(e, "an optimizer", bytes);
     for (int i = 0; i < graph->param_count; i++) {
@@ -87,25 +89,36 @@ static int cut_runs(Optimizer *o, const Graph *graph, Error *e)
         if (p->role == PARAM_STATE)
             continue;
         bool decay = p->role == PARAM_WEIGHT;
-        DecayRun *last = o->run_count ? &o->runs[o->run_count - 1] : NULL;
-        if (last && last->decay == decay)
+        if (o->run_count > 0 && o->runs[o->run_count - 1].decay == decay)
             continue;
-        if (last)
-            last->end = p->offset;
+        if (o->run_count > 0)
+            o->runs[o->run_count - 1].end = p->offset;
         o->runs[o->run_count++] = (DecayRun){.end = o->count, .decay = decay};
     }
     return HONE_OK;
 }
 
+static int add_state(Optimizer *o, const char *name, Error *e)
+{
+    assert(o->states <= OPTIMIZER_STATES_MAX);
+    o->names[o->states] = name;
+    o->state[o->states] = calloc(o->count + 1, sizeof(Real));
+    return o->state[o->states++]
+               ? HONE_OK
+               : error_memory(e, "the optimizer's state", o->count * sizeof(Real));
+}
+
 static int make_states(Optimizer *o, Error *e)
 {
-    for (; o->rule->states[o->states]; o->states++) {
-        assert(o->states < OPTIMIZER_STATES_MAX);
-        o->state[o->states] = calloc(o->count + 1, sizeof(Real));
-        if (!o->state[o->states])
-            return error_memory(e, "the optimizer's state", o->count * sizeof(Real));
+    int status = HONE_OK;
+    const char *const *names = o->rule->states(&o->options);
+    for (; *names && status == HONE_OK; names++)
+        status = add_state(o, *names, e);
+    if (status == HONE_OK && o->options.ema > 0) {
+        status = add_state(o, "average", e);
+        o->average = o->state[o->states - 1];
     }
-    return HONE_OK;
+    return status;
 }
 
 int optimizer_new(Optimizer **o, const OptimizerOptions *options, const Graph *graph, Error *e)
@@ -135,10 +148,24 @@ void optimizer_free(Optimizer *o)
 {
     if (!o)
         return;
-    for (int i = 0; i < OPTIMIZER_STATES_MAX; i++)
+    for (int i = 0; i < o->states; i++)
         free(o->state[i]);
     free(o->runs);
     free(o);
+}
+
+/* See optimizer_average. */
+static void update_average(const Job *job, size_t begin, size_t end)
+{
+    const double rising = (double)job->step / (9 + (double)job->step);
+    const double decay = job->step > 1 ? fmin(job->o->options.ema, rising) : 0;
+    const Real d = (Real)decay, rest = (Real)(1 - decay);
+    const Real *restrict w = job->params->value;
+    Real *restrict a = job->o->state[job->o->states - 1];
+    for (size_t i = begin; i < end; i++)
+        a[i] = d * a[i] + rest * w[i];
+    for (size_t i = begin; job->mask && i < end; i++)
+        a[i] = optimizer_keep(a[i], job->mask[i]);
 }
 
 /* Updates [begin, end), which lies in one run. */
@@ -151,20 +178,20 @@ static void update_span(const Job *job, size_t begin, size_t end, bool decay)
         .grad = job->params->grad + begin,
         .mask = job->mask ? job->mask + begin : NULL,
         .lr = job->lr,
+        .step = job->step,
         .decay = decay,
     };
-    for (int i = 0; i < o->states; i++)
+    for (int i = 0; i < OPTIMIZER_STATES_MAX && i < o->states; i++)
         span.state[i] = o->state[i] + begin;
     o->rule->update(&o->options, &span);
 }
 
-static void update_block(void *context, int block, int worker)
+static void update_block(void *context, int block, size_t begin, size_t end)
 {
-    (void)worker;
+    (void)block;
     const Job *job = context;
     const Optimizer *o = job->o;
-    size_t at = (size_t)block * job->block;
-    size_t end = o->count - at < job->block ? o->count : at + job->block;
+    size_t at = begin;
     for (size_t r = 0; at < end; r++) {
         size_t stop = o->runs[r].end < end ? o->runs[r].end : end;
         if (stop <= at)
@@ -172,15 +199,21 @@ static void update_block(void *context, int block, int worker)
         update_span(job, at, stop, o->runs[r].decay);
         at = stop;
     }
+    if (o->average)
+        update_average(job, begin, end);
 }
 
-void optimizer_step(Optimizer *o, Params *params, const uint8_t *mask, double lr, Threads *pool)
+void optimizer_step(Optimizer *o, Params *params, const uint8_t *mask, int64_t step, double lr,
+                    Threads *pool)
 {
-    assert(params->graph->trained_count == o->count);
-    Job job = {.o = o, .params = params, .mask = mask, .lr = (Real)lr, .block = BLOCK};
-    while (o->count / job.block >= THREADS_BLOCKS_MAX)
-        job.block *= 2;
-    threads_run(pool, (int)((o->count + job.block - 1) / job.block), update_block, &job);
+    assert(params->graph->trained_count == o->count && step > 0);
+    Job job = {.o = o, .params = params, .mask = mask, .step = step, .lr = (Real)lr};
+    sweep_run(pool, o->count, update_block, &job);
+}
+
+const Real *optimizer_average(const Optimizer *o)
+{
+    return o->average;
 }
 
 int optimizer_state_count(const Optimizer *o)
@@ -191,7 +224,7 @@ int optimizer_state_count(const Optimizer *o)
 const char *optimizer_state_name(const Optimizer *o, int i)
 {
     assert(i >= 0 && i < o->states);
-    return o->rule->states[i];
+    return o->names[i];
 }
 
 Real *optimizer_state(const Optimizer *o, int i)

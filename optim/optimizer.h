@@ -3,7 +3,7 @@
  *     Optimizer *o = NULL;
  *     if (optimizer_new(&o, &config.optimizer, &graph, e) != HONE_OK) goto out;
  *     ...exec_backward fills params.grad...
- *     optimizer_step(o, &params, pruner ? pruner_masks(pruner) : NULL, lr, pool);
+ *     optimizer_step(o, &params, pruner ? pruner_masks(pruner) : NULL, step, lr, pool);
  *     optimizer_free(o);
  *
  * Works on the flat block of trained parameters, gaps included (a gap's value and gradient are zero
@@ -28,9 +28,15 @@
 typedef struct OptimizerOptions {
     int kind;
     double lr;           /* the peak that a schedule scales */
-    double momentum;     /* sgd: share of the velocity kept per step, 0..1 */
+    double momentum;     /* sgd, rmsprop: share of the velocity kept per step, 0..1 */
     bool nesterov;       /* sgd: look one velocity step ahead */
-    double weight_decay; /* sgd: added to a weight's gradient, times the weight */
+    double weight_decay; /* sgd, rmsprop: added to a weight's gradient, times the weight; adamw: of
+                            the weight itself, times lr */
+    double beta1, beta2; /* adamw: share of the mean and of the mean square kept per step */
+    double alpha;        /* rmsprop: share of the mean square kept per step */
+    double epsilon;      /* adamw, rmsprop: added to the root of the mean square */
+    bool centered;       /* rmsprop: divide by the deviation in place of the root mean square */
+    double ema;          /* decay of the weights' running average; 0: none is kept */
 } OptimizerOptions;
 
 extern const OptionTable optimizer_options;
@@ -44,14 +50,24 @@ HONE_CHECKED int optimizer_new(Optimizer **o, const OptimizerOptions *options, c
                                Error *e);
 void optimizer_free(Optimizer *o);
 
-/* Applies one step with learning rate lr >= 0 to params->value from params->grad.
+/* Applies step number `step`, from 1 and without gaps, with learning rate lr >= 0 to params->value
+ * from params->grad.
  * mask [trained_count] of 0 and 1, or NULL: where it is 0, weight, gradient and states become 0,
  * whatever they were. params must be of the graph given to optimizer_new. pool may be NULL. No
  * allocation. */
-void optimizer_step(Optimizer *o, Params *params, const uint8_t *mask, double lr, Threads *pool);
+void optimizer_step(Optimizer *o, Params *params, const uint8_t *mask, int64_t step, double lr,
+                    Threads *pool);
+
+/* The running average of the weights, [trained_count] in the layout of Params.value; NULL without
+ * options.ema. After step 1 it is the weights, after step t = 2, 3, ...
+ *     average = d average + (1 - d) weights,   d = min(ema, t / (9 + t))
+ * and 0 where the step's mask is. The rising d is TensorFlow's ExponentialMovingAverage with
+ * num_updates, which counts t from 0: (1 + t) / (10 + t). */
+const Real *optimizer_average(const Optimizer *o);
 
 /* The arrays that a checkpoint keeps, each [trained_count] in the layout of Params.value; i is in
- * [0, optimizer_state_count). Names are stable: "velocity". The optimizer owns data and names. */
+ * [0, optimizer_state_count). Names are stable: "velocity", "average". The optimizer owns data and
+ * names. */
 int optimizer_state_count(const Optimizer *o);
 const char *optimizer_state_name(const Optimizer *o, int i);
 Real *optimizer_state(const Optimizer *o, int i);

@@ -10,8 +10,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "optim/rule.h"
 
-#include <string.h>
-
 typedef struct Coefficients {
     Real lr, momentum, decay;
     Real ahead; /* of v in the step; the rest is h's: 1 and 0, or Nesterov's momentum and 1 */
@@ -28,21 +26,6 @@ static void update_all(size_t n, Real *restrict w, const Real *restrict g, Real 
     }
 }
 
-/* x where m is 1, +0 where it is 0. On the bits: a product would keep NaNs and signs alive, and a
- * choice between floats by a byte does not vectorize. */
-static Real keep(Real x, uint8_t m)
-{
-#ifdef HONE_DOUBLE
-    uint64_t bits, all = (uint64_t)0 - m;
-#else
-    uint32_t bits, all = (uint32_t)0 - m;
-#endif
-    memcpy(&bits, &x, sizeof bits);
-    bits &= all;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 static void update_masked(size_t n, Real *restrict w, Real *restrict g, Real *restrict v,
                           const uint8_t *restrict mask, Coefficients c)
 {
@@ -50,9 +33,9 @@ static void update_masked(size_t n, Real *restrict w, Real *restrict g, Real *re
         Real h = g[i] + c.decay * w[i];
         Real velocity = c.momentum * v[i] + h;
         Real weight = w[i] - c.lr * (c.fresh * h + c.ahead * velocity);
-        g[i] = keep(g[i], mask[i]);
-        v[i] = keep(velocity, mask[i]);
-        w[i] = keep(weight, mask[i]);
+        g[i] = optimizer_keep(g[i], mask[i]);
+        v[i] = optimizer_keep(velocity, mask[i]);
+        w[i] = optimizer_keep(weight, mask[i]);
     }
 }
 
@@ -71,6 +54,13 @@ static void update(const OptimizerOptions *o, const OptimizerSpan *s)
         update_all(s->count, s->value, s->grad, s->state[0], c);
 }
 
+static const char *const *states(const OptimizerOptions *o)
+{
+    static const char *const names[] = {"velocity", NULL};
+    (void)o;
+    return names;
+}
+
 static int check(const OptimizerOptions *o, Error *e)
 {
     if (o->nesterov && o->momentum == 0)
@@ -85,6 +75,8 @@ const OptimizerRule optimizer_sgd = {
             .help = "stochastic gradient descent with momentum",
             .options =
                 (const Option[]){
+                    OPTION_REAL("lr", OptimizerOptions, lr, "", 0, 1000, "0.1",
+                                "learning rate at its peak"),
                     OPTION_REAL_OPEN("momentum", OptimizerOptions, momentum, "", 0, 1,
                                      OPTION_OPEN_MAX, "0.9", "share of the velocity kept per step"),
                     OPTION_BOOL("nesterov", OptimizerOptions, nesterov, "false",
@@ -94,7 +86,7 @@ const OptimizerRule optimizer_sgd = {
                     OPTION_END,
                 },
         },
-    .states = (const char *const[]){"velocity", NULL},
+    .states = states,
     .check = check,
     .update = update,
 };

@@ -481,3 +481,12 @@ done:
     free(ins.scales);
     return status;
 }
+
+void qat_forget_ranges(const Graph *g, Params *params)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        const Node *n = g->nodes[i];
+        if (n->op == &op_observer)
+            memset(params_at(params, n->in[0]->param), 0, RANGE_NUMBERS * sizeof(Real));
+    }
+}

@@ -21,7 +21,7 @@
 #ifndef HONE_QAT_INSERT_H
 #define HONE_QAT_INSERT_H
 
-#include "core/graph.h"
+#include "core/params.h"
 #include "qat/options.h"
 
 /* How a quantized layer is grouped; hangs at its anchor's Node.quant. */
@@ -41,6 +41,9 @@ typedef struct QuantLayer {
  * params_new. Errors (ERR_CONFIG): a layer without an integer form, an override that matches
  * nothing, different bits on layers that must share a grid. */
 HONE_CHECKED int qat_insert(Graph *g, const QatOptions *options, Error *e);
+
+/* Ranges become as before the first batch: the next one sets them. */
+void qat_forget_ranges(const Graph *g, Params *params);
 
 /* The quantized layer whose anchor is n, or NULL. */
 static inline const QuantLayer *qat_layer(const Node *n)

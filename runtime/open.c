@@ -138,6 +138,19 @@ HoneRtStatus hone_rt_open(HoneRtModel *model, const void *blob, size_t bytes,
     return status;
 }
 
+const void *hone_rt_section(const void *blob, uint32_t tag, size_t *bytes)
+{
+    const HoneRtHeader *h = blob;
+    const HoneRtSection *table = (const HoneRtSection *)(const void *)(h + 1);
+    *bytes = 0;
+    for (uint32_t i = 0; i < h->section_count; i++)
+        if (table[i].tag == tag) {
+            *bytes = table[i].bytes;
+            return (const uint8_t *)blob + table[i].offset;
+        }
+    return NULL;
+}
+
 HoneRtStatus hone_rt_open_program(HoneRtModel *model, const HoneRtProgram *program,
                                   const HoneRtKernels *kernels)
 {

@@ -11,7 +11,7 @@
  * gets a status, never a crash. No malloc, no float, no stdio, nothing global is written; compiles
  * with -std=c99 -ffreestanding and needs memcpy and memset. To build: this folder's open.c, crc.c,
  * check.c, check_op.c, check_layers.c, run.c, run_layers.c, kernels_ref.c and kernels_layers_ref.c;
- * hosts add host.c and the other kernels_*.c.
+ * hosts add host.c and the other kernels_*.c; models of sounds frontend.c.
  *
  * The blob (flash, mapped file, array) starts at a multiple of 4 and stays unchanged for as long
  * as the model is used. A model belongs to one thread at a time; several models may share a blob.
@@ -48,6 +48,7 @@ extern "C" {
     X(ERR_ORDER, "a tensor is used before it is written, or written twice")                        \
     X(ERR_OVERLAP, "tensors that live at the same time overlap in the arena")                      \
     X(ERR_ARENA, "the arena is too small")                                                         \
+    X(ERR_FRONTEND, "a field or a table of the audio front end is out of range")                   \
     X(ERR_STATE, "the model is not open or not prepared")
 
 typedef enum HoneRtStatus {
@@ -74,6 +75,10 @@ const char *hone_rt_status_text(HoneRtStatus status);
  * is no close. On failure the model is closed (zeroed). */
 HoneRtStatus hone_rt_open(HoneRtModel *model, const void *blob, size_t bytes,
                           const HoneRtKernels *kernels);
+
+/* The bytes of an optional section (a tag made by HONE_RT_TAG) in a file that hone_rt_open accepted, and
+ * their number; NULL and 0 where the file has none. They start at a multiple of 16 of the blob. */
+const void *hone_rt_section(const void *blob, uint32_t tag, size_t *bytes);
 
 /* As hone_rt_open for a program in memory, as the exporter builds it: checks all but file matters.
  * The arrays must outlive the model; tensors, ops and constants start at multiples of 4. */

@@ -4,20 +4,29 @@
 #include "core/kernels_conv.h"
 #include "core/rng.h"
 #include "runtime/kernels.h"
+#include "tests/effort.h"
 #include "tests/suites.h"
+#include "tests/walk.h"
 
 #include <check.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SEED = 77, ROUNDS = 400, MARGIN = 40 };
 
 static const char *const levels[] = {"ref", "avx2", "avx512"};
+enum { LEVELS = sizeof levels / sizeof levels[0], WALKED = LEVELS };
+
+/* Stands for a level called WALKED while its functions are looked at one by one. */
+static const ConvKernels *walked;
 
 /* The table of a level, or NULL where this machine cannot run it. */
 static const ConvKernels *table_of(int level)
 {
+    if (level == WALKED)
+        return walked;
     return hone_rt_kernels_for_host(levels[level]) ? kernels_conv_named(levels[level]) : NULL;
 }
 
@@ -107,7 +116,7 @@ START_TEST(multiply_matches)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 1, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
         const int cols = 1 + below(&rng, 2 * ref->lanes), ld = cols + below(&rng, 3);
         windows_make(&w, ld, &rng);
@@ -153,7 +162,7 @@ START_TEST(wide_panels_match_their_columns)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 2, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
         const int cols = k->lanes + 1 + below(&rng, k->lanes);
         windows_make(&w, cols, &rng);
@@ -201,7 +210,7 @@ START_TEST(outer_matches)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 3, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
         const int cols = 1 + below(&rng, 70), sum_ld = (cols + 15) / 16 * 16;
         windows_make(&w, cols, &rng);
@@ -275,7 +284,7 @@ START_TEST(depthwise_matches)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 4, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         size_t nx, nw, ny;
         DepthwiseRect d = rect_make(&nx, &nw, &ny, &rng);
         Real *x = guarded(nx, false, &rng), *w = guarded(nw, false, &rng);
@@ -314,7 +323,7 @@ START_TEST(sums_match)
     if (!k)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 5, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         const int rows = 1 + below(&rng, 20), cols = 1 + below(&rng, 50),
                   ld = cols + below(&rng, 5);
         const size_t n = (size_t)rows * (size_t)cols;
@@ -343,16 +352,32 @@ START_TEST(sums_match)
 }
 END_TEST
 
+static const TTest **const cases[] = {&multiply_matches, &wide_panels_match_their_columns,
+                                      &outer_matches, &depthwise_matches, &sums_match};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static void run_cases(const void *table)
+{
+    walked = table;
+    for (int i = 0; i < CASES; i++)
+        (*cases[i])->fn(WALKED);
+}
+
+START_TEST(every_function_has_a_case)
+{
+    const ConvKernels *k = table_of(_i);
+    if (k)
+        walk_table(k, sizeof *k, offsetof(ConvKernels, multiply), k->name, run_cases);
+}
+END_TEST
+
 Suite *suite_kerncheck_conv(void)
 {
     Suite *s = suite_create("kerncheck_conv");
     TCase *t = tcase_create("levels");
-    const int count = sizeof levels / sizeof levels[0];
-    tcase_add_loop_test(t, multiply_matches, 0, count);
-    tcase_add_loop_test(t, wide_panels_match_their_columns, 0, count);
-    tcase_add_loop_test(t, outer_matches, 0, count);
-    tcase_add_loop_test(t, depthwise_matches, 0, count);
-    tcase_add_loop_test(t, sums_match, 0, count);
+    for (int i = 0; i < CASES; i++)
+        tcase_add_loop_test(t, *cases[i], 0, LEVELS);
+    tcase_add_loop_test(t, every_function_has_a_case, 0, LEVELS);
     suite_add_tcase(s, t);
     return s;
 }

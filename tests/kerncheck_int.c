@@ -7,10 +7,13 @@
 #include "core/rng.h"
 #include "runtime/kernels.h"
 #include "tests/guarded.h"
+#include "tests/effort.h"
 #include "tests/suites.h"
+#include "tests/walk.h"
 
 #include <check.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +21,22 @@
 enum { SEED = 20261120, CASES = 200 };
 
 static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = sizeof levels / sizeof levels[0] };
+enum { LEVELS = sizeof levels / sizeof levels[0], WALKED = LEVELS };
+
+/* Stands for a level called WALKED while its functions are looked at one by one. */
+static const HoneRtKernels *walked;
+
+/* The table of a level, or NULL where this machine cannot run it. */
+static const HoneRtKernels *table_of(int level)
+{
+    return level == WALKED ? walked : hone_rt_kernels_for_host(levels[level]);
+}
+
+/* How many of n cases to run. */
+static int rounds(int n)
+{
+    return walked ? 8 * EVERY : n;
+}
 
 /* ---- convolutions --------------------------------------------------------------------------- */
 
@@ -154,16 +172,19 @@ static void conv_case_free(ConvCase *c)
     guarded_free(&c->bias, "bias");
 }
 
+static size_t scratch_bytes(const ConvCase *c, const HoneRtKernels *k)
+{
+    return (c->depthwise ? k->depthwise_scratch_bytes : k->conv_scratch_bytes)(&c->g);
+}
+
 /* Packs, then computes all rows in two calls. */
-static void conv_case_compute(const ConvCase *c, const HoneRtKernels *k, Rng *rng,
-                              HoneRtEpilogue epilogue, void *context)
+static void conv_case_compute_in(const ConvCase *c, const HoneRtKernels *k, Rng *rng, void *scratch,
+                                 HoneRtEpilogue epilogue, void *context)
 {
     const HoneRtConv *g = &c->g;
     const bool dw = c->depthwise;
     Guarded packed =
         guarded_new(dw ? k->depthwise_pack_bytes(g) : k->conv_pack_bytes(g), random_align(rng, 1));
-    Guarded scratch = guarded_new(dw ? k->depthwise_scratch_bytes(g) : k->conv_scratch_bytes(g),
-                                  random_align(rng, 1));
     const int32_t *bias = c->has_bias ? (const int32_t *)(const void *)c->bias.data : NULL;
     const int8_t *w = (const int8_t *)c->w.data;
     if (dw || g->out_c % 2)
@@ -175,9 +196,16 @@ static void conv_case_compute(const ConvCase *c, const HoneRtKernels *k, Rng *rn
     }
     for (int part = 0; part < 2; part++)
         (dw ? k->depthwise : k->conv)(g, (const int8_t *)c->x.data, packed.data,
-                                      part ? c->split : 0, part ? g->out_h : c->split, scratch.data,
+                                      part ? c->split : 0, part ? g->out_h : c->split, scratch,
                                       epilogue, context);
     guarded_free(&packed, "packed");
+}
+
+static void conv_case_compute(const ConvCase *c, const HoneRtKernels *k, Rng *rng,
+                              HoneRtEpilogue epilogue, void *context)
+{
+    Guarded scratch = guarded_new(scratch_bytes(c, k), random_align(rng, 1));
+    conv_case_compute_in(c, k, rng, scratch.data, epilogue, context);
     guarded_free(&scratch, "scratch");
 }
 
@@ -193,21 +221,18 @@ static Collected conv_case_run(const ConvCase *c, const HoneRtKernels *k, Rng *r
     return out;
 }
 
-static void check_convolutions(bool depthwise, const char *level)
+static void check_convolutions(bool depthwise, const HoneRtKernels *k)
 {
-    const HoneRtKernels *k = hone_rt_kernels_for_host(level);
-    if (k == NULL)
-        return;
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; k != NULL && i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, depthwise, (uint64_t)i);
         ConvCase c = conv_case_new(&rng, depthwise);
         Collected want = conv_case_run(&c, &hone_rt_kernels_ref, &rng);
         Collected got = conv_case_run(&c, k, &rng);
         for (int j = 0; j < want.pixels * want.channels; j++)
             if (want.acc[j] != got.acc[j])
-                ck_abort_msg("case %d, %s: pixel %d channel %d is %d, ref %d: zp %d, %s", i, level,
-                             j / want.channels, j % want.channels, got.acc[j], want.acc[j], c.x_zp,
-                             describe(&c.g));
+                ck_abort_msg("case %d, %s: pixel %d channel %d is %d, ref %d: zp %d, %s", i,
+                             k->name, j / want.channels, j % want.channels, got.acc[j], want.acc[j],
+                             c.x_zp, describe(&c.g));
         collected_free(&want);
         collected_free(&got);
         conv_case_free(&c);
@@ -216,13 +241,43 @@ static void check_convolutions(bool depthwise, const char *level)
 
 START_TEST(conv_equals_ref)
 {
-    check_convolutions(false, levels[_i]);
+    check_convolutions(false, table_of(_i));
 }
 END_TEST
 
 START_TEST(depthwise_equals_ref)
 {
-    check_convolutions(true, levels[_i]);
+    check_convolutions(true, table_of(_i));
+}
+END_TEST
+
+static void expect_sums(const ConvCase *c, const HoneRtKernels *k, Rng *rng, const Guarded *scratch)
+{
+    Collected want = conv_case_run(c, &hone_rt_kernels_ref, rng), got = collected_new(&c->g);
+    conv_case_compute_in(c, k, rng, scratch->data, collect, &got);
+    ck_assert_msg(
+        memcmp(want.acc, got.acc, (size_t)(want.pixels * want.channels) * sizeof *want.acc) == 0,
+        "%s, after another shape: %s", k->name, describe(&c->g));
+    collected_free(&want);
+    collected_free(&got);
+}
+
+/* One scratch serves the layers of a network in turn: what one shape leaves in it, borders included,
+ * must not show in the next. */
+START_TEST(scratch_may_be_stale)
+{
+    const HoneRtKernels *k = table_of(_i);
+    for (int i = 0; k != NULL && i < CASES / 4; i += EVERY) {
+        Rng rng = rng_at(SEED, RNG_TEST, 8, (uint64_t)i);
+        ConvCase c[2] = {conv_case_new(&rng, i % 2), conv_case_new(&rng, i / 2 % 2)};
+        const size_t first = scratch_bytes(&c[0], k), second = scratch_bytes(&c[1], k);
+        Guarded scratch = guarded_new(first > second ? first : second, random_align(&rng, 1));
+        for (int turn = 0; turn < 4; turn++)
+            expect_sums(&c[turn % 2], k, &rng, &scratch);
+        guarded_free(&scratch, "scratch");
+        conv_case_free(&c[0]);
+        conv_case_free(&c[1]);
+    }
 }
 END_TEST
 
@@ -321,10 +376,9 @@ static void check_codes(const ConvCase *c, const HoneRtKernels *k, Rng *rng, int
 }
 
 /* Kernels may treat the ready-made epilogue in a way of their own. */
-static void check_all_codes(bool depthwise, const char *level)
+static void check_all_codes(bool depthwise, const HoneRtKernels *k)
 {
-    const HoneRtKernels *k = hone_rt_kernels_for_host(level);
-    for (int i = 0; k != NULL && i < CASES; i++) {
+    for (int i = 0; k != NULL && i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 5 + depthwise, (uint64_t)i);
         ConvCase c = conv_case_new(&rng, depthwise);
         tame_biases(&rng, &c);
@@ -335,13 +389,13 @@ static void check_all_codes(bool depthwise, const char *level)
 
 START_TEST(conv_codes_equal_ref)
 {
-    check_all_codes(false, levels[_i]);
+    check_all_codes(false, table_of(_i));
 }
 END_TEST
 
 START_TEST(depthwise_codes_equal_ref)
 {
-    check_all_codes(true, levels[_i]);
+    check_all_codes(true, table_of(_i));
 }
 END_TEST
 
@@ -363,10 +417,10 @@ static int32_t random_acc(Rng *rng)
 
 START_TEST(requantize_equals_ref)
 {
-    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    const HoneRtKernels *k = table_of(_i);
     if (k == NULL)
         return;
-    for (int i = 0; i < 4 * CASES; i++) {
+    for (int i = 0; i < rounds(4 * CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 2, (uint64_t)i);
         const int rows = between(&rng, 1, 9), cols = between(&rng, 1, 50);
         const int ld = cols + between(&rng, 0, 5), y_ld = cols + between(&rng, 0, 5);
@@ -387,7 +441,7 @@ START_TEST(requantize_equals_ref)
                                            y_ld);
         k->requantize_s24(a, ld, rows, cols, w, y_zp, lo, hi, (int8_t *)got.data, y_ld);
         ck_assert_msg(memcmp(want.data, got.data, want.bytes) == 0, "case %d, %s: %dx%d", i,
-                      levels[_i], rows, cols);
+                      k->name, rows, cols);
         guarded_free(&acc, "acc");
         guarded_free(&words, "words");
         guarded_free(&want, "want");
@@ -409,10 +463,10 @@ static HoneRtAdd random_add(Rng *rng)
 
 START_TEST(add_equals_ref)
 {
-    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    const HoneRtKernels *k = table_of(_i);
     if (k == NULL)
         return;
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)i);
         const HoneRtAdd p = random_add(&rng);
         const size_t n = rng_below(&rng, 100);
@@ -424,9 +478,9 @@ START_TEST(add_equals_ref)
         const int8_t *xa = (const int8_t *)a.data, *xb = (const int8_t *)b.data;
         hone_rt_kernels_ref.add_s24(&p, xa, xb, n, (int8_t *)want.data);
         k->add_s24(&p, xa, xb, n, (int8_t *)got.data);
-        ck_assert_msg(memcmp(want.data, got.data, n) == 0, "case %d, %s", i, levels[_i]);
+        ck_assert_msg(memcmp(want.data, got.data, n) == 0, "case %d, %s", i, k->name);
         k->add_s24(&p, xa, xb, n, (int8_t *)b.data); /* in place */
-        ck_assert_msg(memcmp(want.data, b.data, n) == 0, "case %d, %s, in place", i, levels[_i]);
+        ck_assert_msg(memcmp(want.data, b.data, n) == 0, "case %d, %s, in place", i, k->name);
         guarded_free(&a, "a");
         guarded_free(&b, "b");
         guarded_free(&want, "want");
@@ -437,10 +491,10 @@ END_TEST
 
 START_TEST(mean_equals_ref)
 {
-    const HoneRtKernels *k = hone_rt_kernels_for_host(levels[_i]);
+    const HoneRtKernels *k = table_of(_i);
     if (k == NULL)
         return;
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; i < rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 4, (uint64_t)i);
         const int pixels = between(&rng, 1, 70), channels = random_channels(&rng);
         Guarded x = guarded_input((size_t)(pixels * channels), random_align(&rng, 1));
@@ -450,7 +504,7 @@ START_TEST(mean_equals_ref)
         hone_rt_kernels_ref.mean_sum((const int8_t *)x.data, pixels, channels,
                                      (int32_t *)(void *)want.data);
         k->mean_sum((const int8_t *)x.data, pixels, channels, (int32_t *)(void *)got.data);
-        ck_assert_msg(memcmp(want.data, got.data, want.bytes) == 0, "case %d, %s", i, levels[_i]);
+        ck_assert_msg(memcmp(want.data, got.data, want.bytes) == 0, "case %d, %s", i, k->name);
         guarded_free(&x, "x");
         guarded_free(&want, "want");
         guarded_free(&got, "got");
@@ -471,17 +525,39 @@ START_TEST(levels_by_name)
 }
 END_TEST
 
+/* The kernels' cases. */
+static const TTest **const kernel_cases[] = {&conv_equals_ref,
+                                             &depthwise_equals_ref,
+                                             &scratch_may_be_stale,
+                                             &conv_codes_equal_ref,
+                                             &depthwise_codes_equal_ref,
+                                             &requantize_equals_ref,
+                                             &add_equals_ref,
+                                             &mean_equals_ref};
+enum { KERNEL_CASES = sizeof kernel_cases / sizeof kernel_cases[0] };
+
+static void run_cases(const void *table)
+{
+    walked = table;
+    for (int i = 0; i < KERNEL_CASES; i++)
+        (*kernel_cases[i])->fn(WALKED);
+}
+
+START_TEST(every_function_has_a_case)
+{
+    const HoneRtKernels *k = table_of(_i);
+    if (k)
+        walk_table(k, sizeof *k, offsetof(HoneRtKernels, conv_pack_bytes), k->name, run_cases);
+}
+END_TEST
+
 Suite *suite_kerncheck_int(void)
 {
     Suite *s = suite_create("kerncheck_int");
     TCase *t = tcase_create("levels");
-    tcase_add_loop_test(t, conv_equals_ref, 0, LEVELS);
-    tcase_add_loop_test(t, depthwise_equals_ref, 0, LEVELS);
-    tcase_add_loop_test(t, conv_codes_equal_ref, 0, LEVELS);
-    tcase_add_loop_test(t, depthwise_codes_equal_ref, 0, LEVELS);
-    tcase_add_loop_test(t, requantize_equals_ref, 0, LEVELS);
-    tcase_add_loop_test(t, add_equals_ref, 0, LEVELS);
-    tcase_add_loop_test(t, mean_equals_ref, 0, LEVELS);
+    for (int i = 0; i < KERNEL_CASES; i++)
+        tcase_add_loop_test(t, *kernel_cases[i], 0, LEVELS);
+    tcase_add_loop_test(t, every_function_has_a_case, 0, LEVELS);
     tcase_add_test(t, levels_by_name);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);

@@ -9,9 +9,11 @@
 #include "core/rng.h"
 #include "runtime/kernels.h"
 #include "tests/suites.h"
+#include "tests/walk.h"
 
 #include <check.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -456,6 +458,23 @@ START_TEST(levels_agree)
 }
 END_TEST
 
+static void run_checks(const void *table)
+{
+    const Kernels *tables[2] = {&kernels_ref, table};
+    Arena a = {.rng = rng_at(SEED, RNG_TEST, 0, 0)};
+    for (size_t c = 0; c < sizeof checks / sizeof checks[0]; c++)
+        for (int i = 0; i < 8; i++)
+            checks[c](&a, tables);
+}
+
+START_TEST(every_function_has_a_case)
+{
+    const Kernels *k = level_at(_i);
+    if (k)
+        walk_table(k, sizeof *k, offsetof(Kernels, minmax), k->name, run_checks);
+}
+END_TEST
+
 /* ---- the reference itself, on numbers worked out by hand ---- */
 
 START_TEST(quantize_by_hand)
@@ -522,6 +541,7 @@ Suite *suite_kerncheck_real(void)
     Suite *s = suite_create("kerncheck_real");
     TCase *t = tcase_create("kerncheck_real");
     tcase_add_loop_test(t, levels_agree, 0, (int)(sizeof checks / sizeof checks[0]));
+    tcase_add_loop_test(t, every_function_has_a_case, 0, 3);
     tcase_add_test(t, quantize_by_hand);
     tcase_add_test(t, minmax_by_hand);
     tcase_add_test(t, names);

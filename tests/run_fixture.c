@@ -72,6 +72,8 @@ static void on_step(void *context, const StepReport *report)
     r->steps++;
     if (report->step == r->stop_at)
         r->stop = 1;
+    if (report->step == r->pause_at)
+        raise(SIGSTOP);
     if (report->step == r->poison_at)
         params_at(&r->session.params, graph_find_param(&r->session.graph, "point.weight"))[0] =
             (Real)NAN;
@@ -79,12 +81,20 @@ static void on_step(void *context, const StepReport *report)
         watch(r, report->step);
 }
 
+static void on_progress(void *context, const char *what, int64_t done, int64_t all)
+{
+    RunFixture *r = context;
+    (void)what, (void)done, (void)all;
+    if (++r->progress == r->stop_in)
+        r->stop = 1;
+}
+
 static void on_epoch(void *context, const EpochReport *report)
 {
     RunFixture *r = context;
     r->epochs++;
     r->train_accuracy = report->train_accuracy;
-    r->test_accuracy = report->test_accuracy;
+    r->test_accuracy = report->test_figures.accuracy;
 }
 
 /* ---- running ---- */
@@ -106,9 +116,13 @@ void run_open(RunFixture *r)
 int run_start(RunFixture *r)
 {
     run_open(r);
-    TrainEvents events = {.context = r, .phase = on_phase, .step = on_step, .epoch = on_epoch};
-    TrainRequest request = {
-        .out = r->out, .resume = r->resume, .stop = &r->stop, .events = &events};
+    TrainEvents events = {.context = r,
+                          .phase = on_phase,
+                          .step = on_step,
+                          .epoch = on_epoch,
+                          .progress = on_progress,
+                          .stop = &r->stop};
+    TrainRequest request = {.out = r->out, .resume = r->resume, .events = &events};
     int status = train_run(&r->session, &request, &r->summary, &r->error);
     allocations_fail_at(0);
     return status;
@@ -121,20 +135,6 @@ void run_end(RunFixture *r)
 }
 
 /* ---- files ---- */
-
-void folder_make(char path[64])
-{
-    const char *root = getenv("TMPDIR");
-    snprintf(path, 64, "%.40s/hone-run-XXXXXX", root ? root : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(path));
-}
-
-void folder_remove(const char *path)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", path);
-    ck_assert_int_eq(system(command), 0);
-}
 
 unsigned char *file_bytes(const char *folder, const char *name, size_t *count)
 {

@@ -7,6 +7,7 @@
 #ifndef HONE_TESTS_RUN_FIXTURE_H
 #define HONE_TESTS_RUN_FIXTURE_H
 
+#include "tests/folder.h"
 #include "trainer/train.h"
 
 #include <stddef.h>
@@ -25,6 +26,8 @@ typedef struct RunFixture {
     int threads;
     bool resume;
     int64_t stop_at;    /* ask for a stop after this step; 0: never */
+    int64_t stop_in;    /* ask for a stop at this report of an evaluation's progress; 0: never */
+    int64_t pause_at;   /* stop the process (SIGSTOP) after this step; 0: never */
     int64_t poison_at;  /* a weight becomes NaN after this step; 0: never */
     int64_t watch_from; /* no allocation may happen between the reports of steps from here ... */
     int64_t watch_to;   /* ... to here; 0: not watched */
@@ -33,7 +36,7 @@ typedef struct RunFixture {
     Config config;
     Summary summary;
     Error error;
-    int64_t steps, epochs;                /* reports */
+    int64_t steps, epochs, progress;      /* reports */
     bool allocated;                       /* between watched steps */
     int64_t faults, faulted;              /* page faults so far; watched steps that had one */
     double train_accuracy, test_accuracy; /* of the last epoch */
@@ -47,9 +50,6 @@ void run_end(RunFixture *r);
 /* Opens config and session only; fails the running test when that fails. */
 void run_open(RunFixture *r);
 
-/* A folder of the running test's own; removed with everything in it. */
-void folder_make(char path[64]);
-void folder_remove(const char *path);
 /* The content of a file; fails the running test when there is none. The caller frees. */
 unsigned char *file_bytes(const char *folder, const char *name, size_t *count);
 

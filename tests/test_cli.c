@@ -3,8 +3,10 @@
  * One tiny model (tests/cli/tiny.yaml) is trained once; the tests read its folder and write into
  * others. SPDX-License-Identifier: Apache-2.0 */
 #include "core/file.h"
+#include "datasets/image.h"
 #include "runtime/crc.h"
 #include "runtime/runtime.h"
+#include "tests/oracle/image_fixtures.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -137,6 +139,10 @@ static const struct {
     {"train tiny.yaml --threads two", "train: --threads: 'two' is not a whole number"},
     {"train tiny.yaml --threads=", "train: --threads: '' is not a whole number"},
     {"train tiny.yaml --threads 0", "train: --threads: 0 is outside 1..256"},
+    {"train tiny.yaml --threads 257", "train: --threads: 257 is outside 1..256"},
+    {"train tiny.yaml --threads 1e9", "train: --threads: '1e9' is not a whole number"},
+    {"train tiny.yaml --threads 99999999999999999999",
+     "train: --threads: 99999999999999999999 is outside 1..256"},
     {"train tiny.yaml --seed 99999999999999999999",
      "train: --seed: 99999999999999999999 is outside 0..9223372036854775807"},
     {"train tiny.yaml --quiet=yes", "train: --quiet takes no value"},
@@ -163,6 +169,10 @@ static const struct {
      "eval: a checkpoint knows its configuration; --config is for artifacts, --set changes single "
      "options"},
     {"inspect run/model.hone --set seed=2", "inspect: --set is for configurations and checkpoints"},
+    {"run run/model.hone", "run: INPUT... is missing (hone run --help shows how)"},
+    {"run run/last.h5 a.png", "'run/last.h5' is a checkpoint (.h5), not an artifact (.hone)"},
+    {"run run/model.hone a.gif", "run: 'a.gif' is none of .jpg, .jpeg, .png, .npy, .csv, .wav"},
+    {"run run/model.hone --top 0 a.png", "run: --top: 0 is outside 1..65536"},
 };
 enum { MISUSES = sizeof misuses / sizeof misuses[0] };
 
@@ -193,7 +203,7 @@ END_TEST
 
 /* ---- help ----------------------------------------------------------------------------------- */
 
-static const char *const commands[] = {"train",   "eval",   "export",     "verify",
+static const char *const commands[] = {"train",   "eval",   "export",     "verify",     "run",
                                        "inspect", "config", "bench step", "bench infer"};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -241,10 +251,16 @@ static const struct {
     {"", "config tiny.yaml --set train.epohcs=3", "--set train.epohcs=3: unknown key 'epohcs'"},
     {"", "config tiny.yaml --set train.epochs=0",
      "--set train.epochs=0: train.epochs: 0 is outside 1..100000 epochs"},
+    {"", "train tiny.yaml --set threads=257",
+     "--set threads=257: threads: 257 is outside 0..256 threads"},
     {"", "train tiny.yaml --plan --set qat.begin_epoch=9", "qat.begin_epoch: 9 is after the end"},
     {"", "inspect tiny.yaml --set 'qat.overrides=[{layers: nothing, weights: 4}]'", "nothing"},
     {"", "train tiny.yaml --set 'dataset={kind: cifar10}'", "data/cifar-10-batches-bin"},
     {"", "train tiny.yaml --set model.classes=9", "model"},
+    {"", "train tiny.yaml --set augment.mixup=0.2 --set 'train.loss={kind: mse}'",
+     "augment.mixup: 0.2, but labels are mixed for train.loss.kind: cross_entropy only"},
+    {"", "train tiny.yaml --set 'dataset={kind: images, path: no, size: [32, 32]}'",
+     "images: cannot read the folder no: No such file or directory"},
 };
 enum { CONFIGS = sizeof configs / sizeof configs[0] };
 
@@ -352,6 +368,18 @@ START_TEST(train_finished)
     RUNS(1, "\"$HONE\" train tiny.yaml --out finished --resume --set train.batch=8");
     HAS(err, "batch");
     RUNS(0, "diff -r run finished");
+}
+END_TEST
+
+/* A run that learns too fast ends with one sentence, its good checkpoints stay. */
+START_TEST(train_diverges)
+{
+    RUNS(1, "\"$HONE\" train tiny.yaml --set train.optimizer.lr=1000 --set "
+            "train.optimizer.weight_decay=1 --set qat=null --set prune=null --out burnt");
+    ck_assert_ptr_eq(strchr(err, '\n'), err + strlen(err) - 1);
+    HAS(err, "not finite");
+    HAS(err, "a lower train.optimizer.lr, a longer warm-up or train.clip_norm may help\n");
+    RUNS(0, "! test -e burnt/summary.json");
 }
 END_TEST
 
@@ -548,10 +576,130 @@ START_TEST(export_again)
 }
 END_TEST
 
+/* ---- run ------------------------------------------------------------------------------------ */
+
+/* A .npy file of pixels [3072]: as uint8, or as float32 in real numbers. */
+static void write_npy(const char *name, const uint8_t *pixels, bool bytes)
+{
+    char path[512], header[129];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    snprintf(header, sizeof header, "%-117s\n",
+             bytes ? "{'descr': '|u1', 'fortran_order': False, 'shape': (32, 32, 3), }"
+                   : "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 32, 32, 3), }");
+    fwrite("\x93NUMPY\1\0v\0", 1, 10, f);
+    fwrite(header, 1, 118, f);
+    for (int i = 0; i < 3072; i++) {
+        float real = ((float)pixels[i] - 128) / 128;
+        fwrite(bytes ? (const void *)&pixels[i] : &real, bytes ? 1 : sizeof real, 1, f);
+    }
+    fclose(f);
+}
+
+/* An image and the arrays of its pixels are the same input. */
+START_TEST(run_images)
+{
+    static const char *const heads[] = {"a.png: ", "a.npy: ", "b.npy[0]: "};
+    char path[512], classes[3][2048];
+    uint8_t pixels[3072];
+    Image image;
+    snprintf(path, sizeof path, "%s/a.png", folder);
+    ck_assert_int_eq(file_write_atomic(path, png_colour, sizeof png_colour, &e), HONE_OK);
+    ck_assert_int_eq(image_read(&image, path, &e), HONE_OK);
+    ck_assert_int_eq(image_fit(&image, 32, 32, 3, IMAGE_CROP, pixels, &e), HONE_OK);
+    image_release(&image);
+    write_npy("a.npy", pixels, true);
+    write_npy("b.npy", pixels, false);
+    RUNS(0, "\"$HONE\" run run/model.hone a.png a.npy b.npy --top 10");
+    const char *line = out;
+    for (int i = 0; i < 3; i++) {
+        size_t n = strcspn(line, "\n"), head = strlen(heads[i]);
+        ck_assert_int_eq(strncmp(line, heads[i], head), 0);
+        snprintf(classes[i], sizeof classes[i], "%.*s", (int)(n - head), line + head);
+        line += n + 1;
+    }
+    ck_assert_str_eq(classes[0], classes[1]);
+    ck_assert_str_eq(classes[0], classes[2]);
+    HAS(classes[0], "crescent");
+    JSON_OF(0, "\"$HONE\" run run/model.hone a.png b.npy --json");
+    HAS(out, "\"input\": \"b.npy\"");
+    HAS(out, "\"probability\": ");
+    RUNS(0, "\"$HONE\" inspect run/model.hone");
+    HAS(out, "disc, ring, crescent, heart");
+}
+END_TEST
+
+START_TEST(run_refuses)
+{
+    uint8_t pixels[3072] = {0};
+    char path[512];
+    unsigned char *bytes;
+    size_t count;
+    check_failure(1, "run run/model.hone absent.png",
+                  "cannot open 'absent.png': No such file or directory");
+    write_file("short.csv", "1,2,3\n");
+    check_failure(1, "run run/model.hone short.csv",
+                  "'short.csv' has 3 numbers in a row, the artifact takes 3072: [32, 32, 3]");
+    write_file("no.wav", "RIFF");
+    check_failure(1, "run run/model.hone no.wav",
+                  "the artifact has no audio front end: it was not trained on recordings");
+    write_npy("nan.npy", pixels, false);
+    snprintf(path, sizeof path, "%s/nan.npy", folder);
+    ck_assert_int_eq(file_read(path, 1 << 20, &bytes, &count, &e), HONE_OK);
+    memcpy(bytes + 128 + 4 * 7, "\0\0\xc0\x7f", 4);
+    ck_assert_int_eq(file_write_atomic(path, bytes, count, &e), HONE_OK);
+    free(bytes);
+    check_failure(1, "run run/model.hone nan.npy", "'nan.npy': row 0, number 7 is not finite");
+}
+END_TEST
+
+static const char table_yaml[] =
+    "name: table\ndataset: {kind: tensors, path: table}\naugment: {mixup: 0.4}\n"
+    "model: {arch: layers, input: [1, 1, 3], classes: 3, layers: [\n"
+    "  {op: dense, name: one, units: 16}, {op: relu}, {op: dense, name: two, units: 3}]}\n"
+    "train: {epochs: 8, batch: 8, optimizer: {lr: 0.05}}\nqat: {begin_epoch: 4}\n";
+
+/* Three clouds of points; writes table/{train,test}.csv, _x.csv without the labels, _y with them. */
+static const char table_py[] =
+    "import random\nr = random.Random(1)\n"
+    "def put(name, lines):\n    open('table/' + name, 'w').writelines(l + '\\n' for l in lines)\n"
+    "for name, n in ('train', 96), ('test', 40):\n"
+    "    y = [str(i % 3) for i in range(n)]\n"
+    "    x = [f'{r.gauss(3 * int(k), 1)},{r.gauss(50, 9)},{r.gauss(-int(k), .3)}' for k in y]\n"
+    "    put(name + '.csv', [a + ',' + b for a, b in zip(x, y)])\n"
+    "    put(name + '_x.csv', x)\n    put(name + '_y', y)\n";
+
+static const char compare_py[] =
+    "import json\nrows = json.load(open('run.json'))['predictions']\n"
+    "labels = [int(line) for line in open('table/test_y')]\n"
+    "right = sum(row['classes'][0]['class'] == k for row, k in zip(rows, labels))\n"
+    "assert [row['row'] for row in rows] == list(range(40))\n"
+    "assert abs(right / 40 - json.load(open('eval.json'))['accuracy']) < 1e-9, right\n"
+    "assert right > 30, right\n";
+
+/* Of a table the artifact gets what training made of it: `run` finds as many right as `eval`. */
+START_TEST(run_tables)
+{
+    write_file("table.py", table_py);
+    write_file("compare.py", compare_py);
+    write_file("table.yaml", table_yaml);
+    RUNS(0, "mkdir -p table && python3 table.py");
+    RUNS(0, "\"$HONE\" train table.yaml --out table_run --quiet --threads 1");
+    RUNS(0, "\"$HONE\" train table.yaml --out table_run2 --quiet --threads 2");
+    RUNS(0, "cmp table_run/model.hone table_run2/model.hone");
+    RUNS(0, "\"$HONE\" inspect table_run/model.hone");
+    HAS(out, "real input");
+    RUNS(0, "\"$HONE\" eval table_run/model.hone --json > eval.json");
+    RUNS(0, "\"$HONE\" run table_run/model.hone table/test_x.csv --top 1 --json > run.json");
+    RUNS(0, "python3 compare.py");
+}
+END_TEST
+
 /* ---- damage --------------------------------------------------------------------------------- */
 
 static const char *const readers[] = {"inspect %s", "eval %s --config tiny.yaml",
-                                      "verify %s run/last.h5", "bench infer %s"};
+                                      "verify %s run/last.h5", "bench infer %s", "run %s a.csv"};
 
 static void check_refused(const char *name, const char *sentence)
 {
@@ -649,6 +797,7 @@ Suite *suite_cli(void)
     tcase_add_test(t, train_quiet_numbered);
     tcase_add_test(t, train_refuses_folder);
     tcase_add_test(t, train_finished);
+    tcase_add_test(t, train_diverges);
     tcase_add_test(t, train_plan);
     tcase_add_loop_test(t, train_interrupted, 0, 2);
     tcase_add_test(t, train_terminal);
@@ -659,6 +808,9 @@ Suite *suite_cli(void)
     tcase_add_test(t, bench_text);
     tcase_add_test(t, bench_untrained);
     tcase_add_test(t, export_again);
+    tcase_add_test(t, run_images);
+    tcase_add_test(t, run_refuses);
+    tcase_add_test(t, run_tables);
     tcase_add_test(t, artifact_damaged);
     tcase_add_test(t, checkpoint_damaged);
     tcase_add_test(t, verify_finds_mutation);

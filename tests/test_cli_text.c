@@ -3,8 +3,8 @@
 #include "cli/bar.h"
 #include "cli/help.h"
 #include "cli/json.h"
-#include "report/show.h"
 #include "cli/table.h"
+#include "report/show.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -177,7 +177,8 @@ START_TEST(verb_tables)
         ck_assert(islower((unsigned char)v->summary[0]));
         ck_assert_ptr_nonnull(strstr(v->example, v->name));
         for (const Flag *f = v->flags; f->type != FLAG_TYPE_END; f++) {
-            bool operand = f->type == FLAG_TYPE_OPERAND || f->type == FLAG_TYPE_MAYBE;
+            bool operand = f->type == FLAG_TYPE_OPERAND || f->type == FLAG_TYPE_MAYBE ||
+                           f->type == FLAG_TYPE_OPERANDS;
             ck_assert_msg(operand == (f->name[0] != '-'), "%s %s", v->name, f->name);
             ck_assert_int_eq(f->argument != NULL, !operand && f->type != FLAG_TYPE_SWITCH);
             ck_assert(!(maybe && f->type == FLAG_TYPE_OPERAND));

@@ -3,6 +3,7 @@
 #include "layers/codes.h"
 #include "layers/layers.h"
 #include "tests/bound.h"
+#include "tests/effort.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -349,7 +350,7 @@ START_TEST(reals_are_the_sums)
     if (!open_level(&compute, 1, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 2, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 24; round++) {
+    for (int round = 0; round < 24; round += EVERY) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;
@@ -389,7 +390,7 @@ START_TEST(codes_are_exact)
     if (!open_level(&compute, 1, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 16; round++) {
+    for (int round = 0; round < 16; round += EVERY) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;
@@ -430,7 +431,7 @@ START_TEST(codes_differentiate_as_reals)
     Compute compute;
     ck_assert_int_eq(compute_open(&compute, 1, NULL, NULL), HONE_OK);
     Rng rng = rng_at(SEED, RNG_TEST, 4, (uint64_t)_i);
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 12; round += EVERY) {
         Case c;
         case_init(&c, (Kind)_i, &rng);
         Bound b;
@@ -466,7 +467,7 @@ END_TEST
 START_TEST(threads_do_not_matter)
 {
     Rng rng = rng_at(SEED, RNG_TEST, 5, (uint64_t)_i);
-    for (int round = 0; round < 6; round++) {
+    for (int round = 0; round < 6; round += EVERY) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         const uint64_t seed = rng_u32(&rng);
@@ -496,6 +497,85 @@ START_TEST(threads_do_not_matter)
 }
 END_TEST
 
+/* What a node leaves: output and gradients. */
+static Real *results_of(const Case *c, const Bound *b, size_t *count)
+{
+    const Tensor *out = &b->out;
+    *count = shape_count(out->shape);
+    for (int i = 0; i < c->node->inputs; i++)
+        *count += shape_count(b->in[i].shape);
+    Real *all = malloc(*count * sizeof *all), *to = all;
+    ck_assert_ptr_nonnull(all);
+    memcpy(to, out->data, shape_count(out->shape) * sizeof *to);
+    to += shape_count(out->shape);
+    for (int i = 0; i < c->node->inputs; i++) {
+        memcpy(to, b->in[i].grad, shape_count(b->in[i].shape) * sizeof *to);
+        to += shape_count(b->in[i].shape);
+    }
+    return all;
+}
+
+/* Two nodes in turn in the scratch of either; it is not a number before. */
+static void run_in_turns(Bound *b, const Case *c)
+{
+    Real *want[2], *have;
+    size_t count, shared = 0, worker = 0;
+    void *own[2][2];
+    for (int i = 0; i < 2; i++) {
+        Needs needs = {0};
+        c[i].node->op->needs(&b[i].run, &needs);
+        shared = needs.shared > shared ? needs.shared : shared;
+        worker = b[i].run.worker_bytes > worker ? b[i].run.worker_bytes : worker;
+        own[i][0] = b[i].run.shared;
+        own[i][1] = b[i].run.worker;
+        run_both(&b[i]);
+        want[i] = results_of(&c[i], &b[i], &count);
+    }
+    unsigned char *scratch = aligned_alloc(64, (shared + worker + 128) / 64 * 64);
+    ck_assert_ptr_nonnull(scratch);
+    memset(scratch, 0xff, shared + worker + 64);
+    for (int turn = 0; turn < 4; turn++) {
+        Bound *now = &b[turn % 2];
+        now->run.shared = scratch;
+        now->run.worker = scratch + (shared + 63) / 64 * 64;
+        run_both(now);
+        have = results_of(&c[turn % 2], now, &count);
+        ck_assert_mem_eq(have, want[turn % 2], count * sizeof *have);
+        free(have);
+    }
+    for (int i = 0; i < 2; i++) {
+        b[i].run.shared = own[i][0];
+        b[i].run.worker = own[i][1];
+        free(want[i]);
+    }
+    free(scratch);
+}
+
+/* The nodes of a compilation share their scratch: what one shape leaves there, zeros of borders
+ * included, must not show in the next. */
+START_TEST(scratch_may_be_stale)
+{
+    Compute compute;
+    if (!open_level(&compute, 1, levels[_i / KINDS]))
+        return;
+    Rng rng = rng_at(SEED, RNG_TEST, 9, (uint64_t)_i);
+    for (int round = 0; round < 8; round += EVERY) {
+        Case c[2];
+        Bound b[2];
+        for (int i = 0; i < 2; i++) {
+            case_init(&c[i], (Kind)((_i + i * round) % KINDS), &rng);
+            bound_init(&b[i], c[i].node, &compute, c[i].batch, round % 2, true, 0, &rng);
+        }
+        run_in_turns(b, c);
+        for (int i = 0; i < 2; i++) {
+            bound_release(&b[i]);
+            case_release(&c[i]);
+        }
+    }
+    compute_close(&compute);
+}
+END_TEST
+
 /* A layer of integers with random multipliers for the node of c. */
 static void integer_layer(IntegerLayer *l, const Case *c, const Bound *b, uint32_t *words,
                           int32_t *bias, Rng *rng)
@@ -520,7 +600,7 @@ START_TEST(integers_are_those_of_fixed)
     if (!open_level(&compute, 2, levels[_i / KINDS]))
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 6, (uint64_t)_i % KINDS);
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 12; round += EVERY) {
         Case c;
         case_init(&c, (Kind)(_i % KINDS), &rng);
         Bound b;
@@ -609,6 +689,7 @@ Suite *suite_conv(void)
     tcase_add_loop_test(t, codes_are_exact, 0, LEVELS * KINDS);
     tcase_add_loop_test(t, codes_differentiate_as_reals, 0, KINDS);
     tcase_add_loop_test(t, threads_do_not_matter, 0, 2 * KINDS);
+    tcase_add_loop_test(t, scratch_may_be_stale, 0, LEVELS * KINDS);
     tcase_add_loop_test(t, integers_are_those_of_fixed, 0, LEVELS * KINDS);
     suite_add_tcase(s, t);
     return s;

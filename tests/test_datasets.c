@@ -1,16 +1,13 @@
-/* Tests of the data sets: the kinds, outlines and augmentation. With HONE_DATA set they read the
- * real CIFAR-10 as well. SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the data sets: options, drawn kinds, outlines and augmentation. SPDX-License-Identifier: Apache-2.0 */
 #include "datasets/augment.h"
 #include "datasets/kind.h"
 #include "datasets/outline.h"
-#include "tests/allocations.h"
 #include "tests/suites.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
 
@@ -271,20 +268,24 @@ START_TEST(augment_moves_and_mirrors)
 {
     static const uint8_t in[2 * 3 * 2] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     const struct {
-        AugmentDraw draw;
+        int dy, dx;
+        bool mirror;
         uint8_t out[12];
     } cases[] = {
-        {{0, 0, false}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
-        {{0, 0, true}, {5, 6, 3, 4, 1, 2, 11, 12, 9, 10, 7, 8}},
-        {{0, 1, false}, {3, 4, 5, 6, 128, 128, 9, 10, 11, 12, 128, 128}},
-        {{0, 1, true}, {128, 128, 5, 6, 3, 4, 128, 128, 11, 12, 9, 10}},
-        {{1, -1, false}, {128, 128, 7, 8, 9, 10, 128, 128, 128, 128, 128, 128}},
-        {{-1, 0, false}, {128, 128, 128, 128, 128, 128, 1, 2, 3, 4, 5, 6}},
-        {{5, 0, false}, {128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128}},
+        {0, 0, false, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
+        {0, 0, true, {5, 6, 3, 4, 1, 2, 11, 12, 9, 10, 7, 8}},
+        {0, 1, false, {3, 4, 5, 6, 128, 128, 9, 10, 11, 12, 128, 128}},
+        {0, 1, true, {128, 128, 5, 6, 3, 4, 128, 128, 11, 12, 9, 10}},
+        {1, -1, false, {128, 128, 7, 8, 9, 10, 128, 128, 128, 128, 128, 128}},
+        {-1, 0, false, {128, 128, 128, 128, 128, 128, 1, 2, 3, 4, 5, 6}},
+        {5, 0, false, {128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128}},
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        uint8_t out[12];
-        augment_move(&cases[k].draw, 2, 3, 2, in, out);
+        uint8_t out[12], used[12];
+        AugmentDraw draw = {
+            .dy = cases[k].dy, .dx = cases[k].dx, .mirror = cases[k].mirror, .gain = AUGMENT_ONE};
+        memcpy(used, in, sizeof used);
+        augment_apply(&draw, 2, 3, 2, used, out);
         ck_assert_msg(memcmp(out, cases[k].out, sizeof out) == 0, "case %zu", k);
     }
 }
@@ -314,233 +315,110 @@ START_TEST(augment_draws_evenly_and_repeatably)
 }
 END_TEST
 
-/* ---- CIFAR-10 -------------------------------------------------------------------------------- */
-
-enum { CIFAR_RECORD = 3073 };
-
-typedef struct Folder {
-    char path[256];
-} Folder;
-
-static Folder folder_make(void)
+START_TEST(augment_tones)
 {
-    Folder f = {""};
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f.path, sizeof f.path, "%s/hone-cifar-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(f.path));
-    return f;
-}
-
-static const char *const cifar_files[] = {"data_batch_1.bin", "data_batch_2.bin",
-                                          "data_batch_3.bin", "data_batch_4.bin",
-                                          "data_batch_5.bin", "test_batch.bin"};
-
-static void folder_remove(const Folder *f)
-{
-    char path[512];
-    for (int i = 0; i < 6; i++) {
-        snprintf(path, sizeof path, "%s/%s", f->path, cifar_files[i]);
-        unlink(path);
+    const struct {
+        int32_t gain, lift;
+        uint8_t in[4], out[4];
+    } cases[] = {
+        {AUGMENT_ONE, 0, {0, 1, 128, 255}, {0, 1, 128, 255}},
+        {AUGMENT_ONE, 10 * AUGMENT_ONE, {0, 1, 128, 250}, {10, 11, 138, 255}},
+        {AUGMENT_ONE, -10 * AUGMENT_ONE, {0, 11, 128, 255}, {0, 1, 118, 245}},
+        {AUGMENT_ONE / 2, 0, {0, 127, 129, 255}, {64, 128, 129, 192}}, /* halves up */
+        {2 * AUGMENT_ONE, AUGMENT_ONE, {0, 100, 128, 255}, {0, 73, 129, 255}},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        uint8_t in[4], out[4];
+        AugmentDraw draw = {.gain = cases[k].gain, .lift = cases[k].lift};
+        memcpy(in, cases[k].in, sizeof in);
+        augment_apply(&draw, 2, 2, 1, in, out);
+        ck_assert_msg(memcmp(out, cases[k].out, sizeof out) == 0, "case %zu", k);
     }
-    ck_assert_int_eq(rmdir(f->path), 0);
-}
-
-/* File number `file` with so many records; its bytes tell file, record and place. */
-static void write_records(const Folder *f, int file, int records, int extra_bytes, int bad_label_at)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", f->path, cifar_files[file]);
-    FILE *out = fopen(path, "wb");
-    ck_assert_ptr_nonnull(out);
-    for (int r = 0; r < records; r++) {
-        uint8_t record[CIFAR_RECORD];
-        record[0] = (uint8_t)(r == bad_label_at ? 10 : (file + r) % 10);
-        for (int i = 0; i < 3072; i++)
-            record[1 + i] = (uint8_t)(file * 50 + r * 7 + i / 1024 * 100 + i % 1024);
-        ck_assert_uint_eq(fwrite(record, 1, sizeof record, out), sizeof record);
-    }
-    for (int i = 0; i < extra_bytes; i++)
-        ck_assert_int_eq(fputc(0, out), 0);
-    ck_assert_int_eq(fclose(out), 0);
-}
-
-static void write_cifar(const Folder *f)
-{
-    for (int i = 0; i < 6; i++)
-        write_records(f, i, 3, 0, -1);
-}
-
-START_TEST(cifar_reads_records)
-{
-    Error e = {0};
-    Folder f = folder_make();
-    write_cifar(&f);
-    Dataset *d = open_kind(&dataset_cifar10, (DatasetOptions){.path = f.path});
-    const DatasetInfo *info = dataset_info(d);
-    ck_assert_int_eq(info->count[DATASET_TRAIN], 15);
-    ck_assert_int_eq(info->count[DATASET_TEST], 3);
-    ck_assert_str_eq(info->class_names[9], "truck");
-    for (int i = 0; i < 18; i++) {
-        uint8_t pixels[3072];
-        int32_t label = -1;
-        int file = i / 3, r = i % 3;
-        OK(dataset_sample(d, i < 15 ? DATASET_TRAIN : DATASET_TEST, 0, i < 15 ? i : r, pixels,
-                          &label, &e));
-        ck_assert_int_eq(label, (file + r) % 10);
-        for (int k = 0; k < 3072; k++)
-            ck_assert_uint_eq(pixels[k], (uint8_t)(file * 50 + r * 7 + k % 3 * 100 + k / 3));
-    }
-    dataset_close(d);
-    folder_remove(&f);
 }
 END_TEST
 
-START_TEST(cifar_limits)
+/* Holes of side 3 around every pixel: what lies inside the image is 128, all else untouched. */
+START_TEST(augment_blanks)
 {
-    Error e = {0};
-    Folder f = folder_make();
-    for (int i = 0; i < 6; i++)
-        if (i < 2 || i == 5) /* files behind the limit are not needed */
-            write_records(&f, i, 3, 0, -1);
-    Dataset *d =
-        open_kind(&dataset_cifar10, (DatasetOptions){.path = f.path, .train = 4, .test = 2});
-    ck_assert_int_eq(dataset_info(d)->count[DATASET_TRAIN], 4);
-    ck_assert_int_eq(dataset_info(d)->count[DATASET_TEST], 2);
-    dataset_close(d);
-    write_cifar(&f);
-    DatasetOptions o = {.path = f.path, .train = 16};
-    ck_assert_int_eq(dataset_open_kind(&d, &dataset_cifar10, &o, "", &e), HONE_ERR_CONFIG);
-    char text[480];
-    snprintf(text, sizeof text, "cifar10: dataset.train asks for 16 images, %s holds 15", f.path);
-    ck_assert_str_eq(e.text, text);
-    ck_assert_ptr_null(d);
-    folder_remove(&f);
-}
-END_TEST
-
-/* Opens a folder that must be refused with this code and a sentence that holds these words. */
-static void refused(const Folder *f, int code, const char *words, const char *more)
-{
-    Error e = {0};
-    Dataset *d = NULL;
-    DatasetOptions o = {.path = f->path};
-    ck_assert_int_eq(dataset_open_kind(&d, &dataset_cifar10, &o, "", &e), code);
-    ck_assert_msg(strstr(e.text, words) != NULL && strstr(e.text, more) != NULL &&
-                      strstr(e.text, f->path) != NULL,
-                  "%s", e.text);
-    ck_assert_ptr_null(d);
-}
-
-START_TEST(cifar_refuses_bad_files)
-{
-    Folder f = folder_make();
-    refused(&f, HONE_ERR_IO, "/data_batch_1.bin (No such file or directory)", "HONE_DATA");
-    write_records(&f, 0, 3, 0, -1);
-    refused(&f, HONE_ERR_IO, "/data_batch_2.bin (No such file or directory)", "cs.toronto.edu");
-    write_cifar(&f);
-    write_records(&f, 2, 3, 17, -1);
-    refused(&f, HONE_ERR_DATA, "data_batch_3.bin has 9236 bytes", "records of 3073");
-    write_records(&f, 2, 0, 0, -1);
-    refused(&f, HONE_ERR_DATA, "data_batch_3.bin has 0 bytes", "records of 3073");
-    write_cifar(&f);
-    write_records(&f, 5, 2, 3072, -1);
-    refused(&f, HONE_ERR_DATA, "test_batch.bin has 9218 bytes", "records of 3073");
-    folder_remove(&f);
-}
-END_TEST
-
-/* What only a sample can find. */
-START_TEST(cifar_refuses_bad_records)
-{
-    Error e = {0};
-    Folder f = folder_make();
-    uint8_t pixels[3072];
-    int32_t label;
-    write_cifar(&f);
-    write_records(&f, 2, 3, 0, 1);
-    Dataset *d = open_kind(&dataset_cifar10, (DatasetOptions){.path = f.path});
-    OK(dataset_sample(d, DATASET_TRAIN, 0, 6, pixels, &label, &e));
-    ck_assert_int_eq(dataset_sample(d, DATASET_TRAIN, 0, 7, pixels, &label, &e), HONE_ERR_DATA);
-    ck_assert_msg(strstr(e.text, "data_batch_3.bin: record 1 has label 10, labels are 0..9"), "%s",
-                  e.text);
-    e = (Error){0};
-    write_records(&f, 5, 1, 0, -1);
-    ck_assert_int_eq(dataset_sample(d, DATASET_TEST, 0, 2, pixels, &label, &e), HONE_ERR_IO);
-    ck_assert_msg(strstr(e.text, "/test_batch.bin failed (it became shorter)"), "%s", e.text);
-    dataset_close(d);
-    folder_remove(&f);
-}
-END_TEST
-
-START_TEST(cifar_out_of_memory)
-{
-    Folder f = folder_make();
-    write_cifar(&f);
-    DatasetOptions o = {.path = f.path};
-    bool failed = allocations_available();
-    for (int n = 1; failed; n++) {
-        Error e = {0};
-        Dataset *d = NULL;
-        allocations_fail_at(n);
-        int status = dataset_open_kind(&d, &dataset_cifar10, &o, "", &e);
-        failed = allocations_failed();
-        allocations_fail_at(0);
-        ck_assert(status == HONE_OK || (failed && e.code == status));
-        ck_assert((d != NULL) == (status == HONE_OK));
-        dataset_close(d);
-    }
-    folder_remove(&f);
-}
-END_TEST
-
-START_TEST(cifar_path_defaults_to_root)
-{
-    Error e = {0};
-    Dataset *d = NULL;
-    DatasetOptions o = {.path = ""};
-    ck_assert_int_eq(dataset_open_kind(&d, &dataset_cifar10, &o, "/no/where", &e), HONE_ERR_IO);
-    ck_assert_ptr_nonnull(strstr(e.text, "/no/where/cifar-10-batches-bin/data_batch_1.bin"));
-    char *path = malloc(5001);
-    ck_assert_ptr_nonnull(path);
-    memset(path, 'x', 5000);
-    path[5000] = '\0';
-    e = (Error){0};
-    o.path = path;
-    ck_assert_int_eq(dataset_open_kind(&d, &dataset_cifar10, &o, "", &e), HONE_ERR_IO);
-    ck_assert_str_eq(e.text, "cifar10: the path of its folder is too long");
-    free(path);
-}
-END_TEST
-
-START_TEST(cifar_real)
-{
-    Error e = {0};
-    char path[512];
-    const char *root = getenv("HONE_DATA");
-    snprintf(path, sizeof path, "%s/cifar-10-batches-bin", root != NULL ? root : "");
-    if (root == NULL || access(path, R_OK) != 0) {
-        puts("test_datasets: the real CIFAR-10 is skipped: it is not in HONE_DATA");
-        return;
-    }
-    Dataset *d = NULL;
-    DatasetOptions o = {.path = ""};
-    OK(dataset_open_kind(&d, &dataset_cifar10, &o, root, &e));
-    ck_assert_int_eq(dataset_info(d)->count[DATASET_TRAIN], 50000);
-    ck_assert_int_eq(dataset_info(d)->count[DATASET_TEST], 10000);
-    int count[DATASET_SPLITS][10] = {{0}};
-    for (int split = 0; split < DATASET_SPLITS; split++) {
-        for (int64_t i = 0; i < dataset_info(d)->count[split]; i++) {
-            uint8_t pixels[3072];
-            int32_t label;
-            OK(dataset_sample(d, (DatasetSplit)split, 0, i, pixels, &label, &e));
-            count[split][label]++;
+    enum { H = 5, W = 7 };
+    for (int place = 0; place < H * W; place++) {
+        uint8_t in[H * W], out[H * W];
+        int at_y = place / W, at_x = place % W;
+        AugmentDraw draw = {.gain = AUGMENT_ONE, .hole = 3};
+        draw.hole_y = (uint32_t)(((uint64_t)at_y << 24) / H + 1);
+        draw.hole_x = (uint32_t)(((uint64_t)at_x << 24) / W + 1);
+        memset(in, 7, sizeof in);
+        augment_apply(&draw, H, W, 1, in, out);
+        for (int i = 0; i < H * W; i++) {
+            bool inside = abs(i / W - at_y) <= 1 && abs(i % W - at_x) <= 1;
+            ck_assert_uint_eq(out[i], inside ? AUGMENT_PAD : 7);
         }
     }
-    for (int k = 0; k < 10; k++) {
-        ck_assert_int_eq(count[DATASET_TRAIN][k], 5000);
-        ck_assert_int_eq(count[DATASET_TEST][k], 1000);
+}
+END_TEST
+
+/* New options leave the moves of a run alone, and use their whole range. */
+START_TEST(augment_draws_tones)
+{
+    AugmentOptions move = {.flip = true, .crop = 3}, all = move;
+    int64_t sum = 0, least = AUGMENT_ONE, most = 0;
+    all.brightness = 0.5;
+    all.contrast = 0.25;
+    all.cutout = 8;
+    for (int i = 0; i < 4000; i++) {
+        AugmentDraw a = augment_draw(&move, 3, 1, i), b = augment_draw(&all, 3, 1, i);
+        ck_assert(a.dy == b.dy && a.dx == b.dx && a.mirror == b.mirror);
+        ck_assert(a.gain == AUGMENT_ONE && a.lift == 0 && a.hole == 0 && b.hole == 8);
+        ck_assert(abs(b.lift) <= 128 * AUGMENT_ONE);
+        sum += b.gain - AUGMENT_ONE;
+        least = b.gain < least ? b.gain : least;
+        most = b.gain > most ? b.gain : most;
     }
-    dataset_close(d);
+    ck_assert(least >= AUGMENT_ONE * 3 / 4 && least < AUGMENT_ONE * 3 / 4 + 200);
+    ck_assert(most <= AUGMENT_ONE * 5 / 4 && most > AUGMENT_ONE * 5 / 4 - 200);
+    ck_assert(llabs(sum) / 4000 < 800); /* 5 deviations of the mean */
+    ck_assert(!augment_is_identity(&all));
+    ck_assert(!augment_is_identity(&(AugmentOptions){.cutout = 1}));
+    ck_assert(!augment_is_identity(&(AugmentOptions){.contrast = 0.1}));
+    ck_assert(augment_is_identity(&(AugmentOptions){.mixup = 0.2})); /* not of one image */
+}
+END_TEST
+
+/* The mean of min(b, 1 - b): 1/4 of Beta(1, 1), which is uniform; E of Beta(a, a) tends to 0 and to 1/2
+ * as a does to 0 and infinity. */
+START_TEST(mixup_draws_beta)
+{
+    static const struct {
+        double alpha, mean;
+    } cases[] = {{1, 0.25}, {2, 0.3125}, {0.5, 0.5 - 1 / 3.14159265358979}, {1e-3, 0}, {100, 0.5}};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        AugmentOptions o = {.mixup = cases[k].alpha};
+        double sum = 0;
+        int64_t partners = 0;
+        for (int i = 0; i < 20000; i++) {
+            AugmentMix a = augment_mix(&o, 9, 4, i, 1000), b = augment_mix(&o, 9, 4, i, 1000);
+            ck_assert(a.partner == b.partner && a.share == b.share);
+            ck_assert(a.partner >= 0 && a.partner < 1000);
+            ck_assert(a.share >= 0 && a.share <= AUGMENT_WHOLE / 2);
+            sum += (double)a.share / AUGMENT_WHOLE;
+            partners += a.partner;
+        }
+        ck_assert_double_eq_tol(sum / 20000, cases[k].mean, cases[k].alpha > 50 ? 0.04 : 0.006);
+        ck_assert(llabs(partners / 20000 - 499) < 12);
+    }
+    ck_assert_int_eq(augment_mix(&(AugmentOptions){0}, 9, 4, 1, 1000).share, 0);
+}
+END_TEST
+
+START_TEST(mixup_blends)
+{
+    uint8_t pixels[] = {0, 255, 100, 7}, other[] = {255, 0, 100, 8};
+    augment_blend(64, other, pixels, 4);
+    ck_assert_mem_eq(pixels, ((uint8_t[]){64, 191, 100, 7}), 4);
+    augment_blend(128, other, pixels, 4);
+    ck_assert_mem_eq(pixels, ((uint8_t[]){160, 96, 100, 8}), 4);
+    augment_blend(0, pixels, other, 4);
+    ck_assert_mem_eq(other, ((uint8_t[]){255, 0, 100, 8}), 4);
 }
 END_TEST
 
@@ -564,16 +442,11 @@ Suite *suite_datasets(void)
     TCase *augment = tcase_create("augment");
     tcase_add_test(augment, augment_moves_and_mirrors);
     tcase_add_test(augment, augment_draws_evenly_and_repeatably);
+    tcase_add_test(augment, augment_tones);
+    tcase_add_test(augment, augment_blanks);
+    tcase_add_test(augment, augment_draws_tones);
+    tcase_add_test(augment, mixup_draws_beta);
+    tcase_add_test(augment, mixup_blends);
     suite_add_tcase(s, augment);
-    TCase *cifar = tcase_create("cifar10");
-    tcase_set_timeout(cifar, 60);
-    tcase_add_test(cifar, cifar_reads_records);
-    tcase_add_test(cifar, cifar_limits);
-    tcase_add_test(cifar, cifar_refuses_bad_files);
-    tcase_add_test(cifar, cifar_refuses_bad_records);
-    tcase_add_test(cifar, cifar_out_of_memory);
-    tcase_add_test(cifar, cifar_path_defaults_to_root);
-    tcase_add_test(cifar, cifar_real);
-    suite_add_tcase(s, cifar);
     return s;
 }

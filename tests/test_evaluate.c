@@ -14,17 +14,23 @@
 
 START_TEST(test_evaluation_of_rows)
 {
-    Evaluation v = {0};
-    evaluation_add(&v, (const double[]){1, 3, 3}, 3, 1); /* of equals the lower index */
-    evaluation_add(&v, (const double[]){1, 3, 3}, 3, 2);
+    Evaluation v;
+    Scorer s;
+    Error e = {0};
+    ck_assert_int_eq(scorer_open(&s, NULL, 3, 2, &e), HONE_OK);
+    scorer_add(&s, (const double[]){1, 3, 3}, NULL, 1); /* of equals the lower index */
+    scorer_add(&s, (const double[]){1, 3, 3}, NULL, 2);
+    scorer_finish(&s, &v);
     ck_assert_int_eq(v.correct, 1);
-    evaluation_finish(&v);
-    double expected = log(exp(-2.0) + 2);
-    ck_assert_double_eq_tol(v.loss, expected, 1e-12);
-    ck_assert_double_eq(v.accuracy, 0.5);
-    v = (Evaluation){0};
-    evaluation_add(&v, (const double[]){1e4, -1e4}, 2, 1); /* no overflow */
+    ck_assert_double_eq_tol(v.loss, log(exp(-2.0) + 2), 1e-12);
+    ck_assert_double_eq(v.figures.accuracy, 0.5);
+    ck_assert(v.figures.mse < 0 && v.figures.auc < 0);
+    scorer_close(&s);
+    ck_assert_int_eq(scorer_open(&s, NULL, 2, 1, &e), HONE_OK);
+    scorer_add(&s, (const double[]){1e4, -1e4}, NULL, 1); /* no overflow */
+    scorer_finish(&s, &v);
     ck_assert_double_eq_tol(v.loss, 2e4, 1e-6);
+    scorer_close(&s);
 }
 END_TEST
 
@@ -32,7 +38,7 @@ END_TEST
 static void open_calibrated(RunFixture *r)
 {
     run_open(r);
-    ck_assert_msg(calibrate(&r->session, 0, &r->error) == HONE_OK, "%s", r->error.text);
+    ck_assert_msg(calibrate(&r->session, 0, 3, &r->error) == HONE_OK, "%s", r->error.text);
 }
 
 /* The last batch, with 45 images, is a partial one for 2, 7 and 20. */

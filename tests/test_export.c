@@ -5,6 +5,7 @@
 #include "core/option_value.h"
 #include "export/describe.h"
 #include "export/lower.h"
+#include "export/notes.h"
 #include "export/options.h"
 #include "export/write_hone.h"
 #include "qat/insert.h"
@@ -230,8 +231,8 @@ START_TEST(write_reads_back)
     HoneRtModel model;
     snprintf(path, sizeof path, "%s/model.hone", folder);
     OK(lower_program(&l, &source, &e));
-    OK(write_hone_bytes(&l.program, &bytes, &count, &e));
-    OK(write_hone_file(path, &l.program, &e));
+    OK(write_hone_bytes(&l.program, NULL, 0, &bytes, &count, &e));
+    OK(write_hone_file(path, &l.program, NULL, 0, &e));
     OK(file_read(path, 1 << 20, &file, &file_count, &e));
     ck_assert_uint_eq(file_count, count);
     ck_assert_mem_eq(file, bytes, count);
@@ -258,10 +259,86 @@ START_TEST(write_refuses_a_broken_program)
     size_t count;
     OK(lower_program(&l, &source, &e));
     l.ops[1].stride_h = 0;
-    ck_assert_int_eq(write_hone_bytes(&l.program, &bytes, &count, &e), HONE_ERR_DATA);
+    ck_assert_int_eq(write_hone_bytes(&l.program, NULL, 0, &bytes, &count, &e), HONE_ERR_DATA);
     ck_assert_ptr_null(bytes);
     ck_assert_ptr_nonnull(strstr(e.text, "the runtime refuses the written artifact"));
     lower_release(&l);
+}
+END_TEST
+
+/* ---- notes ---------------------------------------------------------------------------------- */
+
+static unsigned char *with_sections(const WriteSection *sections, size_t sections_count)
+{
+    Lowered l;
+    unsigned char *bytes;
+    size_t count;
+    HoneRtModel model;
+    OK(lower_program(&l, &source, &e));
+    OK(write_hone_bytes(&l.program, sections, sections_count, &bytes, &count, &e));
+    ck_assert_int_eq(hone_rt_open(&model, bytes, count, &hone_rt_kernels_ref), HONE_RT_OK);
+    lower_release(&l);
+    return bytes;
+}
+
+START_TEST(notes_come_back)
+{
+    static const char *const names[TINY_CLASSES] = {"a", "b b", "", "d", "\xc3\xa9"};
+    char buffer[24];
+    NotesSections s;
+    Notes n;
+    OK(notes_sections(&s, names, TINY_CLASSES, (NotesInput){0.25f, -300}, &e));
+    unsigned char *bytes = with_sections(s.section, 2);
+    notes_release(&s);
+    OK(notes_read(&n, bytes, TINY_CLASSES, &e));
+    for (int k = 0; k < TINY_CLASSES; k++)
+        ck_assert_str_eq(notes_class(&n, k, buffer, sizeof buffer), names[k]);
+    ck_assert(n.has_input && n.input.zero_point == -300);
+    ck_assert_float_eq(n.input.scale, 0.25f);
+    free(bytes);
+    /* Nothing to say: no section. */
+    OK(notes_sections(&s, NULL, TINY_CLASSES, (NotesInput){1.0f / 128, 0}, &e));
+    bytes = with_sections(s.section, 2);
+    notes_release(&s);
+    size_t size;
+    ck_assert_ptr_null(hone_rt_section(bytes, NOTES_TAG_CLASSES, &size));
+    ck_assert_ptr_null(hone_rt_section(bytes, NOTES_TAG_INPUT, &size));
+    OK(notes_read(&n, bytes, TINY_CLASSES, &e));
+    ck_assert(!n.has_input);
+    ck_assert_float_eq(n.input.scale, 1.0f / 128);
+    ck_assert_str_eq(notes_class(&n, 3, buffer, sizeof buffer), "class 3");
+    free(bytes);
+}
+END_TEST
+
+static const struct {
+    uint32_t tag;
+    const char *data;
+    size_t bytes;
+    const char *sentence;
+} bad_notes[] = {
+    {NOTES_TAG_CLASSES, "a\0b", 4, "the artifact's section CLAS names 2 of 5 classes"},
+    {NOTES_TAG_CLASSES, "a\0b\0c\0d\0e\0f", 12, "the artifact's section CLAS names 6 of 5 classes"},
+    {NOTES_TAG_CLASSES, "a\0b\0c\0d\0e\0f", 11,
+     "the artifact's section CLAS does not end in a zero"},
+    {NOTES_TAG_INPUT, "\0\0\0", 4, "the artifact's section INPT has 4 bytes, not 8"},
+    {NOTES_TAG_INPUT, "\0\0\0\0\0\0\0", 8, "the artifact's section INPT has a scale of 0"},
+    {NOTES_TAG_INPUT, "\0\0\x80\x7f\0\0\0", 8, "the artifact's section INPT has a scale of inf"},
+    {NOTES_TAG_INPUT, "\0\0\x80\xbf\0\0\0", 8, "the artifact's section INPT has a scale of -1"},
+};
+
+START_TEST(notes_refused)
+{
+    for (size_t i = 0; i < sizeof bad_notes / sizeof bad_notes[0]; i++) {
+        Notes n;
+        WriteSection section = {bad_notes[i].tag, bad_notes[i].data, bad_notes[i].bytes};
+        unsigned char *bytes = with_sections(&section, 1);
+        e = (Error){0};
+        ck_assert_int_eq(notes_read(&n, bytes, TINY_CLASSES, &e), HONE_ERR_DATA);
+        ck_assert_str_eq(e.text, bad_notes[i].sentence);
+        free(bytes);
+        e = (Error){0};
+    }
 }
 END_TEST
 
@@ -391,6 +468,8 @@ Suite *suite_export(void)
         write_is_deterministic,
         write_reads_back,
         write_refuses_a_broken_program,
+        notes_come_back,
+        notes_refused,
         describe_counts,
         options_fallbacks,
         file_replaces_as_a_whole,

@@ -1,6 +1,7 @@
 /* Gradients of every differentiable op, in double against central differences, straight-through ones
  * against their closed form; in every build the independence of the number of threads. A new op
  * needs a case here, or `every_op_has_a_case` fails. SPDX-License-Identifier: Apache-2.0 */
+#include "distill/distill.h"
 #include "layers/layers.h"
 #include "qat/nodes.h"
 #include "tests/gradcheck.h"
@@ -273,6 +274,57 @@ static Value *dropout(Graph *g)
     return layer_dropout(g, "drop", source(g, SHAPE4(2, 5, 4, 7)), 0.3);
 }
 
+/* Integers of all three inputs are as gradcheck fills them. */
+static Value *xent_mixed(Graph *g)
+{
+    Value *in[3];
+    static const char *const names[] = {"labels", "others", "shares"};
+    for (int i = 0; i < 3; i++)
+        in[i] = graph_input(g, names[i], SHAPE1(6), ELEM_INT32);
+    return layer_softmax_xent_mixed(g, "loss", source(g, SHAPE2(6, 4)), in[0], in[1], in[2], 0.2);
+}
+
+static Value *soft_of(Graph *g, double temperature)
+{
+    Value *teacher = graph_param(g, "teacher", SHAPE2(6, 5), PARAM_STATE, (Init){0, 2});
+    return distill_soft_loss(g, "soft", gradcheck_source(g, "x", SHAPE2(6, 5), 0, 2), teacher,
+                             temperature);
+}
+
+static Value *soft_loss(Graph *g)
+{
+    return soft_of(g, 1);
+}
+
+static Value *soft_loss_warm(Graph *g)
+{
+    return soft_of(g, 4);
+}
+
+static Value *mse_labels(Graph *g)
+{
+    return layer_mse(g, "loss", source(g, SHAPE2(6, 4)),
+                     graph_input(g, "labels", SHAPE1(6), ELEM_INT32));
+}
+
+static Value *bce_labels(Graph *g)
+{
+    return layer_bce(g, "loss", source(g, SHAPE2(6, 4)),
+                     graph_input(g, "labels", SHAPE1(6), ELEM_INT32));
+}
+
+static Value *mse_numbers(Graph *g)
+{
+    Value *target = graph_param(g, "target", SHAPE4(5, 2, 1, 3), PARAM_STATE, (Init){0.3, 0});
+    return layer_mse(g, "loss", source(g, SHAPE2(5, 6)), target);
+}
+
+static Value *bce_numbers(Graph *g)
+{
+    Value *target = graph_param(g, "target", SHAPE4(5, 2, 1, 3), PARAM_STATE, (Init){0.3, 0});
+    return layer_bce(g, "loss", source(g, SHAPE2(5, 6)), target);
+}
+
 /* ---- quantization ---- */
 
 /* Codes -8..7 of the grid 0.25 (q - 2), so that about a tenth of the numbers are clipped. */
@@ -388,6 +440,13 @@ static const GradCase cases[] = {
     {"reshape", &op_reshape, flatten, NULL, false, false, NULL},
     {"dropout", &op_dropout, dropout, NULL, false, false, NULL},
     {"softmax", &op_softmax, softmax, NULL, false, false, NULL},
+    {"softmax_xent mixed", &op_softmax_xent, xent_mixed, NULL, false, false, NULL},
+    {"soft_loss", &op_soft_loss, soft_loss, NULL, false, false, NULL},
+    {"soft_loss at temperature 4", &op_soft_loss, soft_loss_warm, NULL, false, false, NULL},
+    {"mse of labels", &op_mse, mse_labels, NULL, false, false, NULL},
+    {"mse of numbers", &op_mse, mse_numbers, NULL, false, false, NULL},
+    {"bce of labels", &op_bce, bce_labels, NULL, false, false, NULL},
+    {"bce of numbers", &op_bce, bce_numbers, NULL, false, false, NULL},
     {"fakequant", &op_fakequant, fakequant, NULL, true, false, fakequant_slope},
     {"fakequant, first axis", &op_fakequant, fakequant_first, channel_scales, true, false,
      first_slope},
@@ -399,6 +458,7 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 
 static const Op *const ops[] = {
 #define OP(op) &op,
+#include "distill/ops.def"
 #include "layers/ops.def"
 #include "qat/ops.def"
 #undef OP

@@ -230,7 +230,7 @@ START_TEST(fused_nodes_equal_the_simple_ones)
     RunFixture r = {.yaml = yaml, .threads = 2};
     int fused = 0;
     run_open(&r);
-    ck_assert_msg(calibrate(&r.session, 0, &r.error) == HONE_OK, "%s", r.error.text);
+    ck_assert_msg(calibrate(&r.session, 0, 0, &r.error) == HONE_OK, "%s", r.error.text);
     const Graph *g = &r.session.graph;
     for (int i = 0; i < g->node_count; i++)
         fused += strcmp(g->nodes[i]->op->name, "fused_table") == 0;
@@ -268,7 +268,7 @@ START_TEST(a_softmax_keeps_the_winners)
         folder_make(folder);
         RunFixture r = {.sets = i == 1 ? with : NULL, .threads = 1};
         run_open(&r);
-        ck_assert_msg(calibrate(&r.session, 0, &r.error) == HONE_OK, "%s", r.error.text);
+        ck_assert_msg(calibrate(&r.session, 0, 0, &r.error) == HONE_OK, "%s", r.error.text);
         ck_assert_msg(finish_run(&f[i], &r.session, folder, NULL, &r.error) == HONE_OK, "%s",
                       r.error.text);
         run_end(&r);

@@ -461,6 +461,35 @@ START_TEST(xent_as_pytorch)
 }
 END_TEST
 
+/* torch 1.13: cross_entropy(x, probabilities, label_smoothing=0.1), the probabilities 3/4 of label 2
+ * and 1/4 of label 1, then label 0 twice; a row of padding changes nothing */
+START_TEST(xent_of_mixed_labels)
+{
+    const Real x[] = {1, 2, -1, 0, 0, 3, 7, 7, 7};
+    const int32_t labels[] = {2, 0, -1}, others[] = {1, 0, 99}, shares[] = {64, 128, 300};
+    const double dx[] = {
+        0.11308157, 0.22352559, -0.33660715, -0.44402742, 0.00597258, 0.43805483, 0, 0, 0};
+    Net t;
+    net_init(&t);
+    Value *logits = graph_param(&t.graph, "x", SHAPE2(3, 3), PARAM_WEIGHT, (Init){0, 0});
+    Value *in[3];
+    static const char *const names[] = {"labels", "others", "shares"};
+    const int32_t *data[] = {labels, others, shares};
+    for (int i = 0; i < 3; i++)
+        in[i] = graph_input(&t.graph, names[i], SHAPE1(3), ELEM_INT32);
+    layer_softmax_xent_mixed(&t.graph, "loss", logits, in[0], in[1], in[2], 0.1);
+    net_compile(&t, &(NetOptions){.mode = {.training = true}});
+    memcpy(net_param(&t, "x"), x, sizeof x);
+    for (int i = 0; i < 3; i++)
+        memcpy(net_tensor(&t, in[i])->data, data[i], sizeof labels);
+    exec_forward(t.exec);
+    exec_backward(t.exec);
+    ck_near("loss", 0, xent_loss(&t), 2.75113425, 1e-6);
+    ck_all_near("dx", t.params.grad, dx, 9, 1e-6);
+    net_release(&t);
+}
+END_TEST
+
 START_TEST(xent_of_large_logits)
 {
     const Real x[] = {(Real)20000, (Real)-20000, 0, (Real)-30000, (Real)-30000, (Real)-30001};
@@ -559,6 +588,7 @@ Suite *suite_layers(void)
     tcase_add_test(t, mean_of_integers);
     tcase_add_test(t, lowering_and_impossible_scales);
     tcase_add_test(t, xent_as_pytorch);
+    tcase_add_test(t, xent_of_mixed_labels);
     tcase_add_test(t, xent_of_large_logits);
     tcase_add_test(t, levels_give_the_same_bits);
     tcase_add_test(t, messages);

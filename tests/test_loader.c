@@ -108,6 +108,10 @@ static uint32_t batch_hash(const Batch *b, size_t sample_bytes)
     for (size_t i = 0; i < values; i++)
         ck_assert(b->x[i] == ((Real)b->pixels[i] - 128) / 128);
     uint32_t hash = hash_bytes(2166136261u, b->pixels, values);
+    if (b->others != NULL) {
+        hash = hash_bytes(hash, b->others, (size_t)b->count * sizeof *b->others);
+        hash = hash_bytes(hash, b->shares, (size_t)b->count * sizeof *b->shares);
+    }
     return hash_bytes(hash, b->labels, (size_t)b->count * sizeof *b->labels);
 }
 
@@ -274,6 +278,59 @@ START_TEST(resumed_equals_continuous)
 }
 END_TEST
 
+/* Each sample is what augment.h makes of it and its partner, whoever prepares it, wherever the loader
+ * was started. */
+START_TEST(mixup_mixes_samples_and_labels)
+{
+    enum { STEPS = PROBE_TRAIN / 5, ALL = 2 * STEPS };
+    Error e = {0};
+    const Batch *b = NULL;
+    uint32_t one[ALL], many[ALL], late[ALL];
+    Dataset *d = open_probe(true, -1);
+    AugmentOptions augment = {.mixup = 1, .flip = true};
+    LoaderOptions o = {
+        .training = true, .batch = 5, .epochs = 2, .seed = 8, .augment = &augment, .threads = 1};
+    Loader *l = make_loader(d, o);
+    ck_assert_int_eq(run_through(l, 6, 0, 0, one), ALL);
+    ck_assert_int_eq(run_through(l, 6, 1, 1, late), STEPS - 1);
+    ck_assert_mem_eq(late, one + STEPS + 1, (STEPS - 1) * sizeof *late);
+    OK(loader_start(l, 1, 0, &e));
+    OK(loader_next(l, &b, &e));
+    int mixed = 0;
+    for (int i = 0; i < b->count; i++) {
+        AugmentMix mix = augment_mix(&augment, o.seed, 1, b->labels[i], PROBE_TRAIN);
+        int64_t index[2] = {b->labels[i], mix.partner};
+        uint8_t pixels[2][6], drawn[6];
+        int32_t label;
+        for (int k = 0; k < 2; k++) {
+            AugmentDraw draw = augment_draw(&augment, o.seed, 1, index[k]);
+            OK(dataset_sample(d, DATASET_TRAIN, 1, index[k], drawn, &label, &e));
+            augment_apply(&draw, 2, 3, 1, drawn, pixels[k]);
+        }
+        augment_blend(mix.share, pixels[1], pixels[0], 6);
+        ck_assert_mem_eq(pixels[0], b->pixels + i * 6, 6);
+        ck_assert_int_eq(b->shares[i], mix.share);
+        ck_assert_int_eq(b->others[i], mix.share > 0 ? mix.partner : b->labels[i]);
+        mixed += mix.share > 0;
+    }
+    ck_assert_int_gt(mixed, 2);
+    loader_free(l);
+    o.threads = 3;
+    l = make_loader(d, o);
+    ck_assert_int_eq(run_through(l, 6, 0, 0, many), ALL);
+    ck_assert_mem_eq(one, many, sizeof one);
+    loader_free(l);
+    o.training = false; /* evaluation mixes nothing */
+    l = make_loader(d, o);
+    OK(loader_start(l, 0, 0, &e));
+    OK(loader_next(l, &b, &e));
+    ck_assert_ptr_null(b->others);
+    ck_assert_ptr_null(b->shares);
+    loader_free(l);
+    dataset_close(d);
+}
+END_TEST
+
 START_TEST(lent_batch_stays_untouched)
 {
     Error e = {0};
@@ -417,6 +474,7 @@ Suite *suite_loader(void)
     tcase_add_test(loader, limit_cuts_the_split);
     tcase_add_test(loader, timing_and_threads_change_nothing);
     tcase_add_test(loader, resumed_equals_continuous);
+    tcase_add_test(loader, mixup_mixes_samples_and_labels);
     tcase_add_test(loader, lent_batch_stays_untouched);
     tcase_add_test(loader, full_loader_sleeps);
     tcase_add_test(loader, errors_surface_in_their_turn);

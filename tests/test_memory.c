@@ -36,7 +36,7 @@ static Session ready(void)
     Session s;
     Error e = {0};
     ck_assert_msg(session_open(&s, &config, &how, &e) == HONE_OK, "%s", e.text);
-    ck_assert_msg(calibrate(&s, 0, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(calibrate(&s, 0, 3, &e) == HONE_OK, "%s", e.text);
     return s;
 }
 
@@ -152,7 +152,7 @@ typedef struct Reporting {
 static int report(void *context, Error *e)
 {
     const Reporting *r = context;
-    const Summary summary = {.name = "x", .float_accuracy = 0.5};
+    const Summary summary = {.name = "x", .classifies = true, .float_figures = {.accuracy = 0.5}};
     return report_write(r->s, &summary, &r->dir, NULL, e);
 }
 

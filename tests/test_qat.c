@@ -315,7 +315,7 @@ START_TEST(training_does_not_depend_on_threads)
             fill(&t, x, step);
             exec_forward(x);
             exec_backward(x);
-            optimizer_step(o, &t.params, NULL, 0.1, t.compute.threads);
+            optimizer_step(o, &t.params, NULL, (int64_t)step + 1, 0.1, t.compute.threads);
             exec_commit(x);
         }
         size_t bytes = t.graph.trained_count * sizeof(Real);

@@ -1,6 +1,7 @@
 /* Tests that a run is a function of its configuration: interrupted or not, with any number of
  * threads. SPDX-License-Identifier: Apache-2.0 */
 #include "core/rng.h"
+#include "tests/outcome.h"
 #include "tests/run_fixture.h"
 #include "tests/suites.h"
 #include "trainer/checkpoint.h"
@@ -11,75 +12,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-/* What a run leaves behind. */
-typedef struct Outcome {
-    Real *params, *states;
-    size_t param_count, state_count;
-    unsigned char *artifact;
-    size_t artifact_bytes;
-    Progress progress;
-    int log_lines;
-} Outcome;
-
-static int count_lines(const char *folder)
-{
-    size_t count;
-    int lines = 0;
-    unsigned char *log = file_bytes(folder, "metrics.jsonl", &count);
-    for (size_t i = 0; i < count; i++)
-        lines += log[i] == '\n';
-    free(log);
-    return lines;
-}
-
-static void *copy(const void *from, size_t bytes)
-{
-    void *to = malloc(bytes);
-    ck_assert_ptr_nonnull(to);
-    return memcpy(to, from, bytes);
-}
-
-static Outcome take_outcome(const RunFixture *r)
-{
-    const Graph *g = &r->session.graph;
-    char path[1100];
-    Checkpoint c;
-    Error e = {0};
-    snprintf(path, sizeof path, "%s/last.h5", r->out);
-    ck_assert_msg(checkpoint_open(&c, path, NULL, 0, &e) == HONE_OK, "%s", e.text);
-    Outcome o = {.params = copy(r->session.params.value, g->trained_count * sizeof(Real)),
-                 .states = copy(r->session.params.state, g->state_count * sizeof(Real)),
-                 .param_count = g->trained_count,
-                 .state_count = g->state_count,
-                 .progress = c.progress,
-                 .log_lines = count_lines(r->out)};
-    o.artifact = file_bytes(r->out, "model.hone", &o.artifact_bytes);
-    checkpoint_close(&c);
-    return o;
-}
-
-static void release_outcome(Outcome *o)
-{
-    free(o->params);
-    free(o->states);
-    free(o->artifact);
-}
-
-static void same_outcome(const Outcome *a, const Outcome *b)
-{
-    ck_assert_uint_eq(a->param_count, b->param_count);
-    ck_assert_mem_eq(a->params, b->params, a->param_count * sizeof(Real));
-    ck_assert_mem_eq(a->states, b->states, a->state_count * sizeof(Real));
-    ck_assert_uint_eq(a->artifact_bytes, b->artifact_bytes);
-    ck_assert_mem_eq(a->artifact, b->artifact, a->artifact_bytes);
-    ck_assert_int_eq(a->log_lines, b->log_lines);
-    ck_assert_int_eq(a->progress.best_step, b->progress.best_step);
-    ck_assert(a->progress.best_accuracy == b->progress.best_accuracy);
-    ck_assert(a->progress.float_accuracy == b->progress.float_accuracy);
-    ck_assert(a->progress.ptq_accuracy == b->progress.ptq_accuracy);
-    ck_assert(a->progress.test_loss == b->progress.test_loss);
-}
 
 /* A run that is stopped after each of the steps given (0-terminated) and resumed, every session with
  * another number of threads. */
@@ -99,7 +31,7 @@ static Outcome interrupted(const char *folder, const char *const *sets, const in
             continue;
         }
         ck_assert_msg(status == HONE_OK, "%s", r.error.text);
-        Outcome o = take_outcome(&r);
+        Outcome o = outcome_take(r.out);
         run_end(&r);
         return o;
     }
@@ -111,7 +43,7 @@ static Outcome straight(const char *const *sets, int threads)
     folder_make(folder);
     RunFixture r = {.sets = sets, .out = folder, .threads = threads};
     ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
-    Outcome o = take_outcome(&r);
+    Outcome o = outcome_take(r.out);
     run_end(&r);
     folder_remove(folder);
     return o;
@@ -122,9 +54,9 @@ static void compare_interrupted(const char *const *sets, const int64_t *stops)
     char folder[64];
     folder_make(folder);
     Outcome whole = straight(sets, 1), parts = interrupted(folder, sets, stops);
-    same_outcome(&whole, &parts);
-    release_outcome(&whole);
-    release_outcome(&parts);
+    outcome_same(&whole, &parts);
+    outcome_release(&whole);
+    outcome_release(&parts);
     folder_remove(folder);
 }
 
@@ -133,10 +65,10 @@ START_TEST(test_threads)
     Outcome one = straight(NULL, 1);
     for (int threads = 2; threads <= 3; threads++) {
         Outcome more = straight(NULL, threads);
-        same_outcome(&one, &more);
-        release_outcome(&more);
+        outcome_same(&one, &more);
+        outcome_release(&more);
     }
-    release_outcome(&one);
+    outcome_release(&one);
 }
 END_TEST
 
@@ -162,6 +94,48 @@ START_TEST(test_random_steps)
 }
 END_TEST
 
+/* A stop that comes while something is evaluated: at an epoch's end, at the boundaries of
+ * quantization, with the average of the weights put on, in the proof. */
+static void compare_stopped_in(const char *const *sets, int64_t progress, const Outcome *whole)
+{
+    char folder[64];
+    folder_make(folder);
+    RunFixture r = {.sets = sets, .out = folder, .threads = 1, .stop_in = progress};
+    ck_assert_int_eq(run_start(&r), HONE_ERR_INTERRUPTED);
+    ck_assert_msg(strstr(r.error.text, "stopped after step ") == r.error.text, "%s", r.error.text);
+    ck_assert_int_eq(r.progress, progress);
+    run_end(&r);
+    r = (RunFixture){.sets = sets, .out = folder, .threads = 2, .resume = true};
+    ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
+    run_end(&r);
+    Outcome parts = outcome_take(folder);
+    outcome_same(whole, &parts);
+    outcome_release(&parts);
+    folder_remove(folder);
+}
+
+START_TEST(test_stopped_in_evaluation)
+{
+    static const char *const cases[][5] = {
+        {"train.optimizer.ema=0.9", "eval.recalibration_batches=2", NULL},
+        {"qat.begin_epoch=2.5", "prune.schedule.end_epoch=2.5", NULL},
+        {"qat.begin_epoch=6", "prune.schedule.end_epoch=6", "qat.freeze_observers_epoch=6",
+         "qat.freeze_batchnorm_epoch=6", NULL},
+    };
+    char folder[64];
+    folder_make(folder);
+    RunFixture r = {.sets = cases[_i], .out = folder, .threads = 1};
+    ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
+    run_end(&r);
+    Outcome whole = outcome_take(folder);
+    ck_assert_int_ge(r.progress, 18);
+    for (int64_t k = 1; k <= r.progress; k += 4)
+        compare_stopped_in(cases[_i], k, &whole);
+    outcome_release(&whole);
+    folder_remove(folder);
+}
+END_TEST
+
 /* Pruning and quantization that begin with, or end at, the end of training. */
 START_TEST(test_boundaries_at_the_ends)
 {
@@ -177,6 +151,26 @@ START_TEST(test_boundaries_at_the_ends)
 }
 END_TEST
 
+/* Optimizers with their states, the average of the weights, clipping: before, at and after each
+ * boundary. */
+START_TEST(test_optimizers)
+{
+    static const char *const optimizers[] = {
+        "train.optimizer={kind: adamw, lr: 0.01, ema: 0.9}",
+        "train.optimizer={kind: rmsprop, lr: 0.001, momentum: 0.5, centered: true}",
+        "train.optimizer={kind: sgd, lr: 0.05, ema: 0.99}",
+    };
+    const int64_t stops[] = {3, 5, 12, 17, 20, 0};
+    const char *sets[] = {optimizers[_i],
+                          "train.clip_norm=0.5",
+                          "eval.recalibration_batches=2",
+                          "train.schedule={kind: step, milestones: [2, 4.5]}",
+                          "checkpoint.every_steps=3",
+                          NULL};
+    compare_interrupted(sets, stops);
+}
+END_TEST
+
 /* A process that is killed saves nothing: the run goes on from the last epoch. */
 START_TEST(test_crash)
 {
@@ -185,13 +179,13 @@ START_TEST(test_crash)
     RunFixture crash = {.out = folder, .threads = 1, .poison_at = 10};
     ck_assert_int_eq(run_start(&crash), HONE_ERR_NUMERIC);
     run_end(&crash);
-    ck_assert_int_gt(count_lines(folder), 2);
+    ck_assert_int_gt(outcome_log_lines(folder), 2);
     RunFixture r = {.out = folder, .threads = 1, .resume = true};
     ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
-    Outcome whole = straight(NULL, 1), parts = take_outcome(&r);
-    same_outcome(&whole, &parts);
-    release_outcome(&whole);
-    release_outcome(&parts);
+    Outcome whole = straight(NULL, 1), parts = outcome_take(r.out);
+    outcome_same(&whole, &parts);
+    outcome_release(&whole);
+    outcome_release(&parts);
     run_end(&r);
     folder_remove(folder);
 }
@@ -205,7 +199,7 @@ START_TEST(test_finished)
     folder_make(folder);
     RunFixture first = {.out = folder, .threads = 1};
     ck_assert_msg(run_start(&first) == HONE_OK, "%s", first.error.text);
-    Outcome whole = take_outcome(&first);
+    Outcome whole = outcome_take(first.out);
     run_end(&first);
     unsigned char *summary = file_bytes(folder, "summary.json", &before);
     RunFixture again = {.out = folder, .threads = 1, .resume = true};
@@ -225,10 +219,10 @@ START_TEST(test_finished)
     ck_assert_int_eq(run_start(&end), HONE_OK);
     ck_assert_int_eq(end.steps, 0);
     ck_assert_int_eq(end.summary.steps, RUN_STEPS);
-    Outcome parts = take_outcome(&end);
-    same_outcome(&whole, &parts);
-    release_outcome(&whole);
-    release_outcome(&parts);
+    Outcome parts = outcome_take(end.out);
+    outcome_same(&whole, &parts);
+    outcome_release(&whole);
+    outcome_release(&parts);
     run_end(&end);
     folder_remove(folder);
 }
@@ -278,6 +272,8 @@ Suite *suite_resume(void)
     tcase_add_test(t, test_every_phase);
     tcase_add_test(t, test_random_steps);
     tcase_add_test(t, test_boundaries_at_the_ends);
+    tcase_add_loop_test(t, test_optimizers, 0, 3);
+    tcase_add_loop_test(t, test_stopped_in_evaluation, 0, 3);
     tcase_add_test(t, test_crash);
     tcase_add_test(t, test_finished);
     tcase_add_test(t, test_other_configuration);

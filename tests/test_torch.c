@@ -138,7 +138,7 @@ START_TEST(losses_of_ten_steps)
         double loss = run_step(&t, step);
         ck_assert_msg(fabs(loss - torch_losses[step]) <= 10 * tolerance,
                       "step %d: loss %.9g, PyTorch %.9g", step, loss, torch_losses[step]);
-        optimizer_step(t.sgd, &t.params, NULL, 0.2, t.compute.threads);
+        optimizer_step(t.sgd, &t.params, NULL, step + 1, 0.2, t.compute.threads);
         exec_commit(t.exec);
     }
     close_net(&t);

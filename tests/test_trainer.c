@@ -107,7 +107,8 @@ static const char *const summary_keys[] = {
     "name",         "seed",           "threads",        "params",    "macs",
     "float_source", "float_accuracy", "ptq_accuracy",   "bit_exact", "unquantized_accuracy",
     "qat_accuracy", "int8_accuracy",  "compared",       "sparsity",  "images_per_s",
-    "seconds",      "artifacts",      "peak_rss_bytes", "ram_bytes", "requant"};
+    "seconds",      "artifacts",      "peak_rss_bytes", "ram_bytes", "requant",
+    "ema"};
 
 START_TEST(test_run)
 {
@@ -121,9 +122,9 @@ START_TEST(test_run)
     ck_assert_str_eq(r.phases, "float prune qat frozen export ");
     ck_assert(r.summary.bit_exact && r.summary.exported);
     ck_assert_int_ge(r.summary.compared, RUN_TEST_IMAGES * 4);
-    ck_assert(r.summary.qat_accuracy == r.summary.int8_accuracy);
-    ck_assert(r.summary.qat_accuracy == r.test_accuracy);
-    ck_assert(r.summary.ptq_accuracy >= 0 && r.summary.float_accuracy >= 0);
+    ck_assert(r.summary.qat_figures.accuracy == r.summary.int8_figures.accuracy);
+    ck_assert(r.summary.qat_figures.accuracy == r.test_accuracy);
+    ck_assert(r.summary.ptq_figures.accuracy >= 0 && r.summary.float_figures.accuracy >= 0);
     ck_assert_double_ge(r.summary.sparsity, 0.45);
     const char *files[] = {"config.yaml", "metrics.jsonl", "last.h5",
                            "best.h5",     "float.h5",      "summary.json"};
@@ -152,9 +153,9 @@ START_TEST(test_float_run_and_baseline)
     const char *sets[] = {"qat=null", "prune=null", NULL};
     RunFixture r = {.out = base, .threads = 1, .sets = sets};
     ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
-    ck_assert(!r.summary.exported && r.summary.int8_accuracy < 0);
-    ck_assert(r.summary.float_accuracy == r.test_accuracy);
-    double accuracy = r.summary.float_accuracy;
+    ck_assert(!r.summary.exported && r.summary.int8_figures.accuracy < 0);
+    ck_assert(r.summary.float_figures.accuracy == r.test_accuracy);
+    double accuracy = r.summary.float_figures.accuracy;
     run_end(&r);
     unsigned char *summary = file_bytes(base, "summary.json", &count);
     ck_assert_ptr_nonnull(find(summary, count, "\"int8_accuracy\": null"));
@@ -164,7 +165,7 @@ START_TEST(test_float_run_and_baseline)
     const char *with_baseline[] = {set, NULL};
     RunFixture q = {.out = quantized, .threads = 1, .sets = with_baseline};
     ck_assert_msg(run_start(&q) == HONE_OK, "%s", q.error.text);
-    ck_assert(q.summary.float_accuracy == accuracy);
+    ck_assert(q.summary.float_figures.accuracy == accuracy);
     ck_assert_str_eq(q.summary.float_source, set + strlen("baseline="));
     run_end(&q);
     folder_remove(folder);

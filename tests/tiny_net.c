@@ -113,7 +113,7 @@ void tiny_net_init_model(TinyNet *t, const ModelOptions *options)
     Model m;
     *t = (TinyNet){0};
     graph_init(&t->graph);
-    ck_assert_msg(model_build(&t->graph, options, 0, &m, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(model_build(&t->graph, options, NULL, &m, &e) == HONE_OK, "%s", e.text);
     t->source.input = m.image;
     t->source.output = m.logits;
     quantize(t, 1, 2, NULL, true);
@@ -140,7 +140,7 @@ unsigned char *tiny_net_artifact(const TinyNet *t, size_t *count)
                      .classes = shape_channels(t->source.output->shape),
                      .profile = HONE_RT_S24};
     ck_assert_msg(lower_program(&l, &s, &e) == HONE_OK, "%s", e.text);
-    ck_assert_msg(write_hone_bytes(&l.program, &bytes, count, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(write_hone_bytes(&l.program, NULL, 0, &bytes, count, &e) == HONE_OK, "%s", e.text);
     lower_release(&l);
     return bytes;
 }

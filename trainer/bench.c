@@ -21,6 +21,7 @@ typedef struct Bench {
     Session *s;
     Exec *exec;
     Optimizer *optimizer;
+    int64_t steps; /* done */
     int batch;
     Real *images[BATCHES];   /* [batch][image] */
     int32_t *labels;         /* [batch], of every batch */
@@ -83,7 +84,7 @@ static double step(Bench *b, int index)
     exec_forward(b->exec);
     exec_backward(b->exec);
     double computed = speed_now();
-    optimizer_step(b->optimizer, &b->s->params, NULL, o->train.optimizer.lr * 1e-3,
+    optimizer_step(b->optimizer, &b->s->params, NULL, ++b->steps, o->train.optimizer.lr * 1e-3,
                    b->s->compute.threads);
     double optimized = speed_now();
     exec_commit(b->exec);

@@ -1,8 +1,6 @@
 /* Calibration: see calibrate.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/calibrate.h"
 
-#include <string.h>
-
 int training_loader(Loader **loader, const Session *s, Error *e)
 {
     const RunOptions *o = s->config->options;
@@ -20,16 +18,14 @@ static int observe(const Session *s, Exec *x, Loader *loader, Error *e)
     int status = loader_next(loader, &b, e);
     if (status != HONE_OK)
         return status;
-    Tensor *image = exec_tensor(x, s->model.image);
-    Tensor *labels = exec_tensor(x, s->model.labels);
-    memcpy(image->data, b->x, shape_count(image->shape) * sizeof *b->x);
-    memcpy(labels->data, b->labels, (size_t)b->count * sizeof *b->labels);
+    exec_lend(x, s->model.image, b->x);
+    exec_lend(x, s->model.labels, b->labels);
     exec_forward(x);
     exec_commit(x);
     return HONE_OK;
 }
 
-int calibrate(const Session *s, int64_t step, Error *e)
+int calibrate(const Session *s, int64_t step, int64_t batches, Error *e)
 {
     const RunOptions *o = s->config->options;
     Exec *x = NULL;
@@ -39,7 +35,7 @@ int calibrate(const Session *s, int64_t step, Error *e)
         status = training_loader(&loader, s, e);
     if (status == HONE_OK)
         status = loader_start(loader, step / loader_steps(loader), step % loader_steps(loader), e);
-    for (int64_t i = 0; i < o->qat.calibration_batches && status == HONE_OK; i++)
+    for (int64_t i = 0; i < batches && status == HONE_OK; i++)
         status = observe(s, x, loader, e);
     loader_free(loader);
     exec_free(x);

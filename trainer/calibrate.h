@@ -5,9 +5,9 @@
 #include "datasets/loader.h"
 #include "trainer/session.h"
 
-/* Shows the session's float graph, with running statistics, the qat.calibration_batches training
- * batches that follow boundary `step`, and has the observers gather their ranges. */
-HONE_CHECKED int calibrate(const Session *s, int64_t step, Error *e);
+/* Shows the session's float graph, with running statistics, so many of the training batches that
+ * follow boundary `step`, and has the observers gather their ranges. */
+HONE_CHECKED int calibrate(const Session *s, int64_t step, int64_t batches, Error *e);
 
 /* The training loader of the session's configuration, not yet started. The caller frees. */
 HONE_CHECKED int training_loader(Loader **loader, const Session *s, Error *e);

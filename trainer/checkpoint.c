@@ -1,8 +1,6 @@
 /* Saving and restoring a run: see checkpoint.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/checkpoint.h"
 
-#include "trainer/events.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +9,10 @@
 
 void progress_init(Progress *p)
 {
-    *p = (Progress){.best_step = -1,
-                    .test_step = -1,
-                    .best_accuracy = ACCURACY_NONE,
-                    .test_accuracy = ACCURACY_NONE,
-                    .float_accuracy = ACCURACY_NONE,
-                    .ptq_accuracy = ACCURACY_NONE};
+    *p = (Progress){.best_step = -1, .test_step = -1};
+#define SET(name) p->name##_figures = figures_none();
+    PROGRESS_FIGURES(SET)
+#undef SET
 }
 
 /* ---- the arrays, for saving and loading alike ---- */
@@ -93,6 +89,15 @@ static int set_progress(StateDict *d, const Progress *p, Error *e)
         status = state_set_double(d, #name, p->name, e);
     PROGRESS_REALS(SET)
 #undef SET
+#define SET(name)                                                                                  \
+    if (status == HONE_OK)                                                                         \
+        status = state_set_double(d, #name "_accuracy", p->name##_figures.accuracy, e);            \
+    if (status == HONE_OK)                                                                         \
+        status = state_set_double(d, #name "_mse", p->name##_figures.mse, e);                      \
+    if (status == HONE_OK)                                                                         \
+        status = state_set_double(d, #name "_auc", p->name##_figures.auc, e);
+    PROGRESS_FIGURES(SET)
+#undef SET
     return status;
 }
 
@@ -130,6 +135,15 @@ static int read_progress(const Store *store, Progress *p, Error *e)
     if (status == HONE_OK)                                                                         \
         status = store_double(store, #name, &p->name, e);
     PROGRESS_REALS(GET)
+#undef GET
+#define GET(name)                                                                                  \
+    if (status == HONE_OK)                                                                         \
+        status = store_double(store, #name "_accuracy", &p->name##_figures.accuracy, e);           \
+    if (status == HONE_OK)                                                                         \
+        status = store_double(store, #name "_mse", &p->name##_figures.mse, e);                     \
+    if (status == HONE_OK)                                                                         \
+        status = store_double(store, #name "_auc", &p->name##_figures.auc, e);
+    PROGRESS_FIGURES(GET)
 #undef GET
     return status;
 }

@@ -15,25 +15,30 @@
 #include "optim/optimizer.h"
 #include "prune/prune.h"
 #include "store/store.h"
+#include "trainer/figures.h"
 #include "trainer/session.h"
 
 /* Where a run stands. Equal runs have equal ones, `seconds` and `metrics_bytes` apart. */
 #define PROGRESS_INTS(X)                                                                           \
     X(step)          /* optimizer steps done */                                                    \
     X(epoch_correct) /* of the training images in the epoch so far */                              \
-    X(best_step)     /* when best_accuracy was measured; -1: never */                              \
-    X(test_step)     /* when test_accuracy was measured; -1: never */                              \
+    X(best_step)     /* when best_figures were measured; -1: never */                              \
+    X(test_step)     /* when test_figures were measured; -1: never */                              \
+    X(pending)       /* 1: the end of the epoch, which is reached, was not evaluated yet */        \
     X(complete)      /* 1: the last boundary was acted on and the final weights stand */           \
+    X(teacher_mark)  /* of the teacher's numbers; 0: none */                                       \
     X(metrics_bytes) /* length of metrics.jsonl */
 #define PROGRESS_REALS(X)                                                                          \
-    X(epoch_loss)    /* sum over the steps of the epoch so far */                                  \
-    X(best_accuracy) /* of what the run is in now: float, pruned, quantized */                     \
-    X(test_accuracy) /* of the last evaluation */                                                  \
-    X(test_loss)                                                                                   \
-    X(float_accuracy) /* before quantization; ACCURACY_NONE until then, as the next */             \
-    X(ptq_accuracy)   /* calibrated and not yet trained quantized */                               \
-    X(images_per_s)   /* median over the steps of the session that saved */                        \
-    X(seconds)        /* the run has taken */
+    X(epoch_loss)   /* sum over the steps of the epoch so far */                                   \
+    X(test_loss)    /* of the last evaluation */                                                   \
+    X(images_per_s) /* median over the steps of the session that saved */                          \
+    X(seconds)      /* the run has taken */
+/* Fields X_figures, attributes X_accuracy, X_mse, X_auc. */
+#define PROGRESS_FIGURES(X)                                                                        \
+    X(best)  /* of what the run is in now: float, pruned, quantized */                             \
+    X(test)  /* of the last evaluation */                                                          \
+    X(float) /* before quantization; not measured until then, as the next */                       \
+    X(ptq)   /* calibrated and not yet trained quantized */
 
 typedef struct Progress {
 #define PROGRESS_FIELD(name) int64_t name;
@@ -41,6 +46,9 @@ typedef struct Progress {
 #undef PROGRESS_FIELD
 #define PROGRESS_FIELD(name) double name;
     PROGRESS_REALS(PROGRESS_FIELD)
+#undef PROGRESS_FIELD
+#define PROGRESS_FIELD(name) Figures name##_figures;
+    PROGRESS_FIGURES(PROGRESS_FIELD)
 #undef PROGRESS_FIELD
 } Progress;
 

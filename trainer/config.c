@@ -3,23 +3,6 @@
 
 #include <string.h>
 
-static const OptionTable loss_options = {
-    .name = "loss",
-    .help = "what is minimized",
-    .size = sizeof(LossOptions),
-    .options = (const Option[]){OPTION_SELECTOR("kind", LossOptions, kind, "cross_entropy",
-                                                "loss function"),
-                                OPTION_END},
-    .variants =
-        (const OptionVariant *const[]){
-            OPTION_VARIANT("cross_entropy", "softmax cross-entropy, mean over the batch",
-                           OPTION_REAL_OPEN("label_smoothing", LossOptions, label_smoothing, "", 0,
-                                            1, OPTION_OPEN_MAX, "0",
-                                            "probability spread evenly over all classes"),
-                           OPTION_END),
-            NULL},
-};
-
 static const OptionTable train_options = {
     .name = "train",
     .help = "how the weights are trained",
@@ -30,6 +13,9 @@ static const OptionTable train_options = {
                        "passes over the training set"),
             OPTION_INT("batch", TrainOptions, batch, "images", 1, 65536, "64", "images per step"),
             OPTION_SECTION("loss", TrainOptions, loss, &loss_options, "what is minimized"),
+            OPTION_REAL("clip_norm", TrainOptions, clip_norm, "", 0, 1e30, "0",
+                        "longest gradient, all parameters together; longer ones are scaled "
+                        "down to it; 0 for no limit"),
             OPTION_SECTION("optimizer", TrainOptions, optimizer, &optimizer_options,
                            "how gradients change weights"),
             OPTION_SECTION("schedule", TrainOptions, schedule, &schedule_options,
@@ -47,6 +33,10 @@ static const OptionTable eval_options = {
                        "images per evaluation step"),
             OPTION_INT("every_epochs", EvalOptions, every_epochs, "epochs", 1, 100000, "1",
                        "epochs between evaluations; the end of a phase always has one"),
+            OPTION_INT("recalibration_batches", EvalOptions, recalibration_batches, "batches", 1,
+                       1000000, "20",
+                       "training batches that give averaged weights (train.optimizer.ema) their "
+                       "batch-norm statistics and ranges"),
             OPTION_END},
 };
 
@@ -96,6 +86,8 @@ const OptionTable run_options = {
                            "how the weights are trained"),
             OPTION_OPTIONAL("prune", RunOptions, prune, &prune_options, "gradual pruning"),
             OPTION_OPTIONAL("qat", RunOptions, qat, &qat_options, "quantization-aware training"),
+            OPTION_OPTIONAL("distill", RunOptions, distill, &distill_options,
+                            "learning from a teacher's answers"),
             OPTION_SECTION("eval", RunOptions, eval, &eval_options,
                            "when and how the test set is evaluated"),
             OPTION_SECTION("export", RunOptions, export, &export_options, "the artifacts to write"),
@@ -144,6 +136,18 @@ static int check_qat(const Config *c, Error *e)
     return status;
 }
 
+static int check_distill(const Config *c, Error *e)
+{
+    const DistillOptions *d = &c->options->distill;
+    if (c->options->train.loss.target != LOSS_OF_LABELS)
+        return bind_refuse(&c->binding, "distill", e,
+                           "a teacher tells classes apart, and train.loss.target is not labels");
+    int status = check_epoch(c, "distill.begin_epoch", d->begin_epoch, e);
+    if (status == HONE_OK)
+        status = check_epoch(c, "distill.end_epoch", d->end_epoch, e);
+    return status;
+}
+
 /* Weights that go while ranges or statistics no longer follow would leave them wrong. */
 static int check_prune(const Config *c, Error *e)
 {
@@ -177,6 +181,8 @@ static int check(Config *c, Error *e)
         status = check_qat(c, e);
     if (status == HONE_OK && c->options->prune.present)
         status = check_prune(c, e);
+    if (status == HONE_OK && c->options->distill.present)
+        status = check_distill(c, e);
     if (status != HONE_OK)
         config_release(c);
     return status;

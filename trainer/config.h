@@ -11,6 +11,7 @@
 
 #include "datasets/augment.h"
 #include "datasets/dataset.h"
+#include "distill/distill.h"
 #include "export/options.h"
 #include "models/model.h"
 #include "optim/optimizer.h"
@@ -19,22 +20,19 @@
 #include "qat/options.h"
 #include "trainer/bind.h"
 
-typedef struct LossOptions {
-    int kind;               /* cross_entropy is the only one */
-    double label_smoothing; /* 0..1, 1 excluded */
-} LossOptions;
-
 typedef struct TrainOptions {
     int64_t epochs;
     int64_t batch;
     LossOptions loss;
+    double clip_norm; /* of all gradients together; 0: they stay as they are */
     OptimizerOptions optimizer;
     ScheduleOptions schedule;
 } TrainOptions;
 
 typedef struct EvalOptions {
-    int64_t batch;        /* images per evaluation step */
-    int64_t every_epochs; /* besides at the end of each phase */
+    int64_t batch;                 /* images per evaluation step */
+    int64_t every_epochs;          /* besides at the end of each phase */
+    int64_t recalibration_batches; /* of averaged weights */
 } EvalOptions;
 
 typedef struct CheckpointOptions {
@@ -58,6 +56,7 @@ typedef struct RunOptions {
     TrainOptions train;
     PruneOptions prune;
     QatOptions qat;
+    DistillOptions distill;
     EvalOptions eval;
     ExportOptions export;
     CheckpointOptions checkpoint;

@@ -1,27 +1,22 @@
-/* Accuracy and loss on a whole split: of a model in float, fake-quantized or integer arithmetic, and
+/* Figures of a whole split: of a model in float, fake-quantized or integer arithmetic, and
  * of an artifact in the runtime.
  *
  *     EvaluateOptions how = {.mode = {0}, .split = DATASET_TEST, .batch = 100};
  *     Evaluation v;
  *     if (evaluate_model(&v, &session, &how, &e) != HONE_OK) ...
- *     printf("%.2f %% of %lld\n", 100 * v.accuracy, (long long)v.n);
+ *     printf("%.2f %% of %lld\n", 100 * v.figures.accuracy, (long long)v.n);
  *
- * A prediction is the class of the largest logit, of equal ones the lowest. The loss is the mean of
- * -log softmax(logits)[label] in nats, without label smoothing, whatever the model trains on; logits
- * in codes are taken at their real values. Every image counts once, the last partial batch included.
+ * The loss is that of the configuration, without label smoothing: cross-entropy in nats, mean squared
+ * error, binary cross-entropy in nats; outputs in codes are taken at their real values. score.h and
+ * figures.h define the rest. Every image counts once, the last partial batch included.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TRAINER_EVALUATE_H
 #define HONE_TRAINER_EVALUATE_H
 
 #include "datasets/loader.h"
 #include "trainer/events.h"
+#include "trainer/score.h"
 #include "trainer/session.h"
-
-typedef struct Evaluation {
-    double accuracy; /* correct / n */
-    double loss;
-    int64_t n, correct;
-} Evaluation;
 
 typedef struct EvaluateOptions {
     Mode mode;               /* {0}: float; quantize; or integer. Never training */
@@ -30,6 +25,7 @@ typedef struct EvaluateOptions {
     int batch;                 /* 1..65535; 0: eval.batch of the configuration */
     int64_t limit;             /* only the first images; 0: all */
     const TrainEvents *events; /* progress; or NULL */
+    const LossOptions *loss;   /* evaluate_artifact: what its outputs mean; NULL: cross-entropy */
     /* Called for every image of a model's evaluation, in order, with its logits; or NULL. */
     void (*each)(void *context, const Batch *b, int image, const double *logits);
     void *context;
@@ -51,13 +47,5 @@ HONE_CHECKED int evaluate_integer(Evaluation *v, const Session *s, const Evaluat
 HONE_CHECKED int evaluate_artifact(Evaluation *v, const Compute *compute, const Dataset *dataset,
                                    const void *bytes, size_t count, const EvaluateOptions *options,
                                    Error *e);
-
-/* Logits from output codes: the numbers that they stand for; of probabilities the logarithms, those below
- * 1/512 counting as 1/512. */
-void evaluation_logits(const int8_t *codes, int classes, Grid grid, bool softmax, double *row);
-/* Adds one image's logits [classes] to v's sums: correct, and in v->loss the sum of losses until
- * evaluation_finish divides it. */
-void evaluation_add(Evaluation *v, const double *logits, int classes, int32_t label);
-void evaluation_finish(Evaluation *v);
 
 #endif

@@ -1,4 +1,4 @@
-/* Accuracy and loss of an artifact in the runtime: see evaluate.h. Each worker runs a model of its
+/* Figures of an artifact in the runtime: see evaluate.h. Each worker runs a model of its
  * own on whole images; losses are summed in the order of the images.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/evaluate.h"
@@ -22,15 +22,15 @@ typedef struct ArtifactJob {
     const Compute *compute;
     Worker *workers;
     int worker_count;
-    size_t pixels; /* of an image */
-    int classes;
+    size_t pixels;        /* of an image */
+    size_t count;         /* outputs of an image */
     Grid grid;            /* of the outputs ... */
     bool softmax;         /* ... which are probabilities */
-    int8_t *outputs;      /* [batch][classes] */
+    int8_t *outputs;      /* [batch][count] */
     HoneRtStatus *status; /* [batch] */
-    double *row;          /* [classes] */
+    double *row;          /* [count] */
     const Batch *batch;
-    Evaluation *v;
+    Scorer score;
 } ArtifactJob;
 
 /* ---- opening ---- */
@@ -56,37 +56,35 @@ static int open_worker(Worker *w, const Compute *compute, const void *bytes, siz
     return status == HONE_RT_OK ? HONE_OK : refused(status, e);
 }
 
-static int check_data(const HoneRtModel *m, const DatasetInfo *d, Error *e)
+static int check_data(const HoneRtModel *m, const DatasetInfo *d, LossTarget target, Error *e)
 {
     const HoneRtTensor *in = hone_rt_input(m);
-    size_t classes = hone_rt_elements(hone_rt_output(m));
+    size_t outputs = hone_rt_elements(hone_rt_output(m));
     if ((int)in->h != d->height || (int)in->w != d->width || (int)in->c != d->channels)
         return error_set(e, HONE_ERR_CONFIG,
                          "the artifact takes images of [%d, %d, %d], those of '%s' are "
                          "[%d, %d, %d]",
                          (int)in->h, (int)in->w, (int)in->c, d->kind, d->height, d->width,
                          d->channels);
-    if (classes != (size_t)d->classes)
+    if (target == LOSS_OF_INPUT && outputs != d->sample_bytes)
+        return error_set(e, HONE_ERR_CONFIG,
+                         "the artifact gives %zu numbers, images of '%s' have %zu", outputs,
+                         d->kind, d->sample_bytes);
+    if (target == LOSS_OF_LABELS && outputs != (size_t)d->classes)
         return error_set(e, HONE_ERR_CONFIG, "the artifact tells %zu classes apart, '%s' has %d",
-                         classes, d->kind, d->classes);
+                         outputs, d->kind, d->classes);
     return HONE_OK;
 }
 
-static int open_job(ArtifactJob *job, const Dataset *dataset, const void *bytes, size_t count,
-                    int batch, Error *e)
+/* Opens the workers' models, which say what an output is, and checks that the data is theirs. */
+static int open_workers(ArtifactJob *job, const DatasetInfo *info, const void *bytes, size_t count,
+                        LossTarget target, Error *e)
 {
-    const DatasetInfo *info = dataset_info(dataset);
-    size_t classes = (size_t)info->classes;
     int status = HONE_OK;
     job->worker_count = threads_count(job->compute->threads);
-    job->classes = info->classes;
-    job->pixels = info->sample_bytes;
     job->workers = calloc((size_t)job->worker_count, sizeof *job->workers);
-    job->outputs = malloc((size_t)batch * classes);
-    job->status = calloc((size_t)batch, sizeof *job->status);
-    job->row = malloc(classes * sizeof *job->row);
-    if (!job->workers || !job->outputs || !job->status || !job->row)
-        return error_memory(e, "an evaluation", (size_t)batch * classes);
+    if (!job->workers)
+        return error_memory(e, "an evaluation", (size_t)job->worker_count * sizeof *job->workers);
     for (int i = 0; i < job->worker_count && status == HONE_OK; i++)
         status = open_worker(&job->workers[i], job->compute, bytes, count, e);
     if (status != HONE_OK)
@@ -95,10 +93,24 @@ static int open_job(ArtifactJob *job, const Dataset *dataset, const void *bytes,
     status = describe_artifact(&d, bytes, count, e);
     if (status != HONE_OK)
         return status;
+    const HoneRtTensor *out = hone_rt_output(&job->workers[0].model);
+    job->pixels = info->sample_bytes;
+    job->count = hone_rt_elements(out);
     job->grid = (Grid){d.output.scale, d.output.zero_point};
     job->softmax = d.softmax;
     describe_release(&d);
-    return check_data(&job->workers[0].model, info, e);
+    return check_data(&job->workers[0].model, info, target, e);
+}
+
+static int open_outputs(ArtifactJob *job, const SplitWalk *walk, const LossOptions *loss, Error *e)
+{
+    size_t batch = (size_t)walk->batch;
+    job->outputs = malloc(batch * job->count);
+    job->status = calloc(batch, sizeof *job->status);
+    job->row = malloc(job->count * sizeof *job->row);
+    if (!job->outputs || !job->status || !job->row)
+        return error_memory(e, "an evaluation", batch * job->count);
+    return scorer_open(&job->score, loss, (int)job->count, split_images(walk), e);
 }
 
 static void close_job(ArtifactJob *job)
@@ -111,6 +123,7 @@ static void close_job(ArtifactJob *job)
     free(job->outputs);
     free(job->status);
     free(job->row);
+    scorer_close(&job->score);
 }
 
 /* ---- running ---- */
@@ -123,7 +136,7 @@ static void run_image(void *context, int image, int worker)
     for (size_t i = 0; i < job->pixels; i++)
         w->input[i] = (int8_t)(pixels[i] - 128);
     job->status[image] =
-        hone_rt_run(&w->model, w->input, job->outputs + (size_t)image * (size_t)job->classes);
+        hone_rt_run(&w->model, w->input, job->outputs + (size_t)image * job->count);
 }
 
 static int run_batch(void *context, const Batch *b, Error *e)
@@ -132,11 +145,11 @@ static int run_batch(void *context, const Batch *b, Error *e)
     job->batch = b;
     threads_run(job->compute->threads, b->count, run_image, job);
     for (int i = 0; i < b->count; i++) {
-        const int8_t *codes = job->outputs + (size_t)i * (size_t)job->classes;
+        const int8_t *codes = job->outputs + (size_t)i * job->count;
         if (job->status[i] != HONE_RT_OK)
             return refused(job->status[i], e);
-        evaluation_logits(codes, job->classes, job->grid, job->softmax, job->row);
-        evaluation_add(job->v, job->row, job->classes, b->labels[i]);
+        scorer_outputs(codes, job->count, job->grid, job->softmax, job->row);
+        scorer_add(&job->score, job->row, b->pixels + (size_t)i * job->pixels, b->labels[i]);
     }
     return HONE_OK;
 }
@@ -144,15 +157,19 @@ static int run_batch(void *context, const Batch *b, Error *e)
 int evaluate_artifact(Evaluation *v, const Compute *compute, const Dataset *dataset,
                       const void *bytes, size_t count, const EvaluateOptions *options, Error *e)
 {
-    ArtifactJob job = {.compute = compute, .v = v};
+    ArtifactJob job = {.compute = compute};
+    LossTarget target = options->loss ? options->loss->target : LOSS_OF_LABELS;
     int batch = options->batch ? options->batch : DEFAULT_BATCH;
     SplitWalk walk = {dataset,        options->split, batch,
                       options->limit, "evaluation",   options->events};
-    *v = (Evaluation){0};
-    int status = open_job(&job, dataset, bytes, count, batch, e);
+    *v = (Evaluation){.figures = figures_none()};
+    int status = open_workers(&job, dataset_info(dataset), bytes, count, target, e);
+    if (status == HONE_OK)
+        status = open_outputs(&job, &walk, options->loss, e);
     if (status == HONE_OK)
         status = split_walk(&walk, run_batch, &job, e);
-    evaluation_finish(v);
+    if (status == HONE_OK)
+        scorer_finish(&job.score, v);
     close_job(&job);
     return status;
 }

@@ -16,8 +16,18 @@ void events_message(const TrainEvents *events, const char *format, ...)
     events->message(events->context, text);
 }
 
-void events_progress(const TrainEvents *events, const char *what, int64_t done, int64_t all)
+bool events_stopped(const TrainEvents *events)
+{
+    return events && events->stop && *events->stop;
+}
+
+int events_progress(const TrainEvents *events, const char *what, int64_t done, int64_t all,
+                    Error *e)
 {
     if (events && events->progress)
         events->progress(events->context, what, done, all);
+    if (!events_stopped(events))
+        return HONE_OK;
+    return error_set(e, HONE_ERR_INTERRUPTED, "stopped in the %s, after %lld of %lld images", what,
+                     (long long)done, (long long)all);
 }

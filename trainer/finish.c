@@ -4,12 +4,15 @@
 #include "core/file.h"
 #include "export/describe.h"
 #include "export/lower.h"
+#include "export/notes.h"
 #include "export/write_hone.h"
+#include "runtime/frontend.h"
 #include "trainer/split.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The reference kernels are slow: they prove so many images, the machine's kernels prove all. */
 #define REFERENCE_IMAGES   500
@@ -26,19 +29,20 @@ typedef struct ProofJob {
     Grid grid;     /* of the artifact's output ... */
     bool softmax;  /* ... which are probabilities */
     size_t pixels; /* of an image */
-    int classes;
+    size_t count;  /* outputs of an image */
+    Scorer artifact, trained;
     bool agree;      /* compare the first batch with the fake-quantized graph too */
     int8_t *codes;   /* [batch][pixels] */
-    int8_t *outputs; /* [batch][classes] */
-    double *row;     /* [classes] */
+    int8_t *outputs; /* [batch][count] */
+    double *row;     /* [count] */
 } ProofJob;
 
 /* Counts a batch's output codes, taken at their real values. */
-static void add_outputs(ProofJob *job, const Batch *b, const int8_t *codes, Evaluation *v)
+static void add_outputs(ProofJob *job, const Batch *b, const int8_t *codes, Scorer *score)
 {
-    for (int i = 0; i < b->count; i++, codes += job->classes) {
-        evaluation_logits(codes, job->classes, job->grid, job->softmax, job->row);
-        evaluation_add(v, job->row, job->classes, b->labels[i]);
+    for (int i = 0; i < b->count; i++, codes += job->count) {
+        scorer_outputs(codes, job->count, job->grid, job->softmax, job->row);
+        scorer_add(score, job->row, b->pixels + (size_t)i * job->pixels, b->labels[i]);
     }
 }
 
@@ -54,10 +58,17 @@ static int prove_batch(void *context, const Batch *b, Error *e)
         job->agree = false;
     }
     if (status == HONE_OK) {
-        add_outputs(job, b, job->outputs, &job->proof->artifact);
-        add_outputs(job, b, prover_trained(job->prover), &job->proof->trained);
+        add_outputs(job, b, job->outputs, &job->artifact);
+        add_outputs(job, b, prover_trained(job->prover), &job->trained);
     }
     return status;
+}
+
+static int open_scorers(ProofJob *job, const LossOptions *loss, int64_t images, Error *e)
+{
+    int status = scorer_open(&job->artifact, loss, (int)job->count, images, e);
+    return status == HONE_OK ? scorer_open(&job->trained, loss, (int)job->count, images, e)
+                             : status;
 }
 
 static int open_proof(ProofJob *job, const void *bytes, size_t count, Error *e)
@@ -74,10 +85,10 @@ static int open_proof(ProofJob *job, const void *bytes, size_t count, Error *e)
         return status;
     size_t batch = (size_t)job->source->batch;
     job->pixels = prover_input_count(job->prover);
-    job->classes = (int)prover_output_count(job->prover);
+    job->count = prover_output_count(job->prover);
     job->codes = malloc(batch * job->pixels);
-    job->outputs = malloc(batch * (size_t)job->classes);
-    job->row = malloc((size_t)job->classes * sizeof *job->row);
+    job->outputs = malloc(batch * job->count);
+    job->row = malloc(job->count * sizeof *job->row);
     if (!job->codes || !job->outputs || !job->row)
         return error_memory(e, "the proof", batch * job->pixels);
     return HONE_OK;
@@ -89,12 +100,16 @@ static int prove(ProofJob *job, const Session *s, const void *bytes, size_t coun
     SplitWalk walk = {s->dataset, DATASET_TEST, job->source->batch, limit, "proof", events};
     int status = open_proof(job, bytes, count, e);
     if (status == HONE_OK)
+        status = open_scorers(job, &s->config->options->train.loss, split_images(&walk), e);
+    if (status == HONE_OK)
         status = split_walk(&walk, prove_batch, job, e);
     if (status == HONE_OK) {
         job->proof->prove = *prover_result(job->prover);
-        evaluation_finish(&job->proof->artifact);
-        evaluation_finish(&job->proof->trained);
+        scorer_finish(&job->artifact, &job->proof->artifact);
+        scorer_finish(&job->trained, &job->proof->trained);
     }
+    scorer_close(&job->artifact);
+    scorer_close(&job->trained);
     prover_free(job->prover);
     free(job->codes);
     free(job->outputs);
@@ -130,6 +145,34 @@ int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_
 
 /* ---- export ---- */
 
+/* Of what the outputs are scores: the image's own numbers are none. */
+static int classes_of(const Session *s)
+{
+    return session_classifies(s) ? session_outputs(s) : 0;
+}
+
+/* The program, with what the data set says about it. */
+static int write_bytes(const Session *s, const HoneRtProgram *program, unsigned char **bytes,
+                       size_t *count, Error *e)
+{
+    NotesSections notes = {0};
+    WriteSection sections[3] = {{0}};
+    int status = HONE_OK;
+    if (s->dataset) {
+        const DatasetInfo *info = dataset_info(s->dataset);
+        const char *const *names = session_classifies(s) ? info->class_names : NULL;
+        NotesInput input = {info->scale, info->zero_point};
+        status = notes_sections(&notes, names, classes_of(s), input, e);
+        memcpy(sections, notes.section, sizeof notes.section);
+        sections[2] =
+            (WriteSection){HONE_RT_SECTION_FRONTEND, info->frontend, info->frontend_bytes};
+    }
+    if (status == HONE_OK)
+        status = write_hone_bytes(program, sections, 3, bytes, count, e);
+    notes_release(&notes);
+    return status;
+}
+
 int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Error *e)
 {
     IntegerPlan plan;
@@ -144,11 +187,11 @@ int finish_artifact(const Session *s, unsigned char **bytes, size_t *count, Erro
                           .plan = &plan,
                           .input = s->model.image,
                           .output = s->scores,
-                          .classes = (int)s->config->options->model.classes,
+                          .classes = classes_of(s),
                           .profile = (uint32_t)s->config->options->export.requant};
     status = lower_program(&lowered, &source, e);
     if (status == HONE_OK) {
-        status = write_hone_bytes(&lowered.program, bytes, count, e);
+        status = write_bytes(s, &lowered.program, bytes, count, e);
         lower_release(&lowered);
     }
     integer_plan_free(&plan);

@@ -18,6 +18,7 @@ static const char *const epoch_fields[HISTORY_COLUMNS] = {[EPOCH_AT] = "step",
                                                           [EPOCH_TEST_LOSS] = "test_loss",
                                                           [EPOCH_TRAIN_ACCURACY] = "train_accuracy",
                                                           [EPOCH_TEST_ACCURACY] = "test_accuracy",
+                                                          [EPOCH_TEST_AUC] = "test_auc",
                                                           [EPOCH_SPARSITY] = "sparsity"};
 
 /* Where the value of a field of this line starts, or NULL. Our lines are flat and hold no text with

@@ -14,7 +14,7 @@
 
 #include <stddef.h>
 
-enum { HISTORY_COLUMNS = 6, HISTORY_PHASE_BYTES = 24 };
+enum { HISTORY_COLUMNS = 7, HISTORY_PHASE_BYTES = 24 };
 
 /* Rows of one kind; a number that a line does not give is a NaN. */
 typedef struct HistoryTable {
@@ -30,6 +30,7 @@ enum {
     EPOCH_TEST_LOSS,
     EPOCH_TRAIN_ACCURACY,
     EPOCH_TEST_ACCURACY,
+    EPOCH_TEST_AUC,
     EPOCH_SPARSITY
 };
 

@@ -36,6 +36,10 @@ int logs_step(Logs *l, const StepReport *r, Error *e)
     EventFile *f = &l->events;
     if (l->options->tensorboard) {
         event_scalar(f, r->step, "loss/train", r->loss);
+        if (r->distilled) {
+            event_scalar(f, r->step, "loss/labels", r->hard_loss);
+            event_scalar(f, r->step, "loss/teacher", r->soft_loss);
+        }
         event_scalar(f, r->step, "lr", r->lr);
         event_scalar(f, r->step, "images_per_s", r->images_per_s);
         int status = event_file_flush(f, e);
@@ -82,11 +86,15 @@ int logs_epoch(Logs *l, const EpochReport *r, const Session *s, bool quantized, 
     int status = metrics_epoch(&l->metrics, r, e);
     if (status != HONE_OK || !l->options->tensorboard)
         return status;
-    event_scalar(f, r->step, "accuracy/train", r->train_accuracy);
+    if (r->train_accuracy >= 0)
+        event_scalar(f, r->step, "accuracy/train", r->train_accuracy);
     event_scalar(f, r->step, "sparsity", r->sparsity);
     if (r->evaluated) {
         event_scalar(f, r->step, "loss/test", r->test_loss);
-        event_scalar(f, r->step, "accuracy/test", r->test_accuracy);
+        if (r->test_figures.accuracy >= 0)
+            event_scalar(f, r->step, "accuracy/test", r->test_figures.accuracy);
+        if (r->test_figures.auc >= 0)
+            event_scalar(f, r->step, "auc/test", r->test_figures.auc);
     }
     if (l->options->histograms)
         status = add_survey(f, r->step, s, quantized, e);

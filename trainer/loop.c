@@ -15,7 +15,8 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
     l->s = s;
     l->o = s->config->options;
     l->events = request->events ? request->events : &no_events;
-    l->stop = request->stop;
+    l->saved = -1;
+    rundir_init(&l->dir);
     logs_init(&l->logs, &l->o->report);
     progress_init(&l->progress);
     int status = speed_init(&l->speed, e);
@@ -25,6 +26,8 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
         return status;
     phases_init(&l->phases, l->o, loader_steps(l->loader));
     status = optimizer_new(&l->optimizer, &l->o->train.optimizer, &s->graph, e);
+    if (status == HONE_OK)
+        status = loop_average_init(l, e);
     if (status == HONE_OK && l->o->prune.present)
         status = pruner_new(&l->pruner, &l->o->prune, &s->graph, l->phases.steps_per_epoch,
                             l->phases.total, e);
@@ -34,16 +37,19 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
 void loop_release(Loop *l)
 {
     exec_free(l->exec);
+    loop_average_release(l);
     pruner_free(l->pruner);
     optimizer_free(l->optimizer);
+    teacher_close(&l->teacher);
     loader_free(l->loader);
     speed_release(&l->speed);
+    rundir_close(&l->dir);
     logs_close(&l->logs);
 }
 
 int loop_check_stop(const Loop *l, Error *e)
 {
-    if (!l->stop || !*l->stop)
+    if (!events_stopped(l->events))
         return HONE_OK;
     return error_set(e, HONE_ERR_INTERRUPTED, "stopped after step %lld of %lld, saved in %s",
                      (long long)l->progress.step, (long long)l->phases.total, l->dir.path);
@@ -68,7 +74,7 @@ static int check_weights(const Loop *l, Error *e)
                      (long long)l->progress.step);
 }
 
-static int save(Loop *l, const char *file, Error *e)
+int loop_save(Loop *l, const char *file, Error *e)
 {
     char path[RUNDIR_FILE_BYTES];
     Progress *p = &l->progress;
@@ -78,9 +84,12 @@ static int save(Loop *l, const char *file, Error *e)
         p->images_per_s = images_per_s(l, speed_median(&l->speed, SPEED_STEPS));
     l->step_end = 0;
     int status = check_weights(l, e);
-    return status == HONE_OK ? checkpoint_save(rundir_file(&l->dir, file, path), l->s, l->optimizer,
-                                               l->pruner, p, e)
-                             : status;
+    if (status == HONE_OK)
+        status =
+            checkpoint_save(rundir_file(&l->dir, file, path), l->s, l->optimizer, l->pruner, p, e);
+    if (status == HONE_OK && strcmp(file, "last.h5") == 0)
+        l->saved = p->step;
+    return status;
 }
 
 /* ---- reports ---- */
@@ -98,9 +107,16 @@ static StepReport step_report(const Loop *l)
                         .epoch_steps = per_epoch,
                         .phase = phases_name(&l->phases, last),
                         .loss = l->loss,
+                        .distilled = l->distilled,
+                        .hard_loss = l->hard,
+                        .soft_loss = l->soft,
                         .mean_loss = p->epoch_loss / (double)done,
-                        .accuracy = (double)p->epoch_correct / (double)(done * l->o->train.batch),
+                        .accuracy =
+                            session_classifies(l->s)
+                                ? (double)p->epoch_correct / (double)(done * l->o->train.batch)
+                                : FIGURE_NONE,
                         .lr = l->lr,
+                        .gradient_norm = l->norm,
                         .images_per_s = images_per_s(l, l->speed.recent),
                         .seconds_left = (double)(l->phases.total - p->step) * l->speed.recent};
 }
@@ -122,7 +138,7 @@ static bool quantized_at(const Loop *l, int64_t step)
     return step > l->phases.qat || (step == l->phases.qat && step == l->phases.total);
 }
 
-/* Accuracies are compared only within one: dense, pruned, quantized, ... */
+/* Figures are compared only within one: dense, pruned, quantized, ... */
 static int regime(const Loop *l, int64_t step)
 {
     const Phases *p = &l->phases;
@@ -136,28 +152,67 @@ static bool phase_ends(const Loop *l, int64_t step)
            strcmp(phases_name(&l->phases, step), phases_name(&l->phases, step - 1)) != 0;
 }
 
-static int evaluate_epoch(Loop *l, EpochReport *r, Error *e)
+static bool evaluation_is_due(const Loop *l)
+{
+    int64_t epochs_done = l->progress.step / l->phases.steps_per_epoch;
+    return epochs_done % l->o->eval.every_epochs == 0 || phase_ends(l, l->progress.step);
+}
+
+static void close_epoch(Loop *l)
+{
+    Progress *p = &l->progress;
+    p->pending = 0;
+    p->epoch_loss = 0;
+    p->epoch_correct = 0;
+    p->complete = p->step == l->phases.total;
+}
+
+/* Evaluates what is put on, and saves it if it is the best so far. */
+static int judge(Loop *l, EpochReport *r, Error *e)
 {
     Progress *p = &l->progress;
     Evaluation v;
-    int64_t epochs_done = p->step / l->phases.steps_per_epoch;
-    if (epochs_done % l->o->eval.every_epochs != 0 && !phase_ends(l, p->step))
-        return HONE_OK;
-    r->integer = quantized_at(l, p->step);
     int status = loop_evaluate(l, r->integer, &v, e);
     if (status != HONE_OK)
         return status;
+    close_epoch(l);
     r->evaluated = true;
-    r->test_accuracy = p->test_accuracy = v.accuracy;
+    r->test_figures = p->test_figures = v.figures;
     r->test_loss = p->test_loss = v.loss;
     p->test_step = p->step;
-    r->best = p->best_step < 0 || v.accuracy > p->best_accuracy ||
+    r->best = p->best_step < 0 || figures_better(&v.figures, &p->best_figures) ||
               regime(l, p->step) > regime(l, p->best_step);
     if (r->best) {
-        p->best_accuracy = v.accuracy;
+        p->best_figures = v.figures;
         p->best_step = p->step;
     }
-    return HONE_OK;
+    r->seconds = speed_now() - l->started;
+    status = logs_epoch(&l->logs, r, l->s, r->integer, e);
+    if (status == HONE_OK && r->best)
+        status = loop_save(l, "best.h5", e);
+    return status;
+}
+
+/* The final weights are the averaged ones where there are any: those stay put on. */
+static int judge_and_save(Loop *l, EpochReport *r, Error *e)
+{
+    int status = HONE_OK;
+    r->integer = quantized_at(l, l->progress.step);
+    if (evaluation_is_due(l)) {
+        status = loop_put_on(l, r->integer, e);
+        if (status == HONE_OK)
+            status = judge(l, r, e);
+        if (!l->progress.complete)
+            loop_take_off(l);
+    } else {
+        close_epoch(l);
+        r->seconds = speed_now() - l->started;
+        status = logs_epoch(&l->logs, r, l->s, r->integer, e);
+    }
+    if (status != HONE_OK && status != HONE_ERR_INTERRUPTED)
+        return status;
+    int saved = loop_save(l, "last.h5", e);
+    return status == HONE_OK ? saved : status;
 }
 
 static int end_epoch(Loop *l, Error *e)
@@ -175,18 +230,8 @@ static int end_epoch(Loop *l, Error *e)
                                        l->phases.steps_per_epoch, l->phases.epochs),
                      .sparsity = l->pruner ? pruner_sparsity(l->pruner) : 0,
                      .images_per_s = images_per_s(l, median)};
-    int status = evaluate_epoch(l, &r, e);
-    if (status != HONE_OK)
-        return status;
-    r.seconds = speed_now() - l->started;
-    status = logs_epoch(&l->logs, &r, l->s, quantized_at(l, p->step), e);
-    p->epoch_loss = 0;
-    p->epoch_correct = 0;
-    p->complete = p->step == l->phases.total;
-    if (status == HONE_OK && r.best)
-        status = save(l, "best.h5", e);
-    if (status == HONE_OK)
-        status = save(l, "last.h5", e);
+    p->pending = 1;
+    int status = judge_and_save(l, &r, e);
     if (status == HONE_OK && l->events->epoch)
         l->events->epoch(l->events->context, &r);
     return status;
@@ -203,7 +248,7 @@ static int after_step(Loop *l, Error *e)
         return status;
     if (step % l->phases.steps_per_epoch == 0)
         return end_epoch(l, e);
-    return every > 0 && step % every == 0 ? save(l, "last.h5", e) : HONE_OK;
+    return every > 0 && step % every == 0 ? loop_save(l, "last.h5", e) : HONE_OK;
 }
 
 /* Saves where the caller wants to stop. */
@@ -212,7 +257,7 @@ static int stop_here(Loop *l, Error *e)
     Error ignored = {0};
     if (loop_check_stop(l, &ignored) == HONE_OK)
         return HONE_OK;
-    int status = save(l, "last.h5", e);
+    int status = loop_save(l, "last.h5", e);
     return status == HONE_OK ? loop_check_stop(l, e) : status;
 }
 
@@ -225,6 +270,8 @@ static int start(Loop *l, Error *e)
 int loop_run(Loop *l, Error *e)
 {
     int status = start(l, e);
+    if (status == HONE_OK && l->progress.pending)
+        status = end_epoch(l, e);
     while (status == HONE_OK && l->progress.step < l->phases.total) {
         status = stop_here(l, e);
         if (status == HONE_OK)

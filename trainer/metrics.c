@@ -89,9 +89,16 @@ int metrics_step(Metrics *m, const StepReport *r, Error *e)
     add_int(m, "epoch", r->epoch);
     add_text(m, "phase", r->phase);
     add_real(m, "loss", r->loss);
+    if (r->distilled) {
+        add_real(m, "hard_loss", r->hard_loss);
+        add_real(m, "soft_loss", r->soft_loss);
+    }
     add_real(m, "mean_loss", r->mean_loss);
-    add_real(m, "accuracy", r->accuracy);
+    if (r->accuracy >= 0)
+        add_real(m, "accuracy", r->accuracy);
     add_real(m, "lr", r->lr);
+    if (r->gradient_norm > 0)
+        add_real(m, "gradient_norm", r->gradient_norm);
     add_real(m, "images_per_s", r->images_per_s);
     return end(m, e);
 }
@@ -103,13 +110,17 @@ int metrics_epoch(Metrics *m, const EpochReport *r, Error *e)
     add_int(m, "epoch", r->epoch);
     add_text(m, "phase", r->phase);
     add_real(m, "train_loss", r->train_loss);
-    add_real(m, "train_accuracy", r->train_accuracy);
+    if (r->train_accuracy >= 0)
+        add_real(m, "train_accuracy", r->train_accuracy);
     add_real(m, "lr", r->lr);
     add_real(m, "sparsity", r->sparsity);
     if (r->evaluated) {
         add_text(m, "arithmetic", r->integer ? "int8" : "float");
         add_real(m, "test_loss", r->test_loss);
-        add_real(m, "test_accuracy", r->test_accuracy);
+        if (r->test_figures.accuracy >= 0)
+            add_real(m, "test_accuracy", r->test_figures.accuracy);
+        if (r->test_figures.auc >= 0)
+            add_real(m, "test_auc", r->test_figures.auc);
     }
     add_real(m, "images_per_s", r->images_per_s);
     add_real(m, "seconds", r->seconds);

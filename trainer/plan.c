@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- layers ---- */
 
@@ -107,9 +108,24 @@ static void add_phases(const RunOptions *o, const Phases *p, Text *out)
                     (double)begin / (double)p->steps_per_epoch, (long long)begin,
                     (long long)(end - begin), lr_at(o, p, begin), lr_at(o, p, end - 1));
     }
+    if (o->train.optimizer.ema > 0)
+        text_printf(out,
+                    "evaluated, saved as best and exported: the weights' average, decay %g, "
+                    "recalibrated on %lld batches\n",
+                    o->train.optimizer.ema, (long long)o->eval.recalibration_batches);
     if (o->qat.present)
         text_printf(out, "quantization from epoch %g, calibrated on %lld batches; then export\n",
                     o->qat.begin_epoch, (long long)o->qat.calibration_batches);
+}
+
+static void add_teacher(const RunOptions *o, Text *out)
+{
+    const DistillOptions *d = &o->distill;
+    text_printf(out, "teacher %s%s: temperature %g, %g of the labels' loss and %g of its own, ",
+                d->teacher.checkpoint, access(d->teacher.checkpoint, R_OK) == 0 ? "" : " (missing)",
+                d->temperature, d->weight_hard, d->weight_soft);
+    text_printf(out, "epochs %g to %g\n", d->begin_epoch,
+                d->end_epoch < 0 ? (double)o->train.epochs : d->end_epoch);
 }
 
 static int add_sparsity(const Session *s, const Phases *p, Text *out, Error *e)
@@ -208,6 +224,8 @@ int plan_print(const Session *s, const char *data_root, Text *out, Error *e)
                     (long long)per_epoch, (long long)o->train.batch, (long long)p.epochs,
                     (long long)p.total);
         add_phases(o, &p, out);
+        if (o->distill.present)
+            add_teacher(o, out);
         if (o->prune.present)
             status = add_sparsity(s, &p, out, e);
     } else {

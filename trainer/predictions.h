@@ -20,7 +20,7 @@ typedef struct Predictions {
     int room; /* of each */
 } Predictions;
 
-/* Evaluates the session as options say (options->each is not used) and keeps up to `shown` images of
+/* Evaluates the session, which classifies, as options say (options->each is not used) and keeps up to `shown` images of
  * each sort. The predictions are the caller's to free. Errors: as evaluate_model. */
 HONE_CHECKED int predictions_new(Predictions *p, const Session *s, bool integer, int shown,
                                  const TrainEvents *events, Error *e);

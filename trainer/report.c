@@ -9,6 +9,7 @@
 #include "trainer/survey.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { SHOWN = 16, FACTS_MAX = 24, CHARTS = 4, LABEL_BYTES = 32 };
@@ -44,19 +45,23 @@ static void fact(Gathered *g, const char *name, Shown value)
     g->page.fact_count++;
 }
 
-static void accuracy(Gathered *g, const char *name, double value)
+static void figures(Gathered *g, const char *name, const Figures *f)
 {
-    if (value >= 0)
-        fact(g, name, show_percent(value));
+    Shown value;
+    if (!figures_known(f))
+        return;
+    snprintf(value.text, sizeof value.text, "%s", figures_text(f).text);
+    fact(g, name, value);
 }
 
 static void gather_facts(Gathered *g, const Summary *m)
 {
     g->page.facts = g->facts;
-    accuracy(g, "accuracy, float", m->float_accuracy);
-    accuracy(g, "after calibration", m->ptq_accuracy);
-    accuracy(g, "final weights, float", m->unquantized_accuracy);
-    accuracy(g, "int8 artifact", m->int8_accuracy);
+    figures(g, "teacher", &m->teacher_figures);
+    figures(g, m->classifies ? "accuracy, float" : "squared error, float", &m->float_figures);
+    figures(g, "after calibration", &m->ptq_figures);
+    figures(g, "final weights, float", &m->unquantized_figures);
+    figures(g, "int8 artifact", &m->int8_figures);
     if (m->exported) {
         fact(g, "outputs proven equal", show_whole(m->bit_exact ? m->compared : 0));
         fact(g, "artifact, bytes", show_whole(m->artifact.bytes));
@@ -90,15 +95,19 @@ static int gather_curves(Gathered *g, const char *path, Error *e)
         return error_memory(e, "a report", marks * sizeof *g->marks);
     for (size_t i = 0; i < marks; i++)
         g->marks[i] = (ChartMark){g->history.phases[i].at, g->history.phases[i].name};
+    const Chart accuracy = {.title = "Accuracy",
+                            .series = {series("training", epochs, EPOCH_TRAIN_ACCURACY),
+                                       series("test", epochs, EPOCH_TEST_ACCURACY)},
+                            .series_count = 2,
+                            .percent = true};
+    const Chart auc = {.title = "Area under the ROC curve",
+                       .series = {series("test", epochs, EPOCH_TEST_AUC)},
+                       .series_count = 1};
     const Chart charts[CHARTS] = {
         {.title = "Loss",
          .series = {series("batches", steps, STEP_LOSS), series("test", epochs, EPOCH_TEST_LOSS)},
          .series_count = 2},
-        {.title = "Accuracy",
-         .series = {series("training", epochs, EPOCH_TRAIN_ACCURACY),
-                    series("test", epochs, EPOCH_TEST_ACCURACY)},
-         .series_count = 2,
-         .percent = true},
+        session_classifies(g->s) ? accuracy : auc,
         {.title = "Learning rate", .series = {series("lr", steps, STEP_LR)}, .series_count = 1},
         {.title = "Sparsity",
          .series = {series("pruned layers", epochs, EPOCH_SPARSITY)},
@@ -171,6 +180,8 @@ static void add_sample(Gathered *g, const Prediction *p)
 static int gather_predictions(Gathered *g, bool integer, const TrainEvents *events, Error *e)
 {
     Predictions *p = &g->predictions;
+    if (!session_classifies(g->s))
+        return HONE_OK;
     int status = predictions_new(p, g->s, integer, SHOWN, events, e);
     if (status != HONE_OK)
         return status;

@@ -3,12 +3,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NUMBER_MAX 100000
+#define LOCK       ".lock"
 
 const char *rundir_file(const RunDir *d, const char *file, char *buffer)
 {
@@ -28,7 +30,12 @@ static bool exists(const char *path)
     return stat(path, &info) == 0;
 }
 
-/* Absent counts as empty; a file, or a folder that cannot be read, does not. */
+static bool is_own(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, LOCK) == 0;
+}
+
+/* Absent counts as empty, as does a lock alone; a file, or a folder that cannot be read, does not. */
 static bool is_empty(const char *path)
 {
     DIR *folder = opendir(path);
@@ -36,7 +43,7 @@ static bool is_empty(const char *path)
         return errno == ENOENT;
     bool empty = true;
     for (const struct dirent *entry; empty && (entry = readdir(folder)) != NULL;)
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        empty = is_own(entry->d_name);
     closedir(folder);
     return empty;
 }
@@ -98,22 +105,92 @@ static int choose(RunDir *d, const char *name, bool resume, Error *e)
                                          name, NUMBER_MAX - 1);
 }
 
+static int refuse_full(const RunDir *d, Error *e)
+{
+    return error_set(e, HONE_ERR_CONFIG,
+                     "the folder '%s' is not empty; --resume goes on with the run in it", d->path);
+}
+
+/* The system drops a lock with its process, however that ends. */
+static int lock(RunDir *d, Error *e)
+{
+    char path[RUNDIR_FILE_BYTES];
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    d->lock = open(rundir_file(d, LOCK, path), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (d->lock < 0)
+        return error_errno(e, HONE_ERR_IO, "cannot make %s", path);
+    if (fcntl(d->lock, F_SETLK, &whole) == 0)
+        return HONE_OK;
+    if (errno != EACCES && errno != EAGAIN)
+        return error_errno(e, HONE_ERR_IO, "cannot lock %s", path);
+    if (fcntl(d->lock, F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK)
+        whole.l_pid = 0; /* it has just let go */
+    return error_set(e, HONE_ERR_CONFIG,
+                     "the folder '%s' is in use by process %ld; --out names another one", d->path,
+                     (long)whole.l_pid);
+}
+
+/* "last.h5.tmp-PID-N", as file_write_atomic names what it has not finished. */
+static bool is_unfinished(const char *name)
+{
+    const char *tail = strstr(name, ".tmp-");
+    int length = 0;
+    return tail && sscanf(tail, ".tmp-%*d-%*d%n", &length) == 0 && length > 0 &&
+           tail[length] == '\0';
+}
+
+/* What a killed process was writing. Nobody else writes here; what cannot be removed stays. */
+static void remove_unfinished(const RunDir *d)
+{
+    char path[RUNDIR_BYTES + 264];
+    DIR *folder = opendir(d->path);
+    for (const struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+        if (!is_unfinished(entry->d_name))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", d->path, entry->d_name);
+        (void)remove(path);
+    }
+    if (folder)
+        closedir(folder);
+}
+
+void rundir_init(RunDir *d)
+{
+    *d = (RunDir){.lock = -1};
+}
+
+void rundir_close(RunDir *d)
+{
+    if (d->lock >= 0)
+        close(d->lock);
+    rundir_init(d);
+}
+
 int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error *e)
 {
     int status = HONE_OK;
-    *d = (RunDir){0};
+    rundir_init(d);
     if (!out)
         status = choose(d, name, resume, e);
     else if (out[0] == '\0' || strlen(out) >= sizeof d->path)
         status = error_set(e, HONE_ERR_CONFIG, "'%.40s' cannot be the folder of a run", out);
     else
         snprintf(d->path, sizeof d->path, "%s", out);
-    if (status == HONE_OK && out && !resume && !is_empty(d->path))
-        status =
-            error_set(e, HONE_ERR_CONFIG,
-                      "the folder '%s' is not empty; --resume goes on with the run in it", d->path);
-    if (status == HONE_OK)
-        status = make(d->path, e);
-    d->resumed = status == HONE_OK && resume && rundir_has(d, "last.h5");
-    return status;
+    d->resume = resume;
+    d->fresh = out && !resume;
+    if (status == HONE_OK && d->fresh && !is_empty(d->path))
+        status = refuse_full(d, e);
+    return status == HONE_OK ? make(d->path, e) : status;
+}
+
+int rundir_lock(RunDir *d, Error *e)
+{
+    int status = lock(d, e);
+    if (status == HONE_OK && d->fresh && !is_empty(d->path)) /* by a run that ended meanwhile */
+        status = refuse_full(d, e);
+    if (status != HONE_OK)
+        return status;
+    remove_unfinished(d);
+    d->resumed = d->resume && rundir_has(d, "last.h5");
+    return HONE_OK;
 }

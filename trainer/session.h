@@ -16,28 +16,39 @@
 #include "trainer/config.h"
 
 typedef struct SessionOptions {
-    int threads;           /* 0: as the configuration says */
-    const char *level;     /* of kernels: "ref", "avx2", "avx512"; NULL: the best */
-    const char *data_root; /* NULL: dataset_root() */
-    bool without_data;     /* do not open the data set: plans, inspection */
+    int threads;            /* 0: as the configuration says */
+    const char *level;      /* of kernels: "ref", "avx2", "avx512"; NULL: the best */
+    const char *data_root;  /* NULL: dataset_root() */
+    const Compute *compute; /* another session's, which outlives this one; NULL: one of its own */
+    bool without_data;      /* do not open the data set: plans, inspection */
 } SessionOptions;
 
 typedef struct Session {
     const Config *config; /* borrowed, outlives the session */
     Compute compute;
+    bool borrowed;    /* compute is another session's */
     Dataset *dataset; /* NULL without_data */
     Graph graph;
     Model model;
-    const Value *logits; /* what the loss reads: the model's logits, with qat their codes' values */
-    const Value *scores; /* what the artifact gives: the logits, or their softmax */
-    Params params;       /* first values drawn from the configuration's seed */
+    const Value
+        *logits; /* what the loss reads: the model's outputs, with qat their codes' values */
+    const Value *scores;              /* what the artifact gives: the logits, or their softmax */
+    const Value *teacher, *soft_loss; /* with distill: the teacher's logits, an input, and the loss
+                                         on them, which counts once exec_weigh says so; else NULL */
+    Params params;                    /* first values drawn from the configuration's seed */
 } Session;
 
 /* Errors: what the parts say; ERR_CONFIG where the data set's images or classes are not the
- * model's. A failure leaves nothing to close. */
+ * model's, or its outputs not the classes. A failure leaves nothing to close. */
 HONE_CHECKED int session_open(Session *s, const Config *config, const SessionOptions *options,
                               Error *e);
 void session_close(Session *s);
+
+/* Numbers that the model gives for an image: its classes, or those of the image itself. */
+int session_outputs(const Session *s);
+
+/* Whether these are scores of classes. */
+bool session_classifies(const Session *s);
 
 /* Compiles the session's graph; the caller frees. The logits can be read after a step: with
  * Mode.integer, which needs a plan that outlives x, as codes at integer_source(s->logits). */

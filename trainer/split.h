@@ -16,7 +16,10 @@ typedef struct SplitWalk {
 
 typedef int (*SplitFn)(void *context, const Batch *b, Error *e);
 
-/* Calls fn for every batch; stops at its first failure. */
+/* How many images the walk comes by. */
+int64_t split_images(const SplitWalk *walk);
+/* Calls fn for every batch; stops at its first failure, and with ERR_INTERRUPTED where the events
+ * say so. */
 HONE_CHECKED int split_walk(const SplitWalk *walk, SplitFn fn, void *context, Error *e);
 
 #endif

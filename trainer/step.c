@@ -1,6 +1,8 @@
 /* One training step: see loop.h. Allocates nothing. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/loop.h"
 
+#include "optim/clip.h"
+
 #include <math.h>
 #include <stdatomic.h>
 
@@ -9,10 +11,39 @@ static void load_batch(Loop *l)
 {
     exec_lend(l->exec, l->s->model.image, l->batch->x);
     exec_lend(l->exec, l->s->model.labels, l->batch->labels);
+    if (l->s->model.others) {
+        exec_lend(l->exec, l->s->model.others, l->batch->others);
+        exec_lend(l->exec, l->s->model.shares, l->batch->shares);
+    }
 }
 
+/* The teacher is asked while its answers count. Returns the weight of the loss on labels. */
+static double ask_teacher(Loop *l, double *of_soft)
+{
+    double of_hard = 1;
+    *of_soft = 0;
+    l->distilled = false;
+    if (!l->s->teacher)
+        return 1;
+    distill_weights(&l->o->distill, l->progress.step, l->phases.steps_per_epoch, &of_hard, of_soft);
+    l->distilled = *of_soft > 0;
+    if (l->distilled)
+        exec_lend(l->exec, l->s->teacher, teacher_answer(&l->teacher, l->batch));
+    exec_weigh(l->exec, l->s->model.loss, of_hard);
+    exec_weigh(l->exec, l->s->soft_loss, *of_soft);
+    return of_hard;
+}
+
+static double scalar(const Loop *l, const Value *v)
+{
+    return (double)*(const Real *)exec_tensor(l->exec, v)->data;
+}
+
+/* 0 for a model without classes. */
 static int64_t count_correct(const Loop *l)
 {
+    if (!session_classifies(l->s))
+        return 0;
     const Tensor *t = exec_tensor(l->exec, l->s->logits);
     int classes = shape_channels(t->shape);
     const Real *row = t->data;
@@ -73,7 +104,8 @@ static int not_finite(Loop *l, Error *e)
 {
     const Progress *p = &l->progress;
     long long step = (long long)p->step, epoch = (long long)(p->step / l->phases.steps_per_epoch);
-    const char *hint = "the last checkpoint is untouched; a lower train.optimizer.lr may help";
+    const char *hint = "the last checkpoint is untouched; a lower train.optimizer.lr, a longer "
+                       "warm-up or train.clip_norm may help";
     if (isfinite(l->loss) && finite_block(l, l->s->params.value, l->s->graph.trained_count))
         return error_set(e, HONE_ERR_NUMERIC,
                          "step %lld (epoch %lld): the gradient of '%s' is not finite; %s", step,
@@ -120,9 +152,14 @@ int loop_step(Loop *l, Error *e)
         return status;
     load_batch(l);
     set_controls(l);
+    double of_soft, of_hard = ask_teacher(l, &of_soft);
     exec_forward(l->exec);
     exec_backward(l->exec);
-    l->loss = (double)*(const Real *)exec_tensor(l->exec, s->model.loss)->data;
+    l->loss = l->hard = scalar(l, s->model.loss);
+    if (l->distilled) {
+        l->soft = scalar(l, s->soft_loss);
+        l->loss = of_hard * l->hard + of_soft * l->soft;
+    }
     status = check_finite(l, e);
     if (status != HONE_OK)
         return status;
@@ -130,8 +167,10 @@ int loop_step(Loop *l, Error *e)
     p->epoch_correct += count_correct(l);
     l->lr = schedule_lr(&l->o->train.schedule, l->o->train.optimizer.lr, p->step,
                         l->phases.steps_per_epoch, l->phases.epochs);
-    optimizer_step(l->optimizer, &s->params, l->pruner ? pruner_masks(l->pruner) : NULL, l->lr,
-                   s->compute.threads);
+    const uint8_t *mask = l->pruner ? pruner_masks(l->pruner) : NULL;
+    if (l->o->train.clip_norm > 0)
+        l->norm = gradient_clip(&s->params, mask, l->o->train.clip_norm, s->compute.threads);
+    optimizer_step(l->optimizer, &s->params, mask, p->step + 1, l->lr, s->compute.threads);
     exec_commit(l->exec);
     p->step++;
     take_time(l, begun);

@@ -38,13 +38,25 @@ static void add_real(Text *out, const char *name, double value)
     text_add(out, ",\n");
 }
 
-/* An accuracy that was not measured is null. */
-static void add_accuracy(Text *out, const char *name, double value)
+/* A figure that was not measured is null. */
+static void add_figure(Text *out, const char *stage, const char *name, double value)
 {
+    text_printf(out, "  \"%s_%s\": ", stage, name);
     if (value >= 0)
-        add_real(out, name, value);
+        text_add_real(out, value);
     else
-        text_printf(out, "  \"%s\": null,\n", name);
+        text_add(out, "null");
+    text_add(out, ",\n");
+}
+
+static void add_figures(const Summary *s, Text *out, const char *stage, const Figures *f)
+{
+    if (s->classifies) {
+        add_figure(out, stage, "accuracy", f->accuracy);
+    } else {
+        add_figure(out, stage, "mse", f->mse);
+        add_figure(out, stage, "auc", f->auc);
+    }
 }
 
 static void add_artifacts(Text *out, const Summary *s)
@@ -74,12 +86,19 @@ void summary_print(const Summary *s, Text *out)
     add_int(out, "params", s->params);
     add_int(out, "macs", s->macs);
     add_int(out, "steps", s->steps);
-    add_accuracy(out, "float_accuracy", s->float_accuracy);
+    add_figures(s, out, "float", &s->float_figures);
     add_text(out, "float_source", s->float_source);
-    add_accuracy(out, "unquantized_accuracy", s->unquantized_accuracy);
-    add_accuracy(out, "ptq_accuracy", s->ptq_accuracy);
-    add_accuracy(out, "qat_accuracy", s->qat_accuracy);
-    add_accuracy(out, "int8_accuracy", s->int8_accuracy);
+    add_figures(s, out, "teacher", &s->teacher_figures);
+    add_figures(s, out, "unquantized", &s->unquantized_figures);
+    add_figures(s, out, "ptq", &s->ptq_figures);
+    add_figures(s, out, "qat", &s->qat_figures);
+    add_figures(s, out, "int8", &s->int8_figures);
+    key(out, "ema");
+    if (s->ema > 0)
+        text_add_real(out, s->ema);
+    else
+        text_add(out, "null");
+    text_add(out, ",\n");
     key(out, "bit_exact");
     text_add(out, !s->exported ? "null,\n" : s->bit_exact ? "true,\n" : "false,\n");
     add_int(out, "compared", s->compared);

@@ -10,13 +10,16 @@ typedef struct Summary {
     int64_t seed;
     int threads;
     int64_t params, macs;
-    double float_accuracy; /* accuracies: 0..1, or ACCURACY_NONE, which becomes null */
-    char float_source[FINISH_PATH_BYTES]; /* where float_accuracy was measured */
-    double unquantized_accuracy;
-    double ptq_accuracy, qat_accuracy, int8_accuracy;
+    bool classifies; /* figures are accuracies, else mse and auc; what was not measured is null */
+    Figures float_figures;
+    char float_source[FINISH_PATH_BYTES]; /* where float_figures were measured */
+    Figures teacher_figures;              /* in float */
+    Figures unquantized_figures;
+    Figures ptq_figures, qat_figures, int8_figures;
     bool exported; /* else the next three are null, false, 0 */
     bool bit_exact;
     int64_t compared;
+    double ema;          /* decay of the average that the weights are; 0: as trained, null */
     double sparsity;     /* of the artifact; without one, zeros among the float weights */
     double images_per_s; /* training, median over steps */
     int64_t peak_rss_bytes;

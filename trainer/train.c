@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "trainer/loop.h"
+#include "trainer/peer.h"
 #include "trainer/report.h"
 
 #include <stdio.h>
@@ -36,6 +37,7 @@ static int resume(Loop *l, Error *e)
         status = checkpoint_restore(&c, l->s, l->optimizer, l->pruner, e);
     if (status == HONE_OK)
         l->progress = c.progress;
+    l->saved = l->progress.step;
     checkpoint_close(&c);
     return status;
 }
@@ -44,6 +46,8 @@ static int resume(Loop *l, Error *e)
 static int open_folder(Loop *l, const TrainRequest *request, Error *e)
 {
     int status = rundir_open(&l->dir, l->o->name, request->out, request->resume, e);
+    if (status == HONE_OK)
+        status = rundir_lock(&l->dir, e);
     if (status == HONE_OK && l->dir.resumed)
         status = resume(l, e);
     if (status == HONE_OK && !(l->progress.complete && rundir_has(&l->dir, "summary.json")))
@@ -56,48 +60,42 @@ static int open_folder(Loop *l, const TrainRequest *request, Error *e)
 
 /* ---- the baseline ---- */
 
-static int same_task(const Session *s, const Session *other, const char *path, Error *e)
+/* Figures of the configuration's baseline on this run's test set. */
+static int evaluate_baseline(const Loop *l, Figures *figures, Error *e)
 {
-    char a[SHAPE_TEXT_BYTES], b[SHAPE_TEXT_BYTES];
-    Shape mine = s->model.image->shape, theirs = other->model.image->shape;
-    if (shape_equal(mine, theirs) &&
-        shape_equal(s->model.logits->shape, other->model.logits->shape))
-        return HONE_OK;
-    return error_set(e, HONE_ERR_CONFIG,
-                     "baseline %s takes images %s and tells %d classes apart, here they are %s and "
-                     "%d",
-                     path, shape_text(theirs, a), shape_channels(other->model.logits->shape),
-                     shape_text(mine, b), shape_channels(s->model.logits->shape));
-}
-
-/* Accuracy of the configuration's baseline on this run's test set. */
-static int evaluate_baseline(const Loop *l, double *accuracy, Error *e)
-{
-    Checkpoint c;
-    Session other;
+    Peer baseline;
     Evaluation v = {0};
-    EvaluateOptions how = {.split = DATASET_TEST, .events = l->events};
-    SessionOptions options = {.threads = threads_count(l->s->compute.threads),
-                              .level = l->s->compute.integer->name,
-                              .without_data = true};
-    int status = checkpoint_open(&c, l->o->baseline, NULL, 0, e);
+    int status = peer_open(&baseline, l->o->baseline, l->s, "baseline", e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&other, &c.config, &options, e);
-    if (status == HONE_OK) {
-        status = same_task(l->s, &other, l->o->baseline, e);
-        if (status == HONE_OK)
-            status = checkpoint_restore(&c, &other, NULL, NULL, e);
-        if (status == HONE_OK) {
-            other.dataset = l->s->dataset; /* lent for the evaluation */
-            status = evaluate_model(&v, &other, &how, e);
-            other.dataset = NULL;
-        }
-        session_close(&other);
-    }
-    *accuracy = v.accuracy;
-    checkpoint_close(&c);
+    status = peer_evaluate(&baseline, l->s, &v, l->events, e);
+    *figures = v.figures;
+    peer_close(&baseline);
     return status;
+}
+
+/* ---- the teacher ---- */
+
+/* Refuses a teacher that is not the one a resumed run had, and measures it. */
+static int introduce_teacher(Loop *l, Figures *figures, Error *e)
+{
+    const Teacher *t = &l->teacher;
+    Progress *p = &l->progress;
+    Evaluation v;
+    int64_t mark = teacher_mark(t);
+    if (p->teacher_mark != 0 && p->teacher_mark != mark)
+        return error_set(e, HONE_ERR_CONFIG,
+                         "the teacher %s is not the one that taught the first %lld steps of %s",
+                         t->peer.path, (long long)p->step, l->dir.path);
+    p->teacher_mark = mark;
+    int status = peer_evaluate(&l->teacher.peer, l->s, &v, l->events, e);
+    if (status != HONE_OK)
+        return status;
+    *figures = v.figures;
+    events_message(l->events, "teacher %s: %s, %s %s on the test set", t->peer.path,
+                   model_arch_name(&t->peer.checkpoint.config.options->model),
+                   figures_name(&v.figures), figures_text(&v.figures).text);
+    return HONE_OK;
 }
 
 /* ---- the summary ---- */
@@ -125,23 +123,25 @@ static void fill_summary(Summary *m, const Loop *l)
     m->params = graph_trained(&l->s->graph);
     m->macs = graph_macs(&l->s->graph);
     m->steps = l->phases.total;
-    m->ptq_accuracy = p->ptq_accuracy;
-    m->qat_accuracy = m->int8_accuracy = ACCURACY_NONE;
+    m->classifies = session_classifies(l->s);
+    m->ptq_figures = p->ptq_figures;
+    m->qat_figures = m->int8_figures = figures_none();
     m->images_per_s = p->images_per_s;
+    m->ema = l->o->train.optimizer.ema;
     m->sparsity = float_sparsity(l->s);
     if (l->o->baseline) {
         snprintf(m->float_source, sizeof m->float_source, "%s", l->o->baseline);
-        return; /* its accuracy is there already */
+        return; /* its figures are there already */
     }
-    m->float_accuracy = l->o->qat.present ? p->float_accuracy : p->test_accuracy;
+    m->float_figures = l->o->qat.present ? p->float_figures : p->test_figures;
     rundir_file(&l->dir, source, m->float_source);
 }
 
 static void fill_export(Summary *m, const Finish *f)
 {
     m->exported = true;
-    m->qat_accuracy = f->proof.trained.accuracy;
-    m->int8_accuracy = f->proof.artifact.accuracy;
+    m->qat_figures = f->proof.trained.figures;
+    m->int8_figures = f->proof.artifact.figures;
     m->bit_exact = f->proof.prove.mismatches == 0;
     m->compared = f->proof.prove.compared;
     m->sparsity = f->sparsity;
@@ -162,7 +162,7 @@ static int finish(Loop *l, Summary *m, Error *e)
     if (status != HONE_OK)
         return status;
     fill_summary(m, l);
-    m->unquantized_accuracy = v.accuracy;
+    m->unquantized_figures = v.figures;
     if (l->o->qat.present) {
         if (l->events->phase)
             l->events->phase(l->events->context, &report);
@@ -179,24 +179,53 @@ static int finish(Loop *l, Summary *m, Error *e)
                              : status;
 }
 
+/* What a failure means for the run. */
+static int explain(const Loop *l, int status, Error *e)
+{
+    Error had = *e;
+    if (status == HONE_ERR_INTERRUPTED && l->saved >= 0) {
+        *e = (Error){0};
+        return loop_check_stop(l, e);
+    }
+    if (status == HONE_ERR_IO && l->saved >= 0) {
+        *e = (Error){0};
+        return error_set(e, status, "%.320s; the state after step %lld is safe in %s/last.h5",
+                         had.text, (long long)l->saved, l->dir.path);
+    }
+    return status;
+}
+
+/* From wherever the folder stands to the summary. */
+static int go_on(Loop *l, Summary *summary, Error *e)
+{
+    int status = HONE_OK;
+    summary->teacher_figures = figures_none();
+    if (l->o->distill.present)
+        status = introduce_teacher(l, &summary->teacher_figures, e);
+    if (status == HONE_OK)
+        status = loop_run(l, e);
+    exec_free(l->exec);
+    l->exec = NULL;
+    if (status == HONE_OK)
+        status = finish(l, summary, e);
+    return status == HONE_OK ? status : explain(l, status, e);
+}
+
 int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *e)
 {
     Loop l = {0};
     *summary = (Summary){0};
     int status = loop_init(&l, s, request, e);
     if (status == HONE_OK && l.o->baseline)
-        status = evaluate_baseline(&l, &summary->float_accuracy, e);
+        status = evaluate_baseline(&l, &summary->float_figures, e);
+    if (status == HONE_OK && l.o->distill.present)
+        status = teacher_open(&l.teacher, s, e);
     if (status == HONE_OK)
         status = open_folder(&l, request, e);
     if (status == HONE_OK) {
         snprintf(summary->folder, sizeof summary->folder, "%s", l.dir.path);
-        if (logs_are_open(&l.logs)) { /* else the run was finished before */
-            status = loop_run(&l, e);
-            exec_free(l.exec);
-            l.exec = NULL;
-            if (status == HONE_OK)
-                status = finish(&l, summary, e);
-        }
+        if (logs_are_open(&l.logs)) /* else the run was finished before */
+            status = go_on(&l, summary, e);
     }
     loop_release(&l);
     return status;

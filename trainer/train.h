@@ -1,14 +1,17 @@
 /* A whole run: training, pruning, quantization, export, in a folder of its own.
  *
  *     static volatile sig_atomic_t stop;                       // set by a signal handler
- *     TrainRequest request = {.stop = &stop, .events = &events};
+ *     TrainEvents events = {.stop = &stop};
+ *     TrainRequest request = {.events = &events};
  *     Summary summary;
  *     int status = train_run(&session, &request, &summary, &e);
  *     if (status == HONE_ERR_INTERRUPTED) ... the state is in e's folder; --resume goes on ...
  *
- * The folder holds config.yaml (resolved), metrics.jsonl, last.h5, best.h5, float.h5 (the weights
- * before quantization), model.hone, summary.json. Runs with equal configuration, seed and CPU level
- * make byte-identical artifacts, however often they were interrupted and at any number of threads.
+ * The folder holds config.yaml (resolved), metrics.jsonl, last.h5 (the state to go on from; at the
+ * end the final weights), best.h5, float.h5 (the weights before quantization), model.hone,
+ * summary.json. With train.optimizer.ema all but the state to go on from are the weights' average.
+ * Runs with equal configuration, seed and CPU level make byte-identical artifacts, however often they
+ * were interrupted and at any number of threads.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TRAINER_TRAIN_H
 #define HONE_TRAINER_TRAIN_H
@@ -20,8 +23,7 @@
 typedef struct TrainRequest {
     const char *out; /* folder; NULL: runs/<name>, with -2, -3, ... where that is taken */
     bool resume;     /* go on from out's last.h5 (without out: of the newest runs/<name>*) if any */
-    const volatile sig_atomic_t *stop; /* non-zero: save and return; NULL: never */
-    const TrainEvents *events;         /* or NULL */
+    const TrainEvents *events; /* or NULL */
 } TrainRequest;
 
 /* Runs the session's configuration to its end. The session was opened with data and its parameters

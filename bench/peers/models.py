@@ -94,13 +94,23 @@ def ds_cnn():
     return nn.Sequential(*layers, *head(64, 12))
 
 
-MODELS = {  # name of the configuration: (constructor, shape of an image, classes)
+def autoencoder(inputs=640):
+    """MLPerf Tiny's anomaly detector, on a flattened input."""
+    layers = [nn.Flatten()]
+    for before, after in zip([inputs, *[128] * 4, 8, *[128] * 3], [*[128] * 4, 8, *[128] * 4]):
+        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, nn.Linear(128, inputs))
+
+
+# Name of the configuration: (constructor, shape of an image, classes; None: the image is the target).
+MODELS = {
     "resnet8": (resnet8, (3, 32, 32), 10),
     "vww": (lambda: mobilenet_v1(0.25, 2), (3, 96, 96), 2),
     "kws": (ds_cnn, (1, 49, 10), 12),
     "mobilenet_v2_cifar": (lambda: mobilenet_v2(10, 1, 1), (3, 32, 32), 10),
     "mobilenet_v2_224": (lambda: mobilenet_v2(1000, 2, 2), (3, 224, 224), 1000),
     "mobilenet_v1_224": (lambda: mobilenet_v1(1.0, 1000), (3, 224, 224), 1000),
+    "ad": (autoencoder, (1, 5, 128), None),
 }
 
 

@@ -15,6 +15,18 @@ import warnings
 IMAGES = 16  # of calibration and of the measurement
 
 
+def fold_linear(torch, model):
+    """Batch-norm into the linear layers before it; the exporter folds convolutions only."""
+    from torch.nn.utils.fusion import fuse_linear_bn_eval
+    layers = []
+    for layer in model.eval():
+        if isinstance(layer, torch.nn.BatchNorm1d):
+            layers[-1] = fuse_linear_bn_eval(layers[-1], layer)
+        else:
+            layers.append(layer)
+    return torch.nn.Sequential(*layers)
+
+
 def main():
     if len(sys.argv) != 3:
         print("usage: onnx_float.py MODEL FOLDER", file=sys.stderr)
@@ -26,11 +38,11 @@ def main():
     images = torch.rand(IMAGES, *shape) * 2 - 1
     with torch.no_grad():
         for module in model.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
+            if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
                 module.momentum = 1.0  # the statistics of the last batch
         model.train()(images)
     images.numpy().tofile(folder / f"{name}.images.f32")
-    torch.onnx.export(model.eval(), images[:1], folder / f"{name}.float.onnx", opset_version=13,
+    torch.onnx.export(fold_linear(torch, model), images[:1], folder / f"{name}.float.onnx", opset_version=13,
                       input_names=["x"], output_names=["y"])
     return 0
 

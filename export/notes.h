@@ -1,0 +1,46 @@
+/* What an artifact says to people, in optional sections beside its program: the names of the classes
+ * (CLAS) and what input codes mean (INPT). Running needs neither. docs/FORMAT.md has the bytes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HONE_EXPORT_NOTES_H
+#define HONE_EXPORT_NOTES_H
+
+#include "core/error.h"
+#include "core/text.h"
+#include "export/write_hone.h"
+
+#define NOTES_TAG_CLASSES HONE_RT_TAG('C', 'L', 'A', 'S')
+#define NOTES_TAG_INPUT   HONE_RT_TAG('I', 'N', 'P', 'T')
+
+/* The section INPT: an input code stands for the real number scale * (code - zero_point). */
+typedef struct NotesInput {
+    float scale; /* > 0 */
+    int32_t zero_point;
+} NotesInput;
+
+typedef struct Notes {
+    const char *names; /* CLAS: [classes], one behind the other, each ended by a zero; or NULL */
+    int classes;
+    bool has_input; /* whether there is INPT; else input is that of images, 1/128 and 0 */
+    NotesInput input;
+} Notes;
+
+/* What notes_sections fills and write_hone_bytes reads; keep it until then. */
+typedef struct NotesSections {
+    Text names;
+    NotesInput input;
+    WriteSection section[2];
+} NotesSections;
+
+/* The sections for classes names (or NULL) and an input grid; those that would say nothing are empty.
+ * Errors: ERR_MEMORY. The caller releases, in any case. */
+HONE_CHECKED int notes_sections(NotesSections *s, const char *const *names, int classes,
+                                NotesInput input, Error *e);
+void notes_release(NotesSections *s);
+
+/* Reads the notes of an artifact that hone_rt_open accepted and that has so many classes (0: it is no
+ * classifier); names point into it. Errors: ERR_DATA for sections that contradict it. */
+HONE_CHECKED int notes_read(Notes *n, const void *artifact, int classes, Error *e);
+/* The name of class k < classes, or "class 7" written into buffer where there are no names. */
+const char *notes_class(const Notes *n, int k, char *buffer, size_t size);
+
+#endif
