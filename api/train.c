@@ -52,8 +52,10 @@ int hone_train_step(HoneNet *net, const uint8_t *pixels, const int32_t *labels, 
         return status;
     api_fill(net, net->exec, pixels, batch);
     memcpy(exec_tensor(net->exec, net->labels)->data, labels, (size_t)batch * sizeof *labels);
-    *exec_control(net->exec) =
-        (Control){.freeze_batchnorm = net->frozen, .freeze_observers = net->frozen};
+    *exec_control(net->exec) = (Control){.freeze_batchnorm = net->frozen,
+                                         .freeze_observers = net->frozen,
+                                         .seed = net->options.seed,
+                                         .step = (uint64_t)net->steps};
     exec_forward(net->exec);
     exec_backward(net->exec);
     const double value = (double)*(const Real *)exec_tensor(net->exec, net->loss)->data;

@@ -80,6 +80,8 @@ static bool acts(const Op *op, Mode mode)
         return mode.fuse && mode.quantize && mode.training;
     if (mode.integer)
         return op->integer != NULL;
+    if (op->flags & OP_TRAINING)
+        return mode.training;
     if (op->flags & (OP_QUANTIZER | OP_GRID))
         return mode.quantize;
     if (op->flags & OP_OBSERVER)
@@ -131,6 +133,15 @@ static void find_covered(Compiler *c)
     }
 }
 
+/* A transparent node's output is its input; the scale that it would have made is the input's. */
+static void stand_for(Exec *x, const Node *n)
+{
+    const Value *in = n->in[0];
+    x->root[n->out[0]->id] = root_of(x, in);
+    if ((n->op->flags & OP_TRAINING) && n->outputs > 1 && in->scale)
+        x->root[n->out[1]->id] = root_of(x, in->scale);
+}
+
 static void choose_runs(Compiler *c)
 {
     Exec *x = c->x;
@@ -144,7 +155,7 @@ static void choose_runs(Compiler *c)
         if (acts(n->op, x->mode))
             x->runs[x->run_count++].node = n;
         else if (transparent(n, x->mode))
-            x->root[n->out[0]->id] = root_of(x, n->in[0]);
+            stand_for(x, n);
         for (int j = 0; j < n->outputs && n->op->flags & OP_FUSED; j++)
             x->root[n->stands_for[j]->id] = n->out[j]->id;
     }
@@ -382,7 +393,8 @@ static void merge_inplace(Compiler *c)
     for (int i = 0; i < x->run_count && !c->options->keep_all; i++) {
         const Run *r = &x->runs[i];
         const Node *n = r->node;
-        if (n->inputs == 0 || n->outputs == 0 || !shape_equal(r->in[0]->shape, r->out[0]->shape))
+        if (n->inputs == 0 || n->outputs == 0 ||
+            shape_count(r->in[0]->shape) != shape_count(r->out[0]->shape))
             continue;
         int in = root_of(x, n->in[0]), out = root_of(x, n->out[0]);
         if (x->graph->values[in]->kind != VALUE_ACTIVATION)

@@ -66,8 +66,9 @@ typedef struct IntegerLayer {
     const uint32_t
         *requant; /* multipliers (core/requant.h), one per channel; without weights word */
     int words;    /* in requant */
-    uint32_t word[REQUANT_ADD_WORDS]; /* the multipliers of an op without weights (MEAN) */
+    uint32_t word[REQUANT_ADD_WORDS]; /* the multipliers of an op without weights (MEAN, MUL) */
     HoneRtAdd add;      /* ADD only; in D31 only zero points and clamp: the rest is in word */
+    void *table;        /* Op.table bytes of an op that has one (TABLE, SOFTMAX) */
     const void *packed; /* weights and bias as compute->integer's kernels want them */
 } IntegerLayer;
 
@@ -102,6 +103,7 @@ typedef struct Control {
     bool freeze_batchnorm;     /* training: use and keep the running statistics */
     bool freeze_observers;     /* ranges stay as they are */
     double batchnorm_momentum; /* > 0: in place of the batch-norms' own; 1/k in step k: the mean */
+    uint64_t seed, step;       /* what random numbers of a training step are a function of */
 } Control;
 
 typedef struct Run Run;
@@ -160,6 +162,8 @@ enum {
     OP_LOSS = 32,         /* out[0] is the scalar to be minimized; absent from integer evaluation */
     OP_FUSED = 64,        /* acts under Mode.fuse in quantized training, for the nodes it covers */
     OP_STREAMS = 128,     /* on codes, forward and backward mind Run.stream */
+    OP_TRAINING = 256, /* acts only in training; else out[0] is in[0]. On codes a second output is
+                             the scale of the first, its zero point is that of in[0] */
 };
 
 #define OP_IN(i)  (1u << (i))
@@ -178,6 +182,13 @@ struct Op {
     bool weight_channels_last;
     bool
         share_inputs; /* quantized, the inputs can use one grid (an add needs one multiplier then) */
+    bool
+        keeps_grid; /* on codes makes codes of the grid of its inputs, which must be one: pooling */
+    const Grid *grid; /* of the output, where it is always the same; NULL: its range is observed */
+    /* The same function with an integer form, which the quantization pass gives a node whose clamp no
+     * layer before it can take; NULL: there is none. */
+    const Op *alone;
+    size_t table; /* bytes of IntegerLayer.table, which rescale fills; 0: none */
 
     /* Checks the inputs and sets the outputs' shapes, per sample (batch 1). Must not be NULL. */
     int (*infer)(Node *n, Error *e);
@@ -200,8 +211,11 @@ struct Op {
     void (*clamp)(const Node *n, Grid g, int32_t *lo, int32_t *hi);
     /* The same activation on real numbers: y = min(max(x, *lo), *hi), infinities for no bound. */
     void (*bounds)(const Node *n, Real *lo, Real *hi);
-    /* An op with integer and without weights: fills layer->word, as many as layer->words then says, or
-     * layer->add, for layer->profile, from the grids and the clamp that are already there. ERR_NUMERIC
+    /* y = f(x), element by element: f and its derivative at x. NULL: is no such op. */
+    void (*unary)(const Node *n, double x, double *y, double *slope);
+    /* An op with integer and without weights: fills layer->word, as many as layer->words then says,
+     * layer->add or layer->table, for layer->profile, from the grids and the clamp that are already
+     * there; NULL where there is nothing to fill. ERR_NUMERIC
      * where no multiplier exists. */
     int (*rescale)(const Node *n, IntegerLayer *layer, Error *e);
     /* An op with integer and weights: packs w and bias for c->integer into packed, which integer then

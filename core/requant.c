@@ -31,6 +31,15 @@ bool requant_product(uint32_t profile, float a, float b, float y, size_t n, uint
     return hone_rt_s24_word_from_float_bits(float_bits(r), words) == 0;
 }
 
+bool requant_mul(uint32_t profile, float a, float b, float y, uint32_t *words)
+{
+    const float unit = a * b, quotient = unit / y;
+    if (profile == HONE_RT_D31)
+        return put_d31((double)quotient, HONE_RT_D31_MAX_SHIFT, 1, 0, words);
+    const float r = (float)((double)a * (double)b / (double)y);
+    return hone_rt_s24_word_from_float_bits(float_bits(r), words) == 0;
+}
+
 /* Position of the highest bit of v > 0. */
 static int highest_bit(int64_t v)
 {

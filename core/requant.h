@@ -23,6 +23,9 @@ static inline size_t requant_words(uint32_t profile, size_t n)
 
 /* Of a sum in units of a b, to scale y: S24 float(float(a b) / y), D31 a b / y in double. */
 bool requant_product(uint32_t profile, float a, float b, float y, size_t n, uint32_t *words);
+/* Of a product of codes on scales a and b, to y; one multiplier. S24 float(a b / y) of the quotient in
+ * double; D31 of a b / y in float32 (TensorFlow Lite, mul.cc). */
+bool requant_mul(uint32_t profile, float a, float b, float y, uint32_t *words);
 /* Of a sum of `count` codes on scale x, to their mean on scale y; one multiplier. S24 float(x / (count
  * y)), quotient in double. D31 the mantissa of x / y divided by count, rounded down, after as many
  * shifts to the left as count has bits below its first, at most 32 and so many that the shift stays in

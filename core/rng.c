@@ -31,6 +31,12 @@ Rng rng_at(uint64_t seed, RngStream stream, uint64_t a, uint64_t b)
     return r;
 }
 
+Rng rng_after(Rng r, uint32_t blocks)
+{
+    r.counter[0] = blocks;
+    return r;
+}
+
 uint32_t rng_u32(Rng *r)
 {
     if (r->used == 4) {

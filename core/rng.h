@@ -19,7 +19,7 @@ typedef enum RngStream {
     RNG_AUGMENT = 3, /* flips, crops: (epoch, sample index) */
     RNG_DATA = 4,    /* drawn data sets: (split, sample index) */
     RNG_BENCH = 5,   /* random data for benchmarks */
-    RNG_DROPOUT = 6, /* (step, node index) */
+    RNG_DROPOUT = 6, /* (step, number of the node) */
     RNG_TEST = 7,    /* tests */
     RNG_AUDIO = 8,   /* recordings varied: (epoch, sample index) */
     RNG_MIXUP = 9,   /* partners and shares: (epoch, sample index) */
@@ -34,6 +34,9 @@ typedef struct Rng {
 
 /* The generator at (seed, stream, a, b), at its first value. b is used modulo 2^32. */
 Rng rng_at(uint64_t seed, RngStream stream, uint64_t a, uint64_t b);
+
+/* The same generator, blocks of four words further on from its first value. */
+Rng rng_after(Rng r, uint32_t blocks);
 
 uint32_t rng_u32(Rng *r);
 /* Uniform in [0, 1), multiples of 2^-24: exact in float. */

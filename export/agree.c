@@ -12,7 +12,7 @@
 typedef struct Agreement {
     const ProveSource *source;
     Exec *integer, *real;
-    const Node **anchor; /* by node index of the fake-quant of a layer's output: the layer */
+    const Node **anchor; /* by index of the node that makes a layer's codes: the layer */
     AgreeResult *result;
 } Agreement;
 
@@ -87,7 +87,7 @@ static int find_anchors(Agreement *a, Error *e)
     for (int i = 0; i < g->node_count; i++) {
         const QuantLayer *q = qat_layer(g->nodes[i]);
         if (q)
-            a->anchor[q->output->index] = q->anchor;
+            a->anchor[q->codes->producer->index] = q->anchor;
     }
     return HONE_OK;
 }

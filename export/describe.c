@@ -11,9 +11,13 @@
 static const char *kind_text(int kind)
 {
     static const char *const names[] = {
-        [HONE_RT_OP_CONV] = "conv",   [HONE_RT_OP_DEPTHWISE] = "depthwise",
-        [HONE_RT_OP_DENSE] = "dense", [HONE_RT_OP_ADD] = "add",
-        [HONE_RT_OP_MEAN] = "mean",
+        [HONE_RT_OP_CONV] = "conv",        [HONE_RT_OP_DEPTHWISE] = "depthwise",
+        [HONE_RT_OP_DENSE] = "dense",      [HONE_RT_OP_ADD] = "add",
+        [HONE_RT_OP_MEAN] = "mean",        [HONE_RT_OP_MUL] = "mul",
+        [HONE_RT_OP_MAXPOOL] = "max_pool", [HONE_RT_OP_AVGPOOL] = "average_pool",
+        [HONE_RT_OP_TABLE] = "table",      [HONE_RT_OP_CONCAT] = "concat",
+        [HONE_RT_OP_PAD] = "pad",          [HONE_RT_OP_UPSAMPLE] = "upsample",
+        [HONE_RT_OP_SOFTMAX] = "softmax",  [HONE_RT_OP_RESHAPE] = "reshape",
     };
     return names[kind];
 }
@@ -45,17 +49,28 @@ static int64_t taps_of(const HoneRtOp *op, const HoneRtTensor *x)
     }
 }
 
+/* Of the constants beside weights and biases: multipliers, tables. */
+static int64_t table_bytes(const HoneRtProgram *p, const HoneRtOp *op, size_t channels)
+{
+    if (op->kind == HONE_RT_OP_TABLE)
+        return HONE_RT_TABLE;
+    if (op->requant == HONE_RT_NONE)
+        return 0;
+    if (op->kind == HONE_RT_OP_SOFTMAX)
+        return HONE_RT_TABLE * (int64_t)sizeof(uint32_t);
+    const size_t multipliers = op->kind <= HONE_RT_OP_DENSE ? channels
+                               : op->kind == HONE_RT_OP_ADD ? 3
+                                                            : 1;
+    return (int64_t)(requant_words(p->profile, multipliers) * sizeof(uint32_t));
+}
+
 static void count_weights(const HoneRtProgram *p, const HoneRtOp *op, DescribedLayer *d)
 {
     const HoneRtTensor *y = &p->tensors[op->output];
     int64_t taps = taps_of(op, &p->tensors[op->inputs[0]]);
-    size_t multipliers = d->inputs == 2 ? 0 : 1; /* of MEAN one, of ADD none, or three in D31 */
-    if (p->profile == HONE_RT_D31 && d->inputs == 2)
-        multipliers = 3;
     if (taps > 0) {
         const int8_t *w = (const int8_t *)p->constants + op->weights;
         int64_t biases = op->bias == HONE_RT_NONE ? 0 : y->c;
-        multipliers = y->c;
         d->weights = taps * y->c;
         d->params = d->weights + biases;
         d->macs = taps * hone_rt_elements(y);
@@ -63,7 +78,7 @@ static void count_weights(const HoneRtProgram *p, const HoneRtOp *op, DescribedL
         for (int64_t i = 0; i < d->weights; i++)
             d->zero_weights += w[i] == 0;
     }
-    d->bytes += (int64_t)(requant_words(p->profile, multipliers) * sizeof(uint32_t));
+    d->bytes += table_bytes(p, op, y->c);
 }
 
 static void describe_layer(const HoneRtProgram *p, const HoneRtOp *op, DescribedLayer *d)
@@ -78,10 +93,8 @@ static void describe_layer(const HoneRtProgram *p, const HoneRtOp *op, Described
                           .groups = op->kind == HONE_RT_OP_CONV ? (int)hone_rt_groups(op) : 0,
                           .lo = op->lo,
                           .hi = op->hi};
-    while (d->inputs < 2 && op->inputs[d->inputs] != HONE_RT_NONE) {
-        d->in[d->inputs] = describe_tensor(p, op->inputs[d->inputs]);
-        d->inputs++;
-    }
+    for (int i = 0; i < DESCRIBED_INPUTS && hone_rt_op_input(op, i) != HONE_RT_NONE; i++)
+        d->in[d->inputs++] = describe_tensor(p, hone_rt_op_input(op, i));
     count_weights(p, op, d);
 }
 
@@ -92,6 +105,9 @@ static void describe_totals(Description *d, const HoneRtProgram *p)
     d->profile = p->profile;
     d->requant = export_profile_name(p->profile);
     d->classes = (int)p->class_count;
+    for (uint32_t i = 0; i < p->op_count; i++)
+        if (p->ops[i].output == p->output)
+            d->softmax = p->ops[i].kind == HONE_RT_OP_SOFTMAX;
     d->constants_bytes = p->constants_bytes;
     d->activation_bytes = p->activation_bytes;
     for (int i = 0; i < d->layer_count; i++) {

@@ -13,6 +13,7 @@
 #include "export/notes.h"
 #include "runtime/frontend.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,11 +25,13 @@ typedef struct DescribedTensor {
     int zero_point;
 } DescribedTensor;
 
+enum { DESCRIBED_INPUTS = 8 };
+
 typedef struct DescribedLayer {
     const char *name;
-    const char *kind; /* "conv", "depthwise", "dense", "add", "mean" */
-    DescribedTensor in[2], out;
-    int inputs;             /* 1 or 2 */
+    const char *kind; /* "conv", "depthwise", "dense", "add", "mean", "mul", "max_pool", ... */
+    DescribedTensor in[DESCRIBED_INPUTS], out;
+    int inputs;             /* 1 or more */
     int kernel_h, kernel_w; /* 0 where the kind has none, as the next two */
     int stride_h, stride_w;
     int groups;           /* of a convolution, else 0 */
@@ -48,6 +51,7 @@ typedef struct Description {
     uint32_t profile;    /* of fixed.h */
     const char *requant; /* its name: "s24", "d31" */
     int classes;         /* of a classifier, else 0 */
+    bool softmax;        /* the output is a softmax's: probabilities */
     int64_t bytes;       /* of the artifact */
     int64_t constants_bytes;
     int64_t activation_bytes; /* of the memory plan */

@@ -49,15 +49,18 @@ static int activations(const Node *n)
 
 static bool supported(const Node *n)
 {
-    return n->op->integer && n->op->lower && activations(n) <= 2 && n->outputs == 1;
+    return n->op->integer && n->op->lower && activations(n) <= HONE_RT_MAX_INPUTS &&
+           n->outputs == 1;
 }
 
 /* Whether n, a node after anchor (NULL: after an input), leaves the codes alone: it acts on grids or
- * ranges, or its arithmetic (batch-norm, activation) is folded into the anchor's integers. */
+ * ranges, or in training only, or its arithmetic (batch-norm, activation) is folded into the anchor's
+ * integers. */
 static bool passes_codes(const Node *n, const Node *anchor)
 {
     const QuantLayer *q = anchor ? qat_layer(anchor) : NULL;
-    return (n->op->flags & OP_QUANTIZER) || (q && (n == q->affine || n == q->activation));
+    return (n->op->flags & (OP_QUANTIZER | OP_TRAINING)) ||
+           (q && (n == q->affine || n == q->activation));
 }
 
 /* Marks the anchor that v's codes come from. Refuses what integer_source() would step over although
@@ -184,21 +187,37 @@ static int put_input(Lowering *w)
 
 /* ---- ops ---- */
 
+/* Where an op keeps its inputs: those from the third on, which CONCAT alone has, in other fields. */
+static void set_inputs(HoneRtOp *op, const uint32_t *ids)
+{
+    op->inputs[0] = ids[0];
+    op->inputs[1] = ids[1];
+    if (op->kind != HONE_RT_OP_CONCAT)
+        return;
+    op->m1 = (int32_t)ids[2];
+    op->m2 = (int32_t)ids[3];
+    op->k = (int32_t)ids[4];
+    for (int i = 5; i < HONE_RT_MAX_INPUTS; i++)
+        op->reserved[i - 5] = ids[i];
+}
+
 /* A layer reads codes on the grid that their maker wrote them on. */
 static int connect(Lowering *w, const Node *n, HoneRtOp *op)
 {
     const IntegerLayer *layer = layer_of(w, n);
-    op->inputs[0] = op->inputs[1] = HONE_RT_NONE;
+    uint32_t ids[HONE_RT_MAX_INPUTS];
+    memset(ids, 0xff, sizeof ids); /* HONE_RT_NONE */
     for (int k = 0; k < activations(n); k++) {
         uint32_t id = w->tensor[integer_source(n->in[k])->id];
-        Grid in = layer->in[k], made = w->grid[id];
+        Grid in = layer->in[n->op->keeps_grid ? 0 : k], made = w->grid[id];
         if (float_bits(in.scale) != float_bits(made.scale) || in.zero_point != made.zero_point)
             return error_set(
                 w->e, HONE_ERR_NUMERIC,
                 "layer '%s': input %d is on the grid (%g, %d), its maker's is (%g, %d)", n->name, k,
                 (double)in.scale, (int)in.zero_point, (double)made.scale, (int)made.zero_point);
-        op->inputs[k] = id;
+        ids[k] = id;
     }
+    set_inputs(op, ids);
     return HONE_OK;
 }
 
@@ -209,12 +228,21 @@ static void put_constants(Lowering *w, const IntegerLayer *layer, HoneRtOp *op)
     op->weight_type = HONE_RT_WEIGHTS_INT8;
     op->weights = put_constant(w, layer->weights, layer->weight_count);
     op->bias = put_constant(w, layer->bias, channels * sizeof *layer->bias);
-    op->requant = put_constant(w, words, (size_t)layer->words * sizeof *words);
-    op->lo = layer->lo;
-    op->hi = layer->hi;
-    op->m1 = layer->add.m1;
-    op->m2 = layer->add.m2;
-    op->k = layer->add.k;
+    op->requant = HONE_RT_NONE;
+    const bool rescales = op->kind <= HONE_RT_OP_MUL; /* the others have nothing left to clamp */
+    op->lo = rescales ? layer->lo : INT8_MIN;
+    op->hi = rescales ? layer->hi : INT8_MAX;
+    if (op->kind == HONE_RT_OP_ADD) {
+        op->m1 = layer->add.m1;
+        op->m2 = layer->add.m2;
+        op->k = layer->add.k;
+    }
+    if (op->kind == HONE_RT_OP_TABLE)
+        op->weights = put_constant(w, layer->table, HONE_RT_TABLE);
+    else if (op->kind == HONE_RT_OP_SOFTMAX)
+        op->requant = put_constant(w, layer->table, HONE_RT_TABLE * sizeof(uint32_t));
+    else if (rescales)
+        op->requant = put_constant(w, words, (size_t)layer->words * sizeof *words);
 }
 
 static int put_op(Lowering *w, const Node *n)
@@ -259,14 +287,14 @@ static void find_lifetimes(const HoneRtProgram *p, PlanBuffer *buffers)
     for (uint32_t i = 0; i < p->op_count; i++) {
         const HoneRtOp *op = &p->ops[i];
         buffers[op->output].begin = buffers[op->output].end = (int)i;
-        for (int k = 0; k < 2; k++)
-            if (op->inputs[k] != HONE_RT_NONE)
-                buffers[op->inputs[k]].end = (int)i;
+        for (int k = 0; k < HONE_RT_MAX_INPUTS; k++)
+            if (hone_rt_op_input(op, k) != HONE_RT_NONE)
+                buffers[hone_rt_op_input(op, k)].end = (int)i;
     }
     buffers[p->output].end = (int)p->op_count;
 }
 
-/* An addition writes over an operand that nothing reads after it: both get one buffer, that of
+/* An op that can writes over an operand that nothing reads after it: both get one buffer, that of
  * tensor place[t], alive as long as either. */
 static void share_with_operands(const HoneRtProgram *p, PlanBuffer *buffers, uint32_t *place)
 {
@@ -274,9 +302,13 @@ static void share_with_operands(const HoneRtProgram *p, PlanBuffer *buffers, uin
         place[t] = t;
     for (uint32_t i = 0; i < p->op_count; i++) {
         const HoneRtOp *op = &p->ops[i];
-        for (int k = 0; op->kind == HONE_RT_OP_ADD && k < 2; k++) {
+        for (int k = 0; hone_rt_op_in_place(op) && k < 2; k++) {
+            if (op->inputs[k] == HONE_RT_NONE)
+                continue;
             PlanBuffer *operand = &buffers[place[op->inputs[k]]];
-            if (operand->end != (int)i || place[op->output] != op->output)
+            if (operand->end != (int)i || place[op->output] != op->output ||
+                hone_rt_elements(&p->tensors[op->inputs[k]]) !=
+                    hone_rt_elements(&p->tensors[op->output]))
                 continue;
             operand->end = buffers[op->output].end;
             buffers[op->output].bytes = 0;

@@ -47,6 +47,8 @@ const OptionTable export_options = {
                 "requant", ExportOptions, requant, 1, EXPORT_PROFILES_MAX, profiles, "[s24]",
                 "rounding of the integer program: one multiplication, or TensorFlow Lite's; "
                 "the first also of the trainer's integer evaluation"),
+            OPTION_BOOL("softmax", ExportOptions, softmax, "false",
+                        "end the artifact with a softmax: probabilities in steps of 1/256"),
             OPTION_END},
     .check = check,
 };

@@ -11,6 +11,7 @@ enum { EXPORT_PROFILES_MAX = 2 };
 typedef struct ExportOptions {
     OptionTexts formats; /* "hone": our own flat file */
     OptionTexts requant; /* names of profiles, each once; the first is what the trainer evaluates */
+    bool softmax;        /* the artifact ends with a softmax */
 } ExportOptions;
 
 extern const OptionTable export_options;

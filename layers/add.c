@@ -9,9 +9,6 @@
 
 #include <string.h>
 
-/* Elements that are dequantized at a time: two tiles stay in the first-level cache. */
-#define TILE ((size_t)1024)
-
 static int infer(Node *n, Error *e)
 {
     const Value *a = n->in[0], *b = n->in[1];
@@ -29,17 +26,7 @@ static int infer(Node *n, Error *e)
 static void needs(const Run *r, Needs *needs)
 {
     bool codes = r->in[0]->elem == ELEM_CODE || r->in[1]->elem == ELEM_CODE;
-    needs->worker = codes ? 2 * TILE * sizeof(Real) : 0;
-}
-
-/* n elements of t as reals: in place, or dequantized into room. */
-static const Real *reals(const Run *r, const Tensor *t, size_t first, size_t n, Real *room)
-{
-    if (t->elem == ELEM_REAL)
-        return (const Real *)t->data + first;
-    r->compute->real->dequantize(n, (const int8_t *)t->data + first, run_scale(t)[0],
-                                 run_zero_point(t), room);
-    return room;
+    needs->worker = codes ? 2 * ELEMENTS_TILE * sizeof(Real) : 0;
 }
 
 static void forward_items(const Run *r, int chunk, int begin, int end, int worker)
@@ -48,11 +35,11 @@ static void forward_items(const Run *r, int chunk, int begin, int end, int worke
     Elements e = elements_of(shape_count(r->out[0]->shape), begin, end);
     Real *y = r->out[0]->data, *room = run_worker(r, worker);
     bool codes = r->in[0]->elem == ELEM_CODE || r->in[1]->elem == ELEM_CODE;
-    size_t tile = codes ? TILE : e.count;
+    size_t tile = codes ? ELEMENTS_TILE : e.count;
     for (size_t i = e.first, last = e.first + e.count; i < last; i += tile) {
         size_t n = last - i < tile ? last - i : tile;
-        const Real *a = reals(r, r->in[0], i, n, room);
-        const Real *b = reals(r, r->in[1], i, n, room + TILE);
+        const Real *a = elements_real(r, r->in[0], i, n, room);
+        const Real *b = elements_real(r, r->in[1], i, n, room + ELEMENTS_TILE);
         r->compute->real->sum(n, a, b, y + i);
     }
 }

@@ -8,6 +8,8 @@
 #ifndef HONE_LAYERS_ELEMENTS_H
 #define HONE_LAYERS_ELEMENTS_H
 
+#include "core/op.h"
+
 #include <stddef.h>
 
 #define ELEMENTS_GROUP ((size_t)64)
@@ -27,6 +29,26 @@ static inline Elements elements_of(size_t n, int begin, int end)
 {
     size_t first = (size_t)begin * ELEMENTS_GROUP, last = (size_t)end * ELEMENTS_GROUP;
     return (Elements){first, (last < n ? last : n) - first};
+}
+
+/* Elements that are dequantized at a time: two tiles stay in the first-level cache. */
+#define ELEMENTS_TILE ((size_t)1024)
+
+/* n elements of t as reals: in place, or dequantized into room. */
+static inline const Real *elements_real(const Run *r, const Tensor *t, size_t first, size_t n,
+                                        Real *room)
+{
+    if (t->elem == ELEM_REAL)
+        return (const Real *)t->data + first;
+    r->compute->real->dequantize(n, (const int8_t *)t->data + first, run_scale(t)[0],
+                                 run_zero_point(t), room);
+    return room;
+}
+
+/* Bytes of an element. */
+static inline size_t elements_bytes(const Tensor *t)
+{
+    return t->elem == ELEM_CODE ? sizeof(int8_t) : sizeof(Real);
 }
 
 /* Bytes of a mask of n bits. */

@@ -33,6 +33,14 @@ typedef struct Conv2dOptions {
     int multiplier; /* depthwise: outputs per channel of the input; default 1 */
 } Conv2dOptions;
 
+/* Of a pooling; [0] is the vertical axis. Zeros mean the defaults. */
+typedef struct PoolOptions {
+    int kernel[2]; /* default 1 */
+    int stride[2]; /* default: the kernel */
+    Padding padding;
+    int pads[4]; /* PADDING_EXPLICIT: top, left, bottom, right; each below the kernel */
+} PoolOptions;
+
 typedef struct BatchnormOptions {
     double momentum; /* running = (1 - momentum) * running + momentum * batch; default 0.1 */
     double epsilon;  /* default 1e-3 */
@@ -60,6 +68,40 @@ Value *layer_relu6(Graph *g, const char *name, Value *x);
 Value *layer_add(Graph *g, const char *name, Value *a, Value *b);
 /* [N,H,W,C] to [N,C]: the mean over H and W. */
 Value *layer_mean(Graph *g, const char *name, Value *x);
+
+/* Functions of one number, element by element. On codes they become tables of 256 entries.
+ * sigmoid 1 / (1 + exp(-x)); hard_sigmoid min(max(x / 6 + 1/2, 0), 1); hard_swish x hard_sigmoid(x)
+ * [Howard et al., ICCV 2019]; silu x sigmoid(x). */
+Value *layer_sigmoid(Graph *g, const char *name, Value *x);
+Value *layer_tanh(Graph *g, const char *name, Value *x);
+Value *layer_hard_sigmoid(Graph *g, const char *name, Value *x);
+Value *layer_hard_swish(Graph *g, const char *name, Value *x);
+Value *layer_silu(Graph *g, const char *name, Value *x);
+/* x where x > 0, else slope x; slope finite. */
+Value *layer_leaky_relu(Graph *g, const char *name, Value *x, double slope);
+/* x where x > 0, else alpha (exp(x) - 1); alpha > 0. [Clevert et al., ICLR 2016] */
+Value *layer_elu(Graph *g, const char *name, Value *x, double alpha);
+
+/* The largest, or the average, of the pixels under a window that moves over x [N,H,W,C]; pixels
+ * outside the image do not count. Errors: ERR_SHAPE. */
+Value *layer_max_pool(Graph *g, const char *name, Value *x, const PoolOptions *o);
+Value *layer_average_pool(Graph *g, const char *name, Value *x, const PoolOptions *o);
+/* y = a * b; b is of a's shape, or [N,C] or [N,1,1,C] and scales the channels of a [N,H,W,C]. */
+Value *layer_mul(Graph *g, const char *name, Value *a, Value *b);
+/* The channels of 2..8 values, one value's behind the other's; all axes before the last are equal. */
+Value *layer_concat(Graph *g, const char *name, int count, Value *const *values);
+/* Zeros around the image: top, left, bottom, right of them, each 0..HONE_RT_MAX_SPAN. */
+Value *layer_pad(Graph *g, const char *name, Value *x, const int pads[4]);
+/* [N,H,W,C] to [N, H factor[0], W factor[1], C]: each pixel so many times; factors 1..255. */
+Value *layer_upsample(Graph *g, const char *name, Value *x, const int factor[2]);
+/* The same numbers, in the same order, as another shape per sample; a rank of 2 flattens. */
+Value *layer_reshape(Graph *g, const char *name, Value *x, Shape shape);
+Value *layer_flatten(Graph *g, const char *name, Value *x);
+/* Training: each element is 0 with probability rate, in [0, 1), else x / (1 - rate); a function of
+ * Control.seed, Control.step and the place alone. Else x. [Srivastava et al., JMLR 2014] */
+Value *layer_dropout(Graph *g, const char *name, Value *x, double rate);
+/* exp(x) / sum of exp over the last axis. */
+Value *layer_softmax(Graph *g, const char *name, Value *x);
 /* Scalar: the mean over the batch of -sum t log softmax(logits), t the smoothed one-hot label.
  * logits [N,K] real, labels [N] int32 in 0..K-1 (-1: the row does not count), smoothing in [0, 1). */
 Value *layer_softmax_xent(Graph *g, const char *name, Value *logits, Value *labels,

@@ -4,9 +4,11 @@
  * both directions work in place. Quantized, the function becomes a clamp of the codes of the layer
  * before it: real 0 is the zero point, real 6 is round(6 / scale) above it, halves away from zero,
  * the quotient in float32 (TensorFlow Lite, CalculateActivationRangeQuantized).
- * SPDX-License-Identifier: Apache-2.0 */
+ * Where no layer before it can take that clamp (behind a pooling, or where several read what it reads),
+ * the node becomes a layer of its own, a table as in unary.h. SPDX-License-Identifier: Apache-2.0 */
 #include "layers/elements.h"
 #include "layers/layers.h"
+#include "layers/unary.h"
 
 #include <math.h>
 
@@ -79,15 +81,54 @@ static void bounds(const Node *n, Real *lo, Real *hi)
     *hi = (Real)cap_of(n);
 }
 
-#define RELU_OP(text)                                                                              \
+/* ---- as a layer of its own ---- */
+
+static void unary(const Node *n, double x, double *y, double *slope)
+{
+    const double cap = (double)cap_of(n);
+    *y = x > cap ? cap : x > 0 ? x : 0;
+    *slope = x > 0 && x < cap ? 1 : 0;
+}
+
+static bool on_codes(const Run *r)
+{
+    return r->in[0]->elem == ELEM_CODE;
+}
+
+static void alone_needs(const Run *r, Needs *n)
+{
+    (on_codes(r) ? unary_needs : needs)(r, n);
+}
+
+static void alone_forward(const Run *r)
+{
+    (on_codes(r) ? unary_forward : forward)(r);
+}
+
+static void alone_backward(const Run *r)
+{
+    if (r->want[0])
+        (on_codes(r) ? unary_backward : backward)(r);
+}
+
+#define RELU_OP(text, alone_)                                                                      \
     {                                                                                              \
         .name = (text), .flags = OP_INPLACE_DATA | OP_INPLACE_GRAD, .grads = OP_IN(0),             \
-        .outputs = 1, .infer = infer, .needs = needs, .forward = forward, .backward = backward,    \
-        .clamp = clamp, .bounds = bounds,                                                          \
+        .outputs = 1, .alone = (alone_), .infer = infer, .needs = needs, .forward = forward,       \
+        .backward = backward, .clamp = clamp, .bounds = bounds,                                    \
+    }
+#define ALONE_OP(text)                                                                             \
+    {                                                                                              \
+        .name = (text), .flags = OP_INPLACE_GRAD, .reads = OP_IN(0), .codes = OP_IN(0),            \
+        .grads = OP_IN(0), .outputs = 1, .table = HONE_RT_TABLE, .infer = infer,                   \
+        .needs = alone_needs, .forward = alone_forward, .backward = alone_backward,                \
+        .unary = unary, .rescale = unary_rescale, .integer = unary_integer, .lower = unary_lower,  \
     }
 
-const Op op_relu = RELU_OP("relu");
-const Op op_relu6 = RELU_OP("relu6");
+static const Op relu_alone = ALONE_OP("relu");
+static const Op relu6_alone = ALONE_OP("relu6");
+const Op op_relu = RELU_OP("relu", &relu_alone);
+const Op op_relu6 = RELU_OP("relu6", &relu6_alone);
 
 static Value *build(Graph *g, const Op *op, const char *name, Value *x, float cap)
 {

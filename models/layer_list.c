@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "models/arch.h"
+#include "models/layer_ops.h"
 
 typedef struct Slot {
     const char *name;
@@ -24,38 +25,15 @@ typedef struct List {
     Slot *slots; /* [count + 1]: the image, then the entries */
 } List;
 
-/* What the builder of an op gets. */
-typedef struct Site {
-    Graph *g;
-    const ModelOptions *options;
-    const char *name;
-    Value *x;
-    Value *with; /* add only */
-} Site;
-
-typedef struct EntryOp {
-    OptionVariant variant;
-    Value *(*build)(const Site *s, const LayerEntry *entry);
-} EntryOp;
-
 /* ---- the ops -------------------------------------------------------------------------------- */
-
-static const char *const paddings[] = {"same", "valid", "explicit", NULL}; /* as enum Padding */
-
-/* [0] vertical, [1] horizontal; one number serves both. */
-static void copy_pair(int *out, const OptionInts *in)
-{
-    out[0] = (int)in->v[0];
-    out[1] = (int)in->v[in->count - 1];
-}
 
 static Conv2dOptions window_options(const LayerEntry *entry)
 {
     Conv2dOptions o = {
         .channels = (int)entry->filters, .padding = (Padding)entry->padding, .bias = entry->bias};
-    copy_pair(o.kernel, &entry->kernel);
-    copy_pair(o.stride, &entry->stride);
-    copy_pair(o.dilation, &entry->dilation);
+    layer_pair(o.kernel, &entry->kernel);
+    layer_pair(o.stride, &entry->stride);
+    layer_pair(o.dilation, &entry->dilation);
     for (int i = 0; i < entry->pads.count; i++)
         o.pads[i] = (int)entry->pads.v[i];
     o.groups = (int)entry->groups;
@@ -63,48 +41,48 @@ static Conv2dOptions window_options(const LayerEntry *entry)
     return o;
 }
 
-static Value *build_conv2d(const Site *s, const LayerEntry *entry)
+static Value *build_conv2d(const LayerSite *s, const LayerEntry *entry)
 {
     const Conv2dOptions o = window_options(entry);
     return layer_conv2d(s->g, s->name, s->x, &o);
 }
 
-static Value *build_depthwise(const Site *s, const LayerEntry *entry)
+static Value *build_depthwise(const LayerSite *s, const LayerEntry *entry)
 {
     const Conv2dOptions o = window_options(entry);
     return layer_depthwise(s->g, s->name, s->x, &o);
 }
 
-static Value *build_dense(const Site *s, const LayerEntry *entry)
+static Value *build_dense(const LayerSite *s, const LayerEntry *entry)
 {
     return layer_dense(s->g, s->name, s->x, (int)entry->units, entry->bias);
 }
 
-static Value *build_batchnorm(const Site *s, const LayerEntry *entry)
+static Value *build_batchnorm(const LayerSite *s, const LayerEntry *entry)
 {
     (void)entry;
     return layer_batchnorm(s->g, s->name, s->x, &s->options->batchnorm);
 }
 
-static Value *build_relu(const Site *s, const LayerEntry *entry)
+static Value *build_relu(const LayerSite *s, const LayerEntry *entry)
 {
     (void)entry;
     return layer_relu(s->g, s->name, s->x);
 }
 
-static Value *build_relu6(const Site *s, const LayerEntry *entry)
+static Value *build_relu6(const LayerSite *s, const LayerEntry *entry)
 {
     (void)entry;
     return layer_relu6(s->g, s->name, s->x);
 }
 
-static Value *build_add(const Site *s, const LayerEntry *entry)
+static Value *build_add(const LayerSite *s, const LayerEntry *entry)
 {
     (void)entry;
-    return layer_add(s->g, s->name, s->x, s->with);
+    return layer_add(s->g, s->name, s->x, s->with[0]);
 }
 
-static Value *build_mean(const Site *s, const LayerEntry *entry)
+static Value *build_mean(const LayerSite *s, const LayerEntry *entry)
 {
     (void)entry;
     return layer_mean(s->g, s->name, s->x);
@@ -118,39 +96,36 @@ static Value *build_mean(const Site *s, const LayerEntry *entry)
                     "one number, or vertical and horizontal"),                                     \
         OPTION_INTS("dilation", LayerEntry, dilation, "", 1, 2, 1, 32767, "[1]",                   \
                     "distance of the kernel's taps"),                                              \
-        OPTION_CHOICE("padding", LayerEntry, padding, paddings, "same",                            \
+        OPTION_CHOICE("padding", LayerEntry, padding, layer_paddings, "same",                      \
                       "same as TensorFlow pads, valid for none, explicit for `pads`"),             \
         OPTION_INTS("pads", LayerEntry, pads, "", 4, 4, 0, 32767, "[0, 0, 0, 0]",                  \
                     "padding explicit: top, left, bottom, right"),                                 \
         BIAS("add one number per channel; needless in front of batchnorm")
-#define ENTRY_OP(op, help_, ...)                                                                   \
-    static const EntryOp entry_##op = {                                                            \
-        .variant = {.choice = #op, .help = (help_), .options = (const Option[]){__VA_ARGS__}},     \
-        .build = build_##op,                                                                       \
-    }
+static LAYER_OP(conv2d, "convolution",
+                OPTION_INT("filters", LayerEntry, filters, "", 1, 32767, NULL,
+                           "channels of the output"),
+                OPTION_INT("groups", LayerEntry, groups, "", 1, 32767, "1",
+                           "equal parts of the channels that do not mix; divides both numbers"),
+                WINDOW, OPTION_END);
+static LAYER_OP(depthwise, "convolution of each channel by itself",
+                OPTION_INT("multiplier", LayerEntry, multiplier, "", 1, 32767, "1",
+                           "outputs per channel of the input"),
+                WINDOW, OPTION_END);
+static LAYER_OP(dense, "fully connected; flattens an image",
+                OPTION_INT("units", LayerEntry, units, "", 1, 32767, NULL, "size of the output"),
+                BIAS("add one number per unit"), OPTION_END);
+static LAYER_OP(batchnorm, "batch normalization, as model.batchnorm says", OPTION_END);
+static LAYER_OP(relu, "max(x, 0)", OPTION_END);
+static LAYER_OP(relu6, "min(max(x, 0), 6)", OPTION_END);
+static LAYER_OP(add, "sum with another layer of the same shape",
+                OPTION_TEXT("with", LayerEntry, with, NULL, "name of the earlier layer"),
+                OPTION_END);
+static LAYER_OP(mean, "global average: an image becomes one number per channel", OPTION_END);
 
-ENTRY_OP(conv2d, "convolution",
-         OPTION_INT("filters", LayerEntry, filters, "", 1, 32767, NULL, "channels of the output"),
-         OPTION_INT("groups", LayerEntry, groups, "", 1, 32767, "1",
-                    "equal parts of the channels that do not mix; divides both numbers"),
-         WINDOW, OPTION_END);
-ENTRY_OP(depthwise, "convolution of each channel by itself",
-         OPTION_INT("multiplier", LayerEntry, multiplier, "", 1, 32767, "1",
-                    "outputs per channel of the input"),
-         WINDOW, OPTION_END);
-ENTRY_OP(dense, "fully connected; flattens an image",
-         OPTION_INT("units", LayerEntry, units, "", 1, 32767, NULL, "size of the output"),
-         BIAS("add one number per unit"), OPTION_END);
-ENTRY_OP(batchnorm, "batch normalization, as model.batchnorm says", OPTION_END);
-ENTRY_OP(relu, "max(x, 0)", OPTION_END);
-ENTRY_OP(relu6, "min(max(x, 0), 6)", OPTION_END);
-ENTRY_OP(add, "sum with another layer of the same shape",
-         OPTION_TEXT("with", LayerEntry, with, NULL, "name of the earlier layer"), OPTION_END);
-ENTRY_OP(mean, "global average: an image becomes one number per channel", OPTION_END);
+#define ENTRY_OPS(X)                                                                               \
+    X(conv2d) X(depthwise) X(dense) X(batchnorm) X(relu) X(relu6) X(add) X(mean) LAYER_OPS_MORE(X)
 
-#define ENTRY_OPS(X) X(conv2d) X(depthwise) X(dense) X(batchnorm) X(relu) X(relu6) X(add) X(mean)
-
-static const EntryOp *const ops[] = {
+static const LayerOp *const ops[] = {
 #define ENTRY(op) &entry_##op,
     ENTRY_OPS(ENTRY)
 #undef ENTRY
@@ -182,10 +157,10 @@ static int check_entry(const void *options, Error *e)
         if (strcmp(entry->name, reserved[i]) == 0)
             return error_set(e, HONE_ERR_CONFIG, "name '%s' is taken by the model itself",
                              entry->name);
-    for (int i = 0; i < entry->pads.count; i++)
+    for (int i = 0; i < entry->pads.count && ops[entry->op] != &entry_pad; i++)
         if (entry->pads.v[i] != 0 && entry->padding != PADDING_EXPLICIT)
             return error_set(e, HONE_ERR_CONFIG, "pads need padding: explicit, not %s",
-                             paddings[entry->padding]);
+                             layer_paddings[entry->padding]);
     return HONE_OK;
 }
 
@@ -274,13 +249,15 @@ static void build_entry(List *l, size_t i)
     const LayerEntry *entry = &l->entries[i];
     Slot *slot = &l->slots[i + 1];
     Error *e = &l->g->error;
-    Site s = {.g = l->g, .options = l->options};
+    LayerSite s = {.g = l->g, .options = l->options};
     assert(entry->op >= 0 && entry->op < OPS);
     slot->name = s.name = name_slot(l, i, e);
     if (s.name)
         s.x = resolve(l, i, "input", entry->input, e);
     if (s.x && entry->with)
-        s.with = resolve(l, i, "with", entry->with, e);
+        s.with[s.count++] = resolve(l, i, "with", entry->with, e);
+    for (size_t k = 0; s.x && e->code == HONE_OK && k < entry->others.count; k++)
+        s.with[s.count++] = resolve(l, i, "with", entry->others.v[k], e);
     if (e->code == HONE_OK)
         slot->value = ops[entry->op]->build(&s, entry);
     const char *called = entry->name ? entry->name : op_name(entry);
@@ -299,6 +276,11 @@ static int check_ends(const List *l, Error *e)
     const Shape got = l->slots[last + 1].value->shape;
     const int classes = (int)l->options->classes;
     char text[SHAPE_TEXT_BYTES];
+    if (ops[l->entries[last].op] == &entry_softmax)
+        return error_set(e, HONE_ERR_CONFIG,
+                         "layers[%zu] '%s': the loss has a softmax of its own; export.softmax: true "
+                         "gives the artifact one",
+                         last, l->slots[last + 1].name);
     if (got.rank == 2 && got.dim[1] == classes)
         return HONE_OK;
     return error_set(e, HONE_ERR_CONFIG,

@@ -24,17 +24,23 @@ typedef struct LayerEntry {
     int op;
     const char *name;  /* NULL: made up */
     const char *input; /* NULL: the entry before */
-    int64_t filters;   /* conv2d */
-    OptionInts kernel; /* conv2d, depthwise: one number, or height and width; as stride, dilation */
+    int64_t filters;   /* conv2d, conv1d */
+    OptionInts kernel; /* of windows: one number, or height and width; as stride, dilation */
     OptionInts stride;
     OptionInts dilation;
     int padding;        /* index of same, valid, explicit */
-    OptionInts pads;    /* explicit: top, left, bottom, right */
-    bool bias;          /* conv2d, depthwise, dense */
+    OptionInts pads;    /* explicit: top, left, bottom, right; conv1d: left, right */
+    bool bias;          /* conv2d, conv1d, depthwise, dense */
     int64_t units;      /* dense */
-    const char *with;   /* add: the other term, an earlier entry */
+    const char *with;   /* add, mul: the other operand, an earlier entry */
     int64_t groups;     /* conv2d */
     int64_t multiplier; /* depthwise */
+    OptionTexts others; /* concat: what follows the input, earlier entries */
+    OptionInts factor;  /* upsample */
+    OptionInts shape;   /* reshape: height, width, channels; or channels alone */
+    double slope;       /* leaky_relu */
+    double alpha;       /* elu */
+    double rate;        /* dropout */
 } LayerEntry;
 
 extern const OptionTable layer_entry_options;

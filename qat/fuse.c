@@ -97,6 +97,8 @@ static const Op *op_for(const QuantLayer *q)
         return NULL;
     if (anchor->op == &op_add)
         return anchor->in[1]->scale ? &op_fused_add : NULL;
+    if (anchor->op->unary)
+        return q->activation ? NULL : &op_fused_table;
     if (!(anchor->op->flags & OP_STREAMS) || !q->weights)
         return NULL;
     return !q->affine || q->affine->op == &op_batchnorm ? &op_fused_layer : NULL;

@@ -2,6 +2,7 @@
  *
  *     convolution or dense > batch-norm > activation > extent, fake-quant
  *     add > activation > extent, fake-quant
+ *     a function of one number > extent, fake-quant
  *
  * in few sweeps over memory, block by block while a block is in a cache. The fused node acts in
  * compilations for quantized training with Mode.fuse, and there the nodes that it covers do not. In
@@ -26,5 +27,7 @@ typedef struct FusedLayer {
 extern const Op op_fused_layer;
 /* Inputs a, b; outputs codes, extent [2]. */
 extern const Op op_fused_add;
+/* Inputs x; outputs codes, extent [2]. */
+extern const Op op_fused_table;
 
 #endif

@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one fake-quantized activation comes from: a layer's end or an image input. */
+/* What one quantized activation comes from: a layer's end, an image input, or a node that passes on the
+ * grid of what it reads. */
 typedef struct Source {
-    QuantLayer *layer; /* NULL for an input */
-    Value *value;      /* before quantization */
+    QuantLayer *layer; /* NULL for an input and for a node that only training has */
+    Value *value;      /* before quantization; NULL where it is passed on */
+    Node *pass;        /* the node that passes it on */
+    int origin;        /* of a passed grid: the source that has it */
     int set;           /* union-find parent, an index of sources */
     Value *extent;     /* [2] extremes of value */
 } Source;
@@ -75,28 +78,6 @@ static void choose_bits(const QatOptions *o, QuantLayer *q, bool *used)
     }
 }
 
-static int find_layers(Inserter *ins, bool *used)
-{
-    Graph *g = ins->g;
-    for (int i = 0; i < g->value_count; i++)
-        if (g->values[i]->kind == VALUE_INPUT && quantizable(g->values[i]))
-            ins->sources[ins->count++] = (Source){.value = g->values[i]};
-    for (int i = 0; i < g->node_count; i++) {
-        Node *n = g->nodes[i];
-        if (!n->op->integer)
-            continue;
-        QuantLayer *q = arena_alloc(&g->arena, sizeof *q);
-        if (!q)
-            return error_memory(&g->error, "the quantized layers", sizeof *q);
-        *q = (QuantLayer){.anchor = n, .last = n};
-        follow_chain(g, q);
-        choose_bits(ins->o, q, used);
-        n->quant = q;
-        ins->sources[ins->count++] = (Source){.layer = q, .value = q->last->out[0]};
-    }
-    return HONE_OK;
-}
-
 static bool inside_a_layer(const Inserter *ins, const Node *n)
 {
     for (int i = 0; i < ins->count; i++) {
@@ -107,12 +88,49 @@ static bool inside_a_layer(const Inserter *ins, const Node *n)
     return false;
 }
 
+/* Whether the output's grid is that of in[0], or made from it by the node itself. */
+static bool passes_grid(const Node *n)
+{
+    return n->op->keeps_grid || (n->op->flags & OP_TRAINING);
+}
+
+static int find_layers(Inserter *ins, bool *used)
+{
+    Graph *g = ins->g;
+    for (int i = 0; i < g->value_count; i++)
+        if (g->values[i]->kind == VALUE_INPUT && quantizable(g->values[i]))
+            ins->sources[ins->count++] = (Source){.value = g->values[i]};
+    for (int i = 0; i < g->node_count; i++) {
+        Node *n = g->nodes[i];
+        if (n->op->flags & OP_TRAINING)
+            ins->sources[ins->count++] = (Source){.pass = n};
+        if (n->op->alone && !inside_a_layer(ins, n))
+            n->op = n->op->alone;
+        if (!n->op->integer)
+            continue;
+        QuantLayer *q = arena_alloc(&g->arena, sizeof *q);
+        if (!q)
+            return error_memory(&g->error, "the quantized layers", sizeof *q);
+        *q = (QuantLayer){.anchor = n, .last = n};
+        n->quant = q;
+        if (passes_grid(n)) {
+            ins->sources[ins->count++] = (Source){.layer = q, .pass = n};
+            continue;
+        }
+        if (!n->op->grid)
+            follow_chain(g, q);
+        choose_bits(ins->o, q, used);
+        ins->sources[ins->count++] = (Source){.layer = q, .value = q->last->out[0]};
+    }
+    return HONE_OK;
+}
+
 /* Every activation must be computed by a quantized layer, or the artifact could not have it. */
 static int check_coverage(const Inserter *ins, Error *e)
 {
     for (int i = 0; i < ins->g->node_count; i++) {
         const Node *n = ins->g->nodes[i];
-        if (n->op->flags & OP_LOSS || n->outputs == 0 || !quantizable(n->out[0]) ||
+        if (n->op->flags & (OP_LOSS | OP_TRAINING) || n->outputs == 0 || !quantizable(n->out[0]) ||
             inside_a_layer(ins, n))
             continue;
         return error_set(
@@ -144,8 +162,11 @@ static int set_of(const Inserter *ins, int i)
     return i;
 }
 
+/* The source of the grid that v will have. */
 static int source_of(const Inserter *ins, const Value *v)
 {
+    while (v->producer && passes_grid(v->producer))
+        v = v->producer->in[0];
     for (int i = 0; i < ins->count; i++)
         if (ins->sources[i].value == v)
             return i;
@@ -160,7 +181,7 @@ static int join(Inserter *ins, int i, int k, Error *e)
     if (i == k)
         return HONE_OK;
     const QuantLayer *a = ins->sources[i].layer, *b = ins->sources[k].layer;
-    if (!a || !b) /* an image keeps its own, fixed grid */
+    if (!a || !b || a->anchor->op->grid || b->anchor->op->grid) /* fixed grids stay */
         return HONE_OK;
     if (a->activation_bits != b->activation_bits)
         return error_set(e, HONE_ERR_CONFIG,
@@ -170,30 +191,52 @@ static int join(Inserter *ins, int i, int k, Error *e)
     return HONE_OK;
 }
 
-static int find_sets(Inserter *ins, Error *e)
+/* Inputs that are copied side by side have one grid in training, too. */
+static int check_joined(const Inserter *ins, const Node *n, Error *e)
 {
-    for (int i = 0; i < ins->count; i++)
-        ins->sources[i].set = i;
-    for (int i = 0; i < ins->count && ins->o->activations.share_inputs; i++) {
-        const QuantLayer *q = ins->sources[i].layer;
-        if (!q || !q->anchor->op->share_inputs)
-            continue;
-        int first = source_of(ins, q->anchor->in[0]);
-        for (int k = 1; k < q->anchor->inputs; k++) {
-            int status = join(ins, first, source_of(ins, q->anchor->in[k]), e);
-            if (status != HONE_OK)
-                return status;
-        }
+    for (int k = 0; k < n->inputs; k++) {
+        for (const Value *v = n->in[k]; v->producer && passes_grid(v->producer);
+             v = v->producer->in[0])
+            if (v->producer->op->flags & OP_TRAINING)
+                return error_set(e, HONE_ERR_CONFIG,
+                                 "qat: %s '%s' reads '%s' (%s), which moves the grid in training; "
+                                 "put it behind '%s'",
+                                 n->op->name, n->name, v->producer->name, v->producer->op->name,
+                                 n->name);
+        if (set_of(ins, source_of(ins, n->in[k])) != set_of(ins, source_of(ins, n->in[0])))
+            return error_set(
+                e, HONE_ERR_CONFIG,
+                "qat: %s '%s' needs one grid, which '%s' and '%s' cannot share: that of an "
+                "image or a softmax is fixed",
+                n->op->name, n->name, n->in[0]->name, n->in[k]->name);
     }
     return HONE_OK;
 }
 
-static int members(const Inserter *ins, int set)
+/* Joins the inputs of an anchor that can use, or must have, one grid. */
+static int join_inputs(Inserter *ins, const Node *n, Error *e)
 {
-    int n = 0;
-    for (int i = 0; i < ins->count; i++)
-        n += set_of(ins, i) == set;
-    return n;
+    const bool must = n->op->keeps_grid && n->inputs > 1;
+    if (!must && !(n->op->share_inputs && ins->o->activations.share_inputs))
+        return HONE_OK;
+    int first = source_of(ins, n->in[0]), status = HONE_OK;
+    for (int k = 1; k < n->inputs && status == HONE_OK; k++)
+        status = join(ins, first, source_of(ins, n->in[k]), e);
+    return status == HONE_OK && must ? check_joined(ins, n, e) : status;
+}
+
+static int find_sets(Inserter *ins, Error *e)
+{
+    int status = HONE_OK;
+    for (int i = 0; i < ins->count; i++) {
+        Source *s = &ins->sources[i];
+        s->set = i;
+        s->origin = s->pass ? source_of(ins, s->pass->in[0]) : i;
+    }
+    for (int i = 0; i < ins->count && status == HONE_OK; i++)
+        if (ins->sources[i].layer)
+            status = join_inputs(ins, ins->sources[i].layer->anchor, e);
+    return status;
 }
 
 /* ---- insertion ---- */
@@ -247,12 +290,20 @@ static void insert_weights(Inserter *ins, QuantLayer *q)
         q->weights = insert_fakequant(ins, w->name, w, scale->out[0], NULL, &attributes);
 }
 
+/* The grid that a source always has; NULL where it is observed. */
+static const Grid *fixed_grid(const Source *s)
+{
+    static const Grid image = {IMAGE_SCALE, 0};
+    return s->layer ? s->layer->anchor->op->grid : &image;
+}
+
 /* The grid of a set, made in front of its first member's fake-quant node. */
 static void insert_grid(Inserter *ins, int set, const char *base, const FakequantAttributes *codes)
 {
     Value *range = NULL;
     GridAttributes attributes = {.qmin = codes->qmin, .qmax = codes->qmax};
-    if (ins->sources[set].layer) {
+    const Grid *fixed = fixed_grid(&ins->sources[set]);
+    if (!fixed) {
         char *name = arena_printf(&ins->g->arena, "%s.range", base);
         if (name)
             range = graph_param(ins->g, name, SHAPE1(RANGE_NUMBERS), PARAM_STATE, (Init){0, 0});
@@ -260,7 +311,7 @@ static void insert_grid(Inserter *ins, int set, const char *base, const Fakequan
             return;
     } else {
         attributes.fixed = true;
-        attributes.grid = (Grid){IMAGE_SCALE, 0};
+        attributes.grid = *fixed;
     }
     Node *n = insert_node(ins, &op_grid, base, "grid", range ? 1 : 0, &range, &attributes,
                           sizeof attributes);
@@ -281,24 +332,38 @@ static void insert_extent(Inserter *ins, int source, const char *base, QuantLaye
     q->extent = n;
 }
 
+/* An observer has room for few extents: one takes the place of those that it has. */
+static Value *insert_union(Inserter *ins, const char *base, int number, int count,
+                           Value *const *extents)
+{
+    const char *suffix = arena_printf(&ins->g->arena, "union%d", number);
+    if (!suffix) {
+        error_memory(&ins->g->error, "the graph", strlen(base));
+        return NULL;
+    }
+    Node *n = insert_node(ins, &op_extent, base, suffix, count, extents, NULL, 0);
+    return n ? n->out[0] : NULL;
+}
+
 /* The observer of a set, with its last member. */
 static int insert_observer(Inserter *ins, int source, const char *base)
 {
-    int set = set_of(ins, source), size = members(ins, set), in = 0;
+    int set = set_of(ins, source), in = 0, unions = 0;
     Value *inputs[NODE_INPUTS_MAX] = {ins->ranges[set]};
     ObserverAttributes attributes = {.kind = ins->o->activations.observer,
                                      .momentum = ins->o->activations.momentum};
-    if (size > NODE_INPUTS_MAX - 1)
-        return error_set(&ins->g->error, HONE_ERR_CONFIG,
-                         "qat: %d layers around '%s' share a grid and at most %d can; "
-                         "qat.activations.share_inputs: false gives each its own",
-                         size, base, NODE_INPUTS_MAX - 1);
     for (int i = 0; i < ins->count; i++)
-        if (set_of(ins, i) == set) {
-            if (!ins->sources[i].extent)
-                return HONE_OK; /* a member to come brings the observer */
-            inputs[++in] = ins->sources[i].extent;
+        if (set_of(ins, i) == set && !ins->sources[i].extent)
+            return HONE_OK; /* a member to come brings the observer */
+    for (int i = 0; i < ins->count; i++) {
+        if (set_of(ins, i) != set)
+            continue;
+        if (in == NODE_INPUTS_MAX - 1) {
+            inputs[1] = insert_union(ins, base, ++unions, in, inputs + 1);
+            in = 1;
         }
+        inputs[++in] = ins->sources[i].extent;
+    }
     insert_node(ins, &op_observer, base, "observer", in + 1, inputs, &attributes,
                 sizeof attributes);
     return ins->g->error.code;
@@ -331,12 +396,13 @@ static int insert_activation(Inserter *ins, int source)
     QuantLayer *q = s->layer;
     const char *base = q ? q->anchor->name : s->value->name;
     int set = set_of(ins, source), bits = q ? q->activation_bits : 8;
+    const bool fixed = fixed_grid(s) != NULL;
     FakequantAttributes attributes = {
         .qmin = -extreme(bits) - 1, .qmax = extreme(bits), .axis = QUANT_AXIS_NONE};
     ins->at = q ? q->last->index + 1 : 0;
     if (!ins->scales[set])
         insert_grid(ins, set, base, &attributes);
-    if (q)
+    if (!fixed)
         insert_extent(ins, source, base, q);
     if (ins->g->error.code != HONE_OK)
         return ins->g->error.code;
@@ -344,11 +410,29 @@ static int insert_activation(Inserter *ins, int source)
         insert_fakequant(ins, base, s->value, ins->scales[set], ins->zero_points[set], &attributes);
     if (n && q) {
         q->output = n;
-        insert_observer(ins, source, base);
+        q->codes = n->out[0];
     }
+    if (n && !fixed)
+        insert_observer(ins, source, base);
     if (n)
         insert_dequantize(ins, base, n->out[0]);
     return ins->g->error.code;
+}
+
+/* The node reads codes by now, and so it makes codes. */
+static void insert_pass(Inserter *ins, const Source *s)
+{
+    const QuantLayer *origin = ins->sources[s->origin].layer;
+    Node *n = s->pass;
+    Value *out = n->out[0];
+    out->scale = n->op->flags & OP_TRAINING ? n->out[1] : n->in[0]->scale;
+    out->zero_point = n->in[0]->zero_point;
+    if (s->layer) {
+        s->layer->codes = out;
+        s->layer->activation_bits = origin ? origin->activation_bits : 8;
+    }
+    ins->at = n->index + 1;
+    insert_dequantize(ins, n->name, out);
 }
 
 static int insert_all(Inserter *ins)
@@ -357,7 +441,9 @@ static int insert_all(Inserter *ins)
         QuantLayer *q = ins->sources[i].layer;
         if (q && q->anchor->op->weight)
             insert_weights(ins, q);
-        if (ins->g->error.code == HONE_OK)
+        if (ins->g->error.code == HONE_OK && ins->sources[i].pass)
+            insert_pass(ins, &ins->sources[i]);
+        else if (ins->g->error.code == HONE_OK)
             insert_activation(ins, i);
     }
     return ins->g->error.code;

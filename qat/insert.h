@@ -10,6 +10,11 @@
  *                                            |             ^                    |
  *                                            +-------------+        extent --> observer (updates range)
  *
+ * An activation whose clamp no anchor takes becomes an anchor itself (Op.alone).
+ *
+ * An anchor that keeps the grid of its inputs (pooling, concatenation) gets nothing: its output is codes
+ * already. Values that it joins share one range, whatever the options say.
+ *
  * The images get the fixed grid of scale 1/128, zero point 0, so that a code is pixel - 128. All
  * inserted nodes are inert in compilations with quantization off. SPDX-License-Identifier:
  * Apache-2.0 */
@@ -26,8 +31,9 @@ typedef struct QuantLayer {
     const Node *activation; /* or NULL */
     const Node *last;       /* the end of the chain: anchor, affine or activation */
     const Node *weights;    /* fake-quant of the weights, or NULL */
-    const Node *extent;     /* of the real output */
-    const Node *output;     /* fake-quant of it */
+    const Node *extent; /* of the real output; NULL where the grid is fixed or that of an input */
+    const Node *output; /* fake-quant of it; NULL where the anchor keeps the grid of its inputs */
+    const Value *codes; /* the output as codes */
     int weight_bits, activation_bits;
 } QuantLayer;
 

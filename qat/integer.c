@@ -76,14 +76,15 @@ static int read_grids(const Folder *f, const QuantLayer *q, IntegerLayer *layer)
 {
     const Op *op = q->anchor->op;
     int inputs = op->weight ? 1 : q->anchor->inputs;
+    Grid more; /* that of in[0] again: only ops that keep the grid have so many inputs */
     for (int k = 0; k < inputs; k++) {
-        int status = read_grid(f, q->anchor->in[k], q->anchor->name, &layer->in[k]);
+        int status = read_grid(f, q->anchor->in[k], q->anchor->name, k < 2 ? &layer->in[k] : &more);
         if (status != HONE_OK)
             return status;
     }
     layer->lo = -(1 << (q->activation_bits - 1));
     layer->hi = (1 << (q->activation_bits - 1)) - 1;
-    int status = read_grid(f, q->output->out[0], q->anchor->name, &layer->out);
+    int status = read_grid(f, q->codes, q->anchor->name, &layer->out);
     if (status == HONE_OK && q->activation)
         q->activation->op->clamp(q->activation, layer->out, &layer->lo, &layer->hi);
     return status;
@@ -231,9 +232,13 @@ static int fill_layer(Folder *f, const QuantLayer *q, IntegerLayer *layer)
     int status = read_grids(f, q, layer);
     if (status != HONE_OK)
         return status;
-    if (!q->anchor->op->weight) {
+    const Op *op = q->anchor->op;
+    if (!op->weight) {
         layer->requant = layer->word;
-        return q->anchor->op->rescale(q->anchor, layer, f->e);
+        layer->table = op->table ? take(f, op->table) : NULL;
+        if (op->table && !layer->table)
+            return HONE_ERR_MEMORY;
+        return op->rescale ? op->rescale(q->anchor, layer, f->e) : HONE_OK;
     }
     status = fold_weights(f, q, layer);
     return status == HONE_OK ? pack_weights(f, q, layer) : status;

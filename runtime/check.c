@@ -54,7 +54,10 @@ static HoneRtStatus check_header(const HoneRtProgram *p)
 
 static int reads(const HoneRtOp *op, uint32_t tensor)
 {
-    return op->inputs[0] == tensor || op->inputs[1] == tensor;
+    for (int i = 0; i < HONE_RT_MAX_INPUTS; i++)
+        if (hone_rt_op_input(op, i) == tensor)
+            return 1;
+    return 0;
 }
 
 /* The op that writes the tensor, among the first n ops; n when none does. */
@@ -71,8 +74,8 @@ static HoneRtStatus check_order(const HoneRtProgram *p)
 {
     for (uint32_t i = 0; i < p->op_count; i++) {
         const HoneRtOp *op = &p->ops[i];
-        for (int k = 0; k < 2; k++) {
-            const uint32_t t = op->inputs[k];
+        for (int k = 0; k < HONE_RT_MAX_INPUTS; k++) {
+            const uint32_t t = hone_rt_op_input(op, k);
             if (t != HONE_RT_NONE && t != p->input && writer(p, t, i) == i)
                 return HONE_RT_ERR_ORDER;
         }
@@ -88,11 +91,12 @@ static int overlap(const HoneRtTensor *a, const HoneRtTensor *b)
            b->offset < a->offset + hone_rt_elements(a);
 }
 
-/* An addition may put its result in the place of an operand that it is the last to read. */
+/* Such an op may put its result in the place of an operand that it is the last to read. */
 static int in_place(const HoneRtProgram *p, const HoneRtOp *op, uint32_t tensor)
 {
-    return op->kind == HONE_RT_OP_ADD && reads(op, tensor) &&
-           p->tensors[op->output].offset == p->tensors[tensor].offset;
+    const HoneRtTensor *x = &p->tensors[tensor], *y = &p->tensors[op->output];
+    return hone_rt_op_in_place(op) && reads(op, tensor) && y->offset == x->offset &&
+           hone_rt_elements(y) == hone_rt_elements(x);
 }
 
 /* No op from `begin` on writes over the tensor while it lives. */

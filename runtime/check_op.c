@@ -13,7 +13,7 @@ static int all_zero(const uint16_t *fields, int n)
     return any == 0;
 }
 
-static int window_is_absent(const HoneRtOp *op)
+int hone_rt_window_is_absent(const HoneRtOp *op)
 {
     const uint16_t fields[] = {op->kernel_h,   op->kernel_w,   op->stride_h,   op->stride_w,
                                op->dilation_h, op->dilation_w, op->pad_top,    op->pad_left,
@@ -21,22 +21,29 @@ static int window_is_absent(const HoneRtOp *op)
     return all_zero(fields, (int)(sizeof fields / sizeof fields[0]));
 }
 
+/* The fields of an addition's multipliers, and those of no op but CONCAT. */
+static int tail_is_absent(const HoneRtOp *op)
+{
+    uint32_t any = 0;
+    for (size_t i = 0; i < sizeof op->reserved / sizeof op->reserved[0]; i++)
+        any |= op->reserved[i];
+    return any == 0 && (op->kind == HONE_RT_OP_ADD || (op->m1 == 0 && op->m2 == 0 && op->k == 0));
+}
+
+/* ADD, MUL and CONCAT have a second input. */
 static HoneRtStatus check_common(const HoneRtProgram *p, const HoneRtOp *op)
 {
-    uint32_t reserved = 0;
-    for (size_t i = 0; i < sizeof op->reserved / sizeof op->reserved[0]; i++)
-        reserved |= op->reserved[i];
-    if (reserved != 0 || op->weight_type != HONE_RT_WEIGHTS_INT8)
+    if (op->weight_type != HONE_RT_WEIGHTS_INT8)
+        return HONE_RT_ERR_OP;
+    if (op->kind != HONE_RT_OP_CONCAT && !tail_is_absent(op))
         return HONE_RT_ERR_OP;
     if (op->lo < -128 || op->lo > op->hi || op->hi > 127)
         return HONE_RT_ERR_OP;
     if (op->inputs[0] >= p->tensor_count || op->output >= p->tensor_count)
         return HONE_RT_ERR_OP;
-    if (op->kind == HONE_RT_OP_ADD)
+    if (op->kind == HONE_RT_OP_ADD || op->kind == HONE_RT_OP_MUL || op->kind == HONE_RT_OP_CONCAT)
         return op->inputs[1] < p->tensor_count ? HONE_RT_OK : HONE_RT_ERR_OP;
-    return op->inputs[1] == HONE_RT_NONE && op->m1 == 0 && op->m2 == 0 && op->k == 0
-               ? HONE_RT_OK
-               : HONE_RT_ERR_OP;
+    return op->inputs[1] == HONE_RT_NONE ? HONE_RT_OK : HONE_RT_ERR_OP;
 }
 
 /* ---- shapes ---- */
@@ -59,7 +66,7 @@ static HoneRtStatus check_axis(uint32_t in, uint32_t out, uint16_t kernel, uint1
     return *padded >= span && out == (*padded - span) / stride + 1 ? HONE_RT_OK : HONE_RT_ERR_SHAPE;
 }
 
-static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y)
+HoneRtStatus hone_rt_check_window(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y)
 {
     uint32_t h = 0, w = 0;
     HoneRtStatus status = check_axis(x->h, y->h, op->kernel_h, op->stride_h, op->dilation_h,
@@ -75,8 +82,7 @@ static HoneRtStatus check_window(const HoneRtOp *op, const HoneRtTensor *x, cons
 
 /* ---- constants ---- */
 
-/* n multipliers of the profile: words of S24, or of D31 n multipliers and n shifts of at most `most`. */
-static HoneRtStatus check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n, int32_t most)
+HoneRtStatus hone_rt_check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n, int32_t most)
 {
     const int d31 = p->profile == HONE_RT_D31;
     if (!hone_rt_has_constant(p, offset, (uint64_t)n * (d31 ? 2 : 1) * sizeof(uint32_t)))
@@ -129,7 +135,7 @@ static HoneRtStatus check_weights(const HoneRtProgram *p, const HoneRtOp *op, ui
         if (status != HONE_RT_OK)
             return status;
     }
-    return check_words(p, op->requant, out_c, HONE_RT_D31_MAX_SHIFT);
+    return hone_rt_check_words(p, op->requant, out_c, HONE_RT_D31_MAX_SHIFT);
 }
 
 /* ---- kinds ---- */
@@ -139,7 +145,7 @@ static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op)
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
     const uint32_t groups = hone_rt_groups(op);
     const uint64_t taps = (uint64_t)op->kernel_h * op->kernel_w * (x->c / groups);
-    const HoneRtStatus status = check_window(op, x, y);
+    const HoneRtStatus status = hone_rt_check_window(op, x, y);
     if (status != HONE_RT_OK)
         return status;
     if (op->multiplier != 0 || op->groups == 1)
@@ -153,7 +159,7 @@ static HoneRtStatus check_conv(const HoneRtProgram *p, const HoneRtOp *op)
 static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    const HoneRtStatus status = check_window(op, x, y);
+    const HoneRtStatus status = hone_rt_check_window(op, x, y);
     if (status != HONE_RT_OK)
         return status;
     if (op->multiplier < 1 || op->groups != 0)
@@ -166,7 +172,7 @@ static HoneRtStatus check_depthwise(const HoneRtProgram *p, const HoneRtOp *op)
 static HoneRtStatus check_dense(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    if (!window_is_absent(op))
+    if (!hone_rt_window_is_absent(op))
         return HONE_RT_ERR_OP;
     if (y->h != 1 || y->w != 1)
         return HONE_RT_ERR_SHAPE;
@@ -182,7 +188,7 @@ static HoneRtStatus check_add_scales(const HoneRtProgram *p, const HoneRtOp *op)
                            b->zero_point, y->zero_point, op->lo, op->hi};
     if (p->profile == HONE_RT_S24)
         return op->requant == HONE_RT_NONE && hone_rt_add_valid(&add) ? HONE_RT_OK : HONE_RT_ERR_OP;
-    return op->m1 == 0 && op->m2 == 0 && op->k == 0 ? check_words(p, op->requant, 3, 0)
+    return op->m1 == 0 && op->m2 == 0 && op->k == 0 ? hone_rt_check_words(p, op->requant, 3, 0)
                                                     : HONE_RT_ERR_OP;
 }
 
@@ -190,7 +196,7 @@ static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *a = &p->tensors[op->inputs[0]], *b = &p->tensors[op->inputs[1]];
     const HoneRtTensor *y = &p->tensors[op->output];
-    if (!window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE)
+    if (!hone_rt_window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE)
         return HONE_RT_ERR_OP;
     const HoneRtStatus status = check_add_scales(p, op);
     if (status != HONE_RT_OK)
@@ -204,13 +210,13 @@ static HoneRtStatus check_add(const HoneRtProgram *p, const HoneRtOp *op)
 static HoneRtStatus check_mean(const HoneRtProgram *p, const HoneRtOp *op)
 {
     const HoneRtTensor *x = &p->tensors[op->inputs[0]], *y = &p->tensors[op->output];
-    if (!window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE)
+    if (!hone_rt_window_is_absent(op) || op->weights != HONE_RT_NONE || op->bias != HONE_RT_NONE)
         return HONE_RT_ERR_OP;
     if (y->h != 1 || y->w != 1 || y->c != x->c)
         return HONE_RT_ERR_SHAPE;
     if ((uint64_t)x->h * x->w * 255 > INT32_MAX)
         return HONE_RT_ERR_OVERFLOW;
-    return check_words(p, op->requant, 1, HONE_RT_D31_MAX_SHIFT);
+    return hone_rt_check_words(p, op->requant, 1, HONE_RT_D31_MAX_SHIFT);
 }
 
 HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op)
@@ -230,6 +236,6 @@ HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op)
     case HONE_RT_OP_MEAN:
         return check_mean(p, op);
     default:
-        return HONE_RT_ERR_OP;
+        return hone_rt_check_layer(p, op);
     }
 }

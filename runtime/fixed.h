@@ -263,4 +263,64 @@ static inline int8_t hone_rt_add_d31_code(const HoneRtAddD31 *p, int8_t a, int8_
     return hone_rt_d31_code(sum, p->m[2], p->e[2], p->y_zp, p->lo, p->hi);
 }
 
+/* ---- layers without weights ---- */
+
+/* A product: y = clamp(rescale((a - a_zp) * (b - b_zp)) + y_zp, lo, hi), r = s_a * s_b / s_y. */
+typedef struct HoneRtMul {
+    uint32_t word;            /* S24: the packed word; D31: the multiplier */
+    int32_t a_zp, b_zp, y_zp; /* zero points, in [-128, 127] */
+    int32_t lo, hi;
+    int32_t shift; /* D31 only */
+} HoneRtMul;
+
+static inline int8_t hone_rt_mul_code(const HoneRtMul *p, int8_t a, int8_t b)
+{
+    return hone_rt_s24_code((a - p->a_zp) * (b - p->b_zp), p->word, p->y_zp, p->lo, p->hi);
+}
+
+static inline int8_t hone_rt_mul_d31_code(const HoneRtMul *p, int8_t a, int8_t b)
+{
+    return hone_rt_d31_code((a - p->a_zp) * (b - p->b_zp), (int32_t)p->word, p->shift, p->y_zp,
+                            p->lo, p->hi);
+}
+
+/* The average of n >= 1 codes, n <= 2^23, of the given sum: rounded to nearest, halves away from 0.
+ * The same in every profile: the grid stays, so nothing is rescaled. As TensorFlow Lite's. */
+static inline int8_t hone_rt_average_code(int32_t sum, int32_t n)
+{
+    return (int8_t)((sum > 0 ? sum + n / 2 : sum - n / 2) / n);
+}
+
+/* Softmax of n codes. exponential[d] stands for exp(-s_x d), d = largest - x, in units of
+ * 1 / exponential[0]; it does not increase, 1 <= exponential[0] <= 2^23, n * exponential[0] <= 2^31.
+ * The result is on the grid of scale 1/256, zero point -128:
+ *
+ *     y(d) = min(floor((256 exponential[d] + floor(sum / 2)) / sum) - 128, 127)
+ *
+ * but at least -127 for the largest inputs, and less than theirs for the others: so the first of the
+ * largest stays the first of the largest. All fits in uint32: 2^31 + 2^30. y may be x. */
+enum { HONE_RT_SOFTMAX_BITS = 23, HONE_RT_SOFTMAX_SUM_BITS = 31 };
+
+static inline int32_t hone_rt_softmax_code(uint32_t exponential, uint32_t sum)
+{
+    return hone_rt_clamp((int64_t)((256 * exponential + sum / 2) / sum) - 128, -128, 127);
+}
+
+static inline void hone_rt_softmax(const uint32_t *exponential, const int8_t *x, int32_t n,
+                                   int8_t *y)
+{
+    uint32_t sum = 0;
+    int32_t largest = x[0];
+    for (int32_t i = 1; i < n; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    for (int32_t i = 0; i < n; i++)
+        sum += exponential[largest - x[i]];
+    int32_t top = hone_rt_softmax_code(exponential[0], sum);
+    top = top > -127 ? top : -127;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t code = hone_rt_softmax_code(exponential[largest - x[i]], sum);
+        y[i] = (int8_t)(x[i] == largest ? top : code < top ? code : top - 1);
+    }
+}
+
 #endif

@@ -11,6 +11,21 @@ HoneRtStatus hone_rt_check_program(const HoneRtProgram *p);
 /* Checks one op on its own (check_op.c), its tensors being valid: kind, fields, shapes, constants.
  * */
 HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op);
+/* The part of it for the kinds from MUL on (check_layers.c), and what the two files share: whether
+ * all fields of windows are 0, whether they fit the shapes, whether constants are multipliers. */
+HoneRtStatus hone_rt_check_layer(const HoneRtProgram *p, const HoneRtOp *op);
+int hone_rt_window_is_absent(const HoneRtOp *op);
+HoneRtStatus hone_rt_check_window(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y);
+HoneRtStatus hone_rt_check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n, int32_t most);
+
+/* Rows [begin, end) of an op of a kind from MUL on (run_layers.c). */
+void hone_rt_run_layer(const HoneRtModel *model, const HoneRtOp *op, int begin, int end);
+
+/* The codes of a tensor of a prepared model. */
+static inline int8_t *hone_rt_codes(const HoneRtModel *model, uint32_t tensor)
+{
+    return (int8_t *)(model->activations + model->program.tensors[tensor].offset);
+}
 
 /* True when [offset, offset + bytes) lies in the constants and offset is a multiple of
  * HONE_RT_ALIGN. */

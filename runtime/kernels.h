@@ -50,6 +50,16 @@ typedef struct HoneRtConv {
     int x_step; /* conv: from pixel to pixel of x, at least in_c; 0: in_c */
 } HoneRtConv;
 
+/* Geometry of a pooling of one image, NHWC, as HoneRtConv's; every window holds a pixel of the
+ * image. */
+typedef struct HoneRtPool {
+    int in_h, in_w, channels;
+    int out_h, out_w;
+    int kernel_h, kernel_w; /* 1..255 */
+    int stride_h, stride_w;
+    int pad_top, pad_left; /* smaller than the kernel */
+} HoneRtPool;
+
 /* Receives acc[r * ld + c]: output pixels pixel .. pixel + rows - 1 (oy * out_w + ox), channels
  * channel .. channel + cols - 1, exact int32 sums with bias and zero point included. The tile is
  * the epilogue's to read until it returns. */
@@ -98,6 +108,17 @@ typedef struct HoneRtKernels {
     void (*add_d31)(const HoneRtAddD31 *p, const int8_t *a, const int8_t *b, size_t n, int8_t *y);
     /* sum[c] = sum over the pixels of x[pixel][c]; pixels * 128 < 2^31. */
     void (*mean_sum)(const int8_t *x, int pixels, int channels, int32_t *sum);
+
+    /* y[r][c] = hone_rt_mul_code(p, a[r][c], b[c]). y may be a; or b, when there is one row. */
+    void (*mul_s24)(const HoneRtMul *p, const int8_t *a, const int8_t *b, int rows, int channels,
+                    int8_t *y);
+    /* The largest of the codes in each window, for the output rows [row_begin, row_end). */
+    void (*max_pool)(const HoneRtPool *g, const int8_t *x, int row_begin, int row_end, int8_t *y);
+    /* hone_rt_average_code of them. */
+    void (*average_pool)(const HoneRtPool *g, const int8_t *x, int row_begin, int row_end,
+                         int8_t *y);
+    /* y[i] = table[x[i] + 128], i < n. y may be x. */
+    void (*table)(const int8_t *table, const int8_t *x, size_t n, int8_t *y);
 } HoneRtKernels;
 
 /* A ready-made epilogue: requantizes each tile into an image of codes. words, shifts, y and the table
@@ -142,6 +163,10 @@ extern const HoneRtKernels hone_rt_kernels_ref; /* the specification; runs every
 extern const HoneRtKernels hone_rt_kernels_avx2;   /* needs AVX2 */
 extern const HoneRtKernels hone_rt_kernels_avx512; /* needs AVX-512 F, BW, DQ, VL and VNNI */
 #endif
+
+/* As mul_s24 of a table, in profile D31; the same at every level. */
+void hone_rt_mul_d31(const HoneRtMul *p, const int8_t *a, const int8_t *b, int rows, int channels,
+                     int8_t *y);
 
 /* The best table this CPU can run, or the one named by force ("ref", "avx2", "avx512"); NULL when
  * force is unknown or the CPU lacks it. Hosts only (host.c): asks the CPU. */

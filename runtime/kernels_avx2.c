@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "kernels_d31.h"
+#include "kernels_layers.h"
 #include "kernels_tile.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -350,6 +351,10 @@ const HoneRtKernels hone_rt_kernels_avx2 = {
     .add_s24 = add_s24,
     .add_d31 = hone_rt_avx2_add_d31,
     .mean_sum = mean_sum,
+    .mul_s24 = hone_rt_mul_s24_avx2,
+    .max_pool = hone_rt_max_pool_avx2,
+    .average_pool = hone_rt_average_pool_avx2,
+    .table = hone_rt_table_avx2,
 };
 
 #endif

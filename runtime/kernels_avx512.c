@@ -15,6 +15,7 @@
 
 #include "kernels_avx512.h"
 #include "kernels_d31.h"
+#include "kernels_layers.h"
 #include "kernels_tile.h"
 
 /* ---- storing activations ---- */
@@ -411,6 +412,10 @@ const HoneRtKernels hone_rt_kernels_avx512 = {
     .add_s24 = add_s24,
     .add_d31 = hone_rt_avx512_add_d31,
     .mean_sum = mean_sum,
+    .mul_s24 = hone_rt_mul_s24_avx512,
+    .max_pool = hone_rt_max_pool_avx512,
+    .average_pool = hone_rt_average_pool_avx512,
+    .table = hone_rt_table_avx512,
 };
 
 #endif

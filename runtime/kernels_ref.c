@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
 #include "kernels_assert.h"
+#include "kernels_layers.h"
 #include "libc.h"
 
 typedef struct PackedRef {
@@ -231,4 +232,8 @@ const HoneRtKernels hone_rt_kernels_ref = {
     .add_s24 = add_s24,
     .add_d31 = add_d31,
     .mean_sum = mean_sum,
+    .mul_s24 = hone_rt_mul_s24_ref,
+    .max_pool = hone_rt_max_pool_ref,
+    .average_pool = hone_rt_average_pool_ref,
+    .table = hone_rt_table_ref,
 };

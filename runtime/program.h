@@ -43,16 +43,40 @@ enum {
  *     DEPTHWISE  the same, output channel o reads input channel o / multiplier
  *                w [kernel_h][kernel_w][out_c]
  *     DENSE      the input flattened to [h * w * c]; w [out_c][h * w * c]; output 1 x 1 x out_c
- *     ADD        y = ((x1 - z1) * m1 + (x2 - z2) * m2 + 2^(k-1)) >> k, + zy; shapes equal; D31:
+*     ADD        y = ((x1 - z1) * m1 + (x2 - z2) * m2 + 2^(k-1)) >> k, + zy; shapes equal; D31:
  *                HoneRtAddD31
- *     MEAN       acc = sum over h, w of (x - zx), per channel; output 1 x 1 x c */
+ *     MEAN       acc = sum over h, w of (x - zx), per channel; output 1 x 1 x c
+ *     MUL        acc = (x1 - z1) * (x2 - z2); x2 is of x1's shape or 1 x 1 x c
+ *     TABLE      y = table[x + 128]: any function of one number
+ *     SOFTMAX    over the channels of each pixel, see fixed.h
+ * and those that keep the grid of what they read:
+ *     MAXPOOL    the largest of the taps inside the image
+ *     AVGPOOL    their average, see fixed.h
+ *     CONCAT     the channels of up to 8 inputs, one input behind the other
+ *     PAD        zx around the image, pad_top and so on
+ *     UPSAMPLE   each pixel stride_h x stride_w times
+ *     RESHAPE    the same codes as another shape */
 enum {
     HONE_RT_OP_CONV = 1,
     HONE_RT_OP_DEPTHWISE = 2,
     HONE_RT_OP_DENSE = 3,
     HONE_RT_OP_ADD = 4,
-    HONE_RT_OP_MEAN = 5
+    HONE_RT_OP_MEAN = 5,
+    HONE_RT_OP_MUL = 6,
+    HONE_RT_OP_MAXPOOL = 7,
+    HONE_RT_OP_AVGPOOL = 8,
+    HONE_RT_OP_TABLE = 9,
+    HONE_RT_OP_CONCAT = 10,
+    HONE_RT_OP_PAD = 11,
+    HONE_RT_OP_UPSAMPLE = 12,
+    HONE_RT_OP_SOFTMAX = 13,
+    HONE_RT_OP_RESHAPE = 14
 };
+
+/* Inputs of an op: CONCAT's; the others have one or two. */
+enum { HONE_RT_MAX_INPUTS = 8 };
+/* Codes that an int8 can be, hence entries of a table. */
+enum { HONE_RT_TABLE = 256 };
 
 /* How weights are stored. */
 enum { HONE_RT_WEIGHTS_INT8 = 0 /* reserved: 1 = two int4 per byte, 2 = codebook indices */ };
@@ -72,7 +96,7 @@ typedef struct HoneRtOp { /* 96 bytes */
     uint32_t name;        /* offset in the strings, or HONE_RT_NONE */
     uint32_t inputs[2];   /* tensor ids; HONE_RT_NONE where there is none */
     uint32_t output;      /* tensor id */
-    /* CONV and DEPTHWISE; 0 in the other ops. */
+    /* CONV, DEPTHWISE, MAXPOOL, AVGPOOL (dilation 1); PAD its pads, UPSAMPLE its strides; else 0. */
     uint16_t kernel_h, kernel_w;
     uint16_t stride_h, stride_w;
     uint16_t dilation_h, dilation_w;
@@ -80,14 +104,16 @@ typedef struct HoneRtOp { /* 96 bytes */
     uint16_t multiplier; /* DEPTHWISE: out_c / in_c */
     uint16_t groups;     /* CONV: 2 or more groups, 0 for one */
     /* Byte offsets in the constants, multiples of HONE_RT_ALIGN, or HONE_RT_NONE. */
-    uint32_t weights; /* CONV, DEPTHWISE, DENSE: int8 in [-127, 127] */
+    uint32_t weights; /* CONV, DEPTHWISE, DENSE: int8 in [-127, 127]; TABLE: int8[256] */
     uint32_t bias;    /* CONV, DEPTHWISE, DENSE: int32[out_c], or NONE for zeros */
-    /* Multipliers of fixed.h, n of them: out_c; MEAN: 1; ADD: none (HONE_RT_NONE), in D31 3. S24: n
-     * packed words; D31: n multipliers, then n shifts, int32 */
+    /* Multipliers of fixed.h, n of them: out_c; MEAN, MUL: 1; ADD: none (HONE_RT_NONE), in D31 3.
+     * S24: n packed words; D31: n multipliers, then n shifts, int32. SOFTMAX: uint32[256] of
+     * exponentials. Else NONE */
     uint32_t requant;
-    int32_t lo, hi;       /* the activation: clamp of the output codes, -128 <= lo <= hi <= 127 */
-    int32_t m1, m2, k;    /* ADD in S24: see HoneRtAdd; else 0 */
-    uint32_t reserved[5]; /* 0 */
+    int32_t lo, hi;       /* the activation: clamp of the output codes, -128 <= lo <= hi <= 127; all
+                             codes from MAXPOOL on, where nothing is left to clamp */
+    int32_t m1, m2, k;    /* ADD in S24: see HoneRtAdd; CONCAT: inputs 2 to 4; else 0 */
+    uint32_t reserved[5]; /* CONCAT: inputs 5 to 7, 0, 0; else 0 */
 } HoneRtOp;
 
 /* One entry of the section table. A reader skips an unknown section unless it is required. */
@@ -147,6 +173,23 @@ static inline uint32_t hone_rt_groups(const HoneRtOp *op)
 static inline uint32_t hone_rt_elements(const HoneRtTensor *t)
 {
     return t->h * t->w * t->c;
+}
+
+/* Input i of an op, i < HONE_RT_MAX_INPUTS; HONE_RT_NONE where it has none. */
+static inline uint32_t hone_rt_op_input(const HoneRtOp *op, int i)
+{
+    const uint32_t more[] = {(uint32_t)op->m1, (uint32_t)op->m2, (uint32_t)op->k,
+                             op->reserved[0],  op->reserved[1],  op->reserved[2]};
+    if (i < 2)
+        return op->inputs[i];
+    return op->kind == HONE_RT_OP_CONCAT ? more[i - 2] : HONE_RT_NONE;
+}
+
+/* Whether an op reads each code before it writes that of the same place, and no other. */
+static inline int hone_rt_op_in_place(const HoneRtOp *op)
+{
+    return op->kind == HONE_RT_OP_ADD || op->kind == HONE_RT_OP_MUL ||
+           op->kind == HONE_RT_OP_TABLE || op->kind == HONE_RT_OP_RESHAPE;
 }
 
 /* The zero-terminated name at a string offset; "" for HONE_RT_NONE. */

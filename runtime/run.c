@@ -173,11 +173,6 @@ static int32_t *aligned(void *scratch)
     return (int32_t *)(void *)((uint8_t *)scratch + (sizeof(int32_t) - off) % sizeof(int32_t));
 }
 
-static int8_t *codes(const HoneRtModel *model, uint32_t tensor)
-{
-    return (int8_t *)(model->activations + model->program.tensors[tensor].offset);
-}
-
 static void run_convolution(const HoneRtModel *model, uint32_t index, int begin, int end,
                             void *scratch)
 {
@@ -191,10 +186,10 @@ static void run_convolution(const HoneRtModel *model, uint32_t index, int begin,
                            y->zero_point,
                            op->lo,
                            op->hi,
-                           codes(model, op->output),
+                           hone_rt_codes(model, op->output),
                            (ptrdiff_t)y->c,
                            hone_rt_shifts(p, op->requant, y->c)};
-    const int8_t *x = codes(model, op->inputs[0]);
+    const int8_t *x = hone_rt_codes(model, op->inputs[0]);
     const void *packed = packed_weights(model, index);
     if (op->kind == HONE_RT_OP_DEPTHWISE)
         k->depthwise(&g, x, packed, begin, end, scratch, hone_rt_requantize_epilogue, &rq);
@@ -211,9 +206,9 @@ static void run_add(const HoneRtModel *model, const HoneRtOp *op, int begin, int
     const int32_t b_zp = p->tensors[op->inputs[1]].zero_point;
     const size_t row = (size_t)y->w * (size_t)y->c, first = (size_t)begin * row;
     const size_t count = (size_t)(end - begin) * row;
-    const int8_t *a = codes(model, op->inputs[0]) + first;
-    const int8_t *b = codes(model, op->inputs[1]) + first;
-    int8_t *to = codes(model, op->output) + first;
+    const int8_t *a = hone_rt_codes(model, op->inputs[0]) + first;
+    const int8_t *b = hone_rt_codes(model, op->inputs[1]) + first;
+    int8_t *to = hone_rt_codes(model, op->output) + first;
     if (p->profile == HONE_RT_D31) {
         const int32_t *m = hone_rt_constant(p, op->requant);
         const HoneRtAddD31 add = {
@@ -242,10 +237,10 @@ static void run_mean(const HoneRtModel *model, const HoneRtOp *op, void *scratch
         words[i] = *word;
         shifts[i] = shift != NULL ? *shift : 0;
     }
-    HoneRtRequantize rq = {k,        words, y->zero_point, op->lo, op->hi, codes(model, op->output),
-                           channels, NULL};
+    HoneRtRequantize rq = {k,        words, y->zero_point, op->lo, op->hi,
+                           hone_rt_codes(model, op->output), channels, NULL};
     rq.shifts = shift != NULL ? shifts : NULL;
-    k->mean_sum(codes(model, op->inputs[0]), n, channels, sums);
+    k->mean_sum(hone_rt_codes(model, op->inputs[0]), n, channels, sums);
     for (int c = 0; c < channels; c++)
         sums[c] -= n * x->zero_point;
     for (int c = 0; c < channels; c += SHARE, rq.y += SHARE) {
@@ -260,9 +255,9 @@ int hone_rt_rows(const HoneRtModel *model, uint32_t op)
     if (op >= p->op_count)
         return 0;
     const uint16_t kind = p->ops[op].kind;
-    const int divides =
-        kind == HONE_RT_OP_CONV || kind == HONE_RT_OP_DEPTHWISE || kind == HONE_RT_OP_ADD;
-    return divides ? (int)p->tensors[p->ops[op].output].h : 1;
+    const int whole =
+        kind == HONE_RT_OP_DENSE || kind == HONE_RT_OP_MEAN || kind == HONE_RT_OP_RESHAPE;
+    return whole ? 1 : (int)p->tensors[p->ops[op].output].h;
 }
 
 void hone_rt_run_rows(const HoneRtModel *model, uint32_t op, int begin, int end, void *scratch)
@@ -274,6 +269,8 @@ void hone_rt_run_rows(const HoneRtModel *model, uint32_t op, int begin, int end,
         run_add(model, o, begin, end);
     else if (o->kind == HONE_RT_OP_MEAN)
         run_mean(model, o, scratch);
+    else if (!is_convolution(o))
+        hone_rt_run_layer(model, o, begin, end);
     else
         run_convolution(model, op, begin, end, scratch);
 }
@@ -285,16 +282,16 @@ HoneRtStatus hone_rt_run_traced(HoneRtModel *model, const int8_t *input, int8_t 
     if (model->activations == NULL)
         return HONE_RT_ERR_STATE;
     if (input != NULL)
-        memcpy(codes(model, p->input), input, hone_rt_elements(&p->tensors[p->input]));
+        memcpy(hone_rt_codes(model, p->input), input, hone_rt_elements(&p->tensors[p->input]));
     for (uint32_t i = 0; i < p->op_count; i++) {
         const HoneRtOp *op = &p->ops[i];
         hone_rt_run_rows(model, i, 0, hone_rt_rows(model, i), model->scratch);
         if (trace != NULL)
-            trace(context, i, op->output, codes(model, op->output),
+            trace(context, i, op->output, hone_rt_codes(model, op->output),
                   hone_rt_elements(&p->tensors[op->output]));
     }
     if (output != NULL)
-        memcpy(output, codes(model, p->output), hone_rt_elements(&p->tensors[p->output]));
+        memcpy(output, hone_rt_codes(model, p->output), hone_rt_elements(&p->tensors[p->output]));
     return HONE_RT_OK;
 }
 
@@ -305,10 +302,10 @@ HoneRtStatus hone_rt_run(HoneRtModel *model, const int8_t *input, int8_t *output
 
 int8_t *hone_rt_input_codes(HoneRtModel *model)
 {
-    return model->activations == NULL ? NULL : codes(model, model->program.input);
+    return model->activations == NULL ? NULL : hone_rt_codes(model, model->program.input);
 }
 
 const int8_t *hone_rt_output_codes(const HoneRtModel *model)
 {
-    return model->activations == NULL ? NULL : codes(model, model->program.output);
+    return model->activations == NULL ? NULL : hone_rt_codes(model, model->program.output);
 }

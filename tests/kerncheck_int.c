@@ -7,6 +7,7 @@
 #include "core/rng.h"
 #include "runtime/kernels.h"
 #include "tests/effort.h"
+#include "tests/guarded.h"
 #include "tests/suites.h"
 #include "tests/walk.h"
 
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARGIN = 128, POISON = 0xa5, SEED = 20261120, CASES = 200 };
+enum { SEED = 20261120, CASES = 200 };
 
 static const char *const levels[] = {"ref", "avx2", "avx512"};
 enum { LEVELS = sizeof levels / sizeof levels[0], WALKED = LEVELS };
@@ -37,78 +38,7 @@ static int rounds(int n)
     return walked ? 8 * EVERY : n;
 }
 
-/* ---- guarded buffers ------------------------------------------------------------------------ */
-
-typedef struct Guarded {
-    unsigned char *block, *data;
-    size_t bytes, before, after; /* of data, of the margins */
-} Guarded;
-
-static Guarded guarded_make(size_t bytes, size_t before, size_t after)
-{
-    Guarded b = {.bytes = bytes, .before = before, .after = after};
-    b.block = malloc(before + bytes + after);
-    ck_assert_ptr_nonnull(b.block);
-    memset(b.block, POISON, before + bytes + after);
-    b.data = b.block + before;
-    return b;
-}
-
-/* A buffer to write to, `align` bytes past malloc's alignment, all poisoned. */
-static Guarded guarded_new(size_t bytes, size_t align)
-{
-    return guarded_make(bytes, MARGIN + align, MARGIN);
-}
-
-/* A buffer to read from: it ends where its heap block ends, so that the address sanitizer sees the
- * first byte read too many. */
-static Guarded guarded_input(size_t bytes, size_t align)
-{
-    return guarded_make(bytes, MARGIN + align, 0);
-}
-
-static bool poisoned(const unsigned char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p[i] != POISON)
-            return false;
-    return true;
-}
-
-/* Checks the margins, what: for the message. */
-static void guarded_check(const Guarded *b, const char *what)
-{
-    ck_assert_msg(poisoned(b->block, b->before), "%s: wrote before its buffer", what);
-    ck_assert_msg(poisoned(b->data + b->bytes, b->after), "%s: wrote behind its buffer", what);
-}
-
-static void guarded_free(Guarded *b, const char *what)
-{
-    guarded_check(b, what);
-    free(b->block);
-}
-
-static size_t random_align(Rng *rng, size_t element)
-{
-    return rng_below(rng, 3) == 0 ? 0 : rng_below(rng, 64) / element * element;
-}
-
-/* Random codes in [lo, 127]; extremes only, when asked. */
-static void fill_codes(Rng *rng, Guarded *b, int lo, bool extremes)
-{
-    for (size_t i = 0; i < b->bytes; i++) {
-        const int wide = lo + (int)rng_below(rng, (uint32_t)(128 - lo));
-        const int v = extremes ? (rng_below(rng, 2) ? lo : 127) : wide;
-        b->data[i] = (unsigned char)v;
-    }
-}
-
 /* ---- convolutions --------------------------------------------------------------------------- */
-
-static int between(Rng *rng, int lo, int hi)
-{
-    return lo + (int)rng_below(rng, (uint32_t)(hi - lo + 1));
-}
 
 static int random_channels(Rng *rng)
 {
@@ -850,7 +780,8 @@ START_TEST(every_function_has_a_case)
 {
     const HoneRtKernels *k = table_of(_i);
     if (k)
-        walk_table(k, sizeof *k, offsetof(HoneRtKernels, conv_pack_bytes), k->name, run_cases);
+        walk_table(k, offsetof(HoneRtKernels, mul_s24), offsetof(HoneRtKernels, conv_pack_bytes),
+                   k->name, run_cases); /* kerncheck_layers.c has the rest */
 }
 END_TEST
 

@@ -104,7 +104,8 @@ void run_open(RunFixture *r)
     size_t count = 0;
     while (r->sets && r->sets[count])
         count++;
-    SessionOptions how = {.threads = r->threads ? r->threads : 1, .level = getenv("HONE_CPU")};
+    SessionOptions how = {.threads = r->threads ? r->threads : 1,
+                          .level = r->level ? r->level : getenv("HONE_CPU")};
     int status = config_parse(&r->config, r->yaml ? r->yaml : run_yaml, "run.yaml", r->sets, count,
                               &r->error);
     ck_assert_msg(status == HONE_OK, "%s", r->error.text);

@@ -19,7 +19,8 @@ extern const char run_yaml[];
 
 /* How run_start trains, and what it saw. */
 typedef struct RunFixture {
-    const char *yaml;        /* NULL: run_yaml */
+    const char *yaml;        /* the configuration; NULL: run_yaml */
+    const char *level;       /* of kernels; NULL: HONE_CPU's */
     const char *const *sets; /* NULL-terminated, or NULL */
     const char *out;
     int threads;

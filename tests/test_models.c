@@ -20,6 +20,7 @@ static const struct {
 } inputs[] = {
     {"ds_cnn", {3, {49, 10, 1}}},
     {"lenet_300_100", {3, {28, 28, 1}}},
+    {"lenet5", {3, {28, 28, 1}}},
     {"autoencoder", {3, {5, 128, 1}}},
 };
 
@@ -79,6 +80,7 @@ static const Count counts[] = {
     {"resnet8", 0, 0, false, 32, 10, 12501632, 77946, 0},
     {"mobilenet_v1", 0.25, 0, true, 96, 2, 7489664, 216322, 221794},
     {"mobilenet_v1", 1, 0, false, 224, 1000, 568740352, 4231976, 4253864},
+    {"lenet5", 0, 0, false, 28, 10, 2293000, 431080, 431080},
     {"resnet20", 0, 0, false, 32, 10, 40813184, 272474, 0},
     {"ds_cnn", 0, 0, true, 0, 12, 2656768, 23756, 24908},
     {"ds_cnn", 0, 0, false, 0, 12, 2656768, 23180, 0},
@@ -454,6 +456,39 @@ START_TEST(test_list_errors)
 }
 END_TEST
 
+/* Entries of other ops in place of the first ones. */
+START_TEST(test_list_more_errors)
+{
+    Listed l;
+    listed_init(&l);
+    Arena *a = &l.arena;
+    LayerEntry conv1d = entry("conv1d", "along", a);
+    conv1d.filters = 4;
+    l.entries[0] = conv1d;
+    refused(&l.options,
+            "layers[0] 'along': conv1d 'along': input [1, 9, 9, 3] is not [N, 1, W, C]");
+    LayerEntry reshape = entry("reshape", "two", a);
+    reshape.shape = (OptionInts){2, {27, 9}};
+    l.entries[0] = reshape;
+    refused(&l.options, "reshape 'two': shape has 2 numbers; it is [channels] or [height, width, "
+                        "channels]");
+    static const char *const nobody[] = {"image", "nobody"};
+    LayerEntry concat = entry("concat", "both", a);
+    concat.others = (OptionTexts){2, nobody};
+    l.entries[0] = concat;
+    refused(&l.options, "layers[0] 'both': with: no earlier layer is called 'nobody'");
+    LayerEntry pads = entry("pad", "pads", a);
+    Error e = {0};
+    pads.pads = (OptionInts){4, {1, 2, 3, 4}};
+    ck_assert_int_eq(layer_entry_options.check(&pads, &e), HONE_OK);
+    l.entries[0] = entry("softmax", "soft", a);
+    l.options.layers.count = 1;
+    refused(&l.options, "layers[0] 'soft': the loss has a softmax of its own; export.softmax: true "
+                        "gives the artifact one");
+    arena_release(&l.arena);
+}
+END_TEST
+
 START_TEST(test_entry_check)
 {
     static const struct {
@@ -647,6 +682,7 @@ Suite *suite_models(void)
     tcase_add_test(c, test_list_references);
     tcase_add_test(c, test_list_groups_and_multiplier);
     tcase_add_test(c, test_list_errors);
+    tcase_add_test(c, test_list_more_errors);
     tcase_add_test(c, test_entry_check);
     tcase_add_test(c, test_tables);
     tcase_add_test(c, test_unknown_arch);

@@ -10,7 +10,8 @@
 
 #include <stddef.h>
 
-/* first: bytes up to the first function pointer; from there to the end there are no others. Fails the
+/* bytes: of the table, or of as much of it as `run` uses. first: bytes up to the first function
+ * pointer; from there to the end there are only such. Fails the
  * running test, with the number of the function from 0, where no case calls it. Functions that the
  * table does not have (NULL) are passed over. */
 void walk_table(const void *table, size_t bytes, size_t first, const char *name,

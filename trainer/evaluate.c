@@ -38,9 +38,7 @@ static void read_row(const ModelJob *job, int image)
     size_t first = (size_t)image * (size_t)job->outputs;
     if (job->options->mode.integer) {
         Grid g = job->options->plan->layers[job->logits->producer->index].out;
-        const int8_t *codes = (const int8_t *)t->data + first;
-        for (int i = 0; i < job->outputs; i++)
-            job->row[i] = (double)g.scale * (codes[i] - g.zero_point);
+        scorer_outputs((const int8_t *)t->data + first, (size_t)job->outputs, g, false, job->row);
     } else {
         const Real *real = (const Real *)t->data + first;
         for (int i = 0; i < job->outputs; i++)

@@ -3,12 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/evaluate.h"
 
+#include "export/describe.h"
 #include "runtime/runtime.h"
 #include "trainer/split.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define DEFAULT_BATCH 100
 #define ARENA_ALIGN   ((size_t)64)
@@ -25,7 +25,8 @@ typedef struct ArtifactJob {
     int worker_count;
     size_t pixels;        /* of an image */
     size_t count;         /* outputs of an image */
-    Grid grid;            /* of the outputs */
+    Grid grid;            /* of the outputs ... */
+    bool softmax;         /* ... which are probabilities */
     int8_t *outputs;      /* [batch][count] */
     HoneRtStatus *status; /* [batch] */
     double *row;          /* [count] */
@@ -89,11 +90,16 @@ static int open_workers(ArtifactJob *job, const DatasetInfo *info, const void *b
         status = open_worker(&job->workers[i], job->compute, bytes, count, e);
     if (status != HONE_OK)
         return status;
+    Description d;
+    status = describe_artifact(&d, bytes, count, e);
+    if (status != HONE_OK)
+        return status;
     const HoneRtTensor *out = hone_rt_output(&job->workers[0].model);
     job->pixels = info->sample_bytes;
     job->count = hone_rt_elements(out);
-    job->grid.zero_point = out->zero_point;
-    memcpy(&job->grid.scale, &out->scale_bits, sizeof job->grid.scale);
+    job->grid = (Grid){d.output.scale, d.output.zero_point};
+    job->softmax = d.softmax;
+    describe_release(&d);
     return check_data(&job->workers[0].model, info, target, e);
 }
 
@@ -144,8 +150,7 @@ static int run_batch(void *context, const Batch *b, Error *e)
         const int8_t *codes = job->outputs + (size_t)i * job->count;
         if (job->status[i] != HONE_RT_OK)
             return refused(job->status[i], e);
-        for (size_t k = 0; k < job->count; k++)
-            job->row[k] = (double)job->grid.scale * (codes[k] - job->grid.zero_point);
+        scorer_outputs(codes, job->count, job->grid, job->softmax, job->row);
         scorer_add(&job->score, job->row, b->pixels + (size_t)i * job->pixels, b->labels[i]);
     }
     return HONE_OK;

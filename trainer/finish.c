@@ -24,7 +24,8 @@ typedef struct ProofJob {
     Prover *prover;
     const ProveSource *source;
     FinishProof *proof;
-    Grid grid;     /* of the artifact's output */
+    Grid grid;     /* of the artifact's output ... */
+    bool softmax;  /* ... which are probabilities */
     size_t pixels; /* of an image */
     size_t count;  /* outputs of an image */
     Scorer artifact, trained;
@@ -38,8 +39,7 @@ typedef struct ProofJob {
 static void add_outputs(ProofJob *job, const Batch *b, const int8_t *codes, Scorer *score)
 {
     for (int i = 0; i < b->count; i++, codes += job->count) {
-        for (size_t k = 0; k < job->count; k++)
-            job->row[k] = (double)job->grid.scale * (codes[k] - job->grid.zero_point);
+        scorer_outputs(codes, job->count, job->grid, job->softmax, job->row);
         scorer_add(score, job->row, b->pixels + (size_t)i * job->pixels, b->labels[i]);
     }
 }
@@ -131,7 +131,7 @@ int finish_verify(FinishProof *proof, const Session *s, const void *bytes, size_
                           .params = &s->params,
                           .plan = &plan,
                           .input = s->model.image,
-                          .output = s->logits,
+                          .output = s->scores,
                           .compute = &s->compute,
                           .batch = (int)s->config->options->eval.batch,
                           .reference_images = REFERENCE_IMAGES};
@@ -185,7 +185,7 @@ int finish_artifact(const Session *s, uint32_t profile, unsigned char **bytes, s
     LowerSource source = {.graph = &s->graph,
                           .plan = &plan,
                           .input = s->model.image,
-                          .output = s->logits,
+                          .output = s->scores,
                           .classes = classes_of(s)};
     status = lower_program(&lowered, &source, e);
     if (status == HONE_OK) {

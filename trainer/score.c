@@ -3,6 +3,7 @@
 #include "trainer/score.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 int scorer_open(Scorer *s, const LossOptions *loss, int outputs, int64_t images, Error *e)
@@ -33,6 +34,16 @@ static int largest(const double *v, int count)
         if (v[i] > v[top])
             top = i;
     return top;
+}
+
+#define LEAST_PROBABILITY (1.0 / 512)
+
+void scorer_outputs(const int8_t *codes, size_t count, Grid grid, bool softmax, double *row)
+{
+    for (size_t k = 0; k < count; k++) {
+        const double v = (double)grid.scale * (codes[k] - grid.zero_point);
+        row[k] = !softmax ? v : log(v > LEAST_PROBABILITY ? v : LEAST_PROBABILITY);
+    }
 }
 
 void scorer_add(Scorer *s, const double *outputs, const uint8_t *pixels, int32_t label)

@@ -10,7 +10,7 @@
 #ifndef HONE_TRAINER_SCORE_H
 #define HONE_TRAINER_SCORE_H
 
-#include "core/error.h"
+#include "core/op.h"
 #include "layers/loss.h"
 #include "trainer/figures.h"
 
@@ -36,6 +36,10 @@ typedef struct Scorer {
 HONE_CHECKED int scorer_open(Scorer *s, const LossOptions *loss, int outputs, int64_t images,
                              Error *e);
 void scorer_close(Scorer *s);
+
+/* The numbers that output codes stand for; of probabilities their logarithms, those below 1/512 counting as
+ * 1/512, which are logits again. */
+void scorer_outputs(const int8_t *codes, size_t count, Grid grid, bool softmax, double *row);
 
 /* Adds an image: its outputs [outputs], real values; its pixels [outputs], read where they are the
  * target; its label, which is below outputs where it is. A prediction is the class of the largest

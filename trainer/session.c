@@ -66,6 +66,11 @@ static int build_graph(Session *s, Error *e)
         status = model_build(&s->graph, &model, &o->train.loss, &s->model, e);
     if (status == HONE_OK)
         status = check_outputs(s, e);
+    s->scores = s->model.logits;
+    if (status == HONE_OK && o->qat.present && o->export.softmax) {
+        s->scores = layer_softmax(&s->graph, "probabilities", s->model.logits);
+        status = graph_failed(&s->graph, e);
+    }
     if (status == HONE_OK && o->qat.present)
         status = qat_insert(&s->graph, &o->qat, e);
     if (status == HONE_OK && o->qat.present)

@@ -32,6 +32,7 @@ typedef struct Session {
     Model model;
     const Value
         *logits; /* what the loss reads: the model's outputs, with qat their codes' values */
+    const Value *scores;              /* what the artifact gives: the logits, or their softmax */
     const Value *teacher, *soft_loss; /* with distill: the teacher's logits, an input, and the loss
                                          on them, which counts once exec_weigh says so; else NULL */
     Params params;                    /* first values drawn from the configuration's seed */

@@ -131,6 +131,8 @@ static void set_controls(Loop *l)
     Control *c = exec_control(l->exec);
     c->freeze_observers = l->progress.step >= l->phases.freeze_observers;
     c->freeze_batchnorm = l->progress.step >= l->phases.freeze_batchnorm;
+    c->seed = (uint64_t)l->o->seed;
+    c->step = (uint64_t)l->progress.step;
 }
 
 static void take_time(Loop *l, double begun)

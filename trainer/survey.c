@@ -98,7 +98,8 @@ static void survey_weights(const Surveyor *y, SurveyLayer *l, int bits)
 
 static bool is_layer(const Node *n)
 {
-    return !(n->op->flags & (OP_LOSS | OP_FUSED)) && (n->op->weight || n->op->bounds);
+    return !(n->op->flags & (OP_LOSS | OP_FUSED)) &&
+           (n->op->weight || n->op->bounds || n->op->unary);
 }
 
 /* n becomes a layer; its output, and its weights where they get codes, are seen at these nodes. */
@@ -121,7 +122,7 @@ static void find_layers(Surveyor *y)
         const Node *n = g->nodes[i];
         const QuantLayer *q = y->quantized ? qat_layer(n) : NULL;
         SurveyLayer *l = &y->survey->layers[y->survey->count];
-        if (q) {
+        if (q && q->output) { /* the others keep the codes that they read */
             add_layer(y, n, q->output, q->weights);
             l->output.bits = q->activation_bits;
             survey_weights(y, l, q->weight_bits);

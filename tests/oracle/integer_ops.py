@@ -260,6 +260,7 @@ def mean_fixtures():
 
 NONE = 0xffffffff
 CONV, DEPTHWISE, DENSE, ADD, MEAN = 1, 2, 3, 4, 5
+MUL, MAXPOOL, AVGPOOL, TABLE, CONCAT, PAD, UPSAMPLE, SOFTMAX, RESHAPE = range(6, 15)
 
 
 class Model:
@@ -282,15 +283,17 @@ class Model:
         return len(self.tensors) - 1
 
     def op(self, kind, name, inputs, output, g=None, weights=NONE, bias=NONE, requant=NONE,
-           lo=-128, hi=127, m=(0, 0, 0)):
-        window = [0] * 11
+           lo=-128, hi=127, m=(0, 0, 0), window=None):
+        window = window or [0] * 11
         if g is not None:
             window = [*g.kernel, *g.stride, *g.dilation, *g.pads, 0]
             window[10] = g.out_c // g.in_hwc[2] if kind == DEPTHWISE else 0
+        more = (inputs + [NONE] * 6)[2:8]
         inputs = (inputs + [NONE])[:2]
         record = struct.pack("<HHIIII", kind, 0, self.string(name), *inputs, output)
         record += struct.pack("<12H", *window, 0)
-        record += struct.pack("<IIIiiiii", weights, bias, requant, lo, hi, *m) + bytes(20)
+        record += struct.pack("<IIIii", weights, bias, requant, lo, hi)
+        record += (struct.pack("<6I", *more) if kind == CONCAT else struct.pack("<3i", *m) + bytes(12)) + bytes(8)
         assert len(record) == 96
         self.ops.append(record)
 
@@ -350,6 +353,90 @@ def model_fixture():
         array("int8_t", f"model_{n}", value[n])
 
 
+def average(values):
+    """Rounded to nearest, halves away from zero."""
+    exact = Fraction(sum(values), len(values))
+    return round_half_up(exact) if exact > 0 else -round_half_up(-exact)
+
+
+def pool(g, x, function):
+    _, iw, c = g.in_hwc
+    return [function([x[(iy * iw + ix) * c + o] for _, _, iy, ix in g.taps(oy, ox)])
+            for oy, ox in g.pixels() for o in range(c)]
+
+
+def softmax(table, x):
+    e = [table[max(x) - v] for v in x]
+    codes = [min(floor(Fraction(256 * v + sum(e) // 2, sum(e))) - 128, 127) for v in e]
+    top = max(max(codes), -127)
+    return [top if v == max(x) else min(code, top - 1) for v, code in zip(x, codes)]
+
+
+def pixels_of(x, c):
+    return [x[i:i + c] for i in range(0, len(x), c)]
+
+
+def layers_fixture():
+    """Every kind from MUL on:
+
+    x > table (in place) > maximum --+--> concat of 5 > mean
+                    \\---> average --+           |        |
+                                                +-----> mul of channels > mul with itself (in place)
+        > padded > doubled > reshaped (in place) > softmax """
+    m, keep, zt = Model(), (-9, .07), -9
+    window = Geometry((6, 5, 3), 3, (3, 2), (2, 1), pads=(1, 0, 1, 1))
+    h, w = window.out_h, window.out_w
+    shape = {"x": (6, 5, 3), "t": (6, 5, 3), "p": (h, w, 3), "a": (h, w, 3), "c": (h, w, 15),
+             "v": (1, 1, 15), "s": (h, w, 15), "q": (h, w, 15), "z": (h + 1, w + 2, 15),
+             "u": (2 * h + 2, w + 2, 15), "r": (h + 1, w + 2, 30), "y": (h + 1, w + 2, 30)}
+    grid = {"x": (3, .05), "t": keep, "p": keep, "a": keep, "c": keep, "v": (40, .02), "s": (5, .01),
+            "q": (-20, .03), "z": (-20, .03), "u": (-20, .03), "r": (-20, .03), "y": (-128, 1 / 256)}
+    offset, end = {}, 0
+    for n in shape:
+        offset[n] = {"t": offset.get("x"), "q": offset.get("s"), "r": offset.get("u")}.get(n, end)
+        end = max(end, offset[n] + shape[n][0] * shape[n][1] * shape[n][2])
+    ids = {n: m.tensor(n, shape[n], *grid[n], offset[n]) for n in shape}
+    zp = {n: grid[n][0] for n in shape}
+    value = {"x": codes(6 * 5 * 3)}
+    table = codes(256)
+    value["t"] = [table[v + 128] for v in value["x"]]
+    m.op(TABLE, "table", [ids["x"]], ids["t"], weights=m.constant("b", table))
+    value["p"] = pool(window, value["t"], max)
+    m.op(MAXPOOL, "maximum", [ids["t"]], ids["p"], window)
+    value["a"] = pool(window, value["t"], average)
+    m.op(AVGPOOL, "average", [ids["t"]], ids["a"], window)
+    parts = "papap"
+    value["c"] = [v for i in range(h * w) for n in parts for v in value[n][3 * i:3 * i + 3]]
+    m.op(CONCAT, "concat", [ids[n] for n in parts], ids["c"])
+    r = bits_of(1.7 / (h * w))
+    value["v"] = [requantize(sum(p[o] - zt for p in pixels_of(value["c"], 15)), r, zp["v"], -128, 127)
+                  for o in range(15)]
+    m.op(MEAN, "mean", [ids["c"]], ids["v"], requant=m.constant("I", [word_of(r)]))
+    r = bits_of(.013)
+    value["s"] = [requantize((v - zt) * (value["v"][i % 15] - zp["v"]), r, zp["s"], -100, 120)
+                  for i, v in enumerate(value["c"])]
+    m.op(MUL, "scaled", [ids["c"], ids["v"]], ids["s"], requant=m.constant("I", [word_of(r)]), lo=-100,
+         hi=120)
+    r = bits_of(.009)
+    value["q"] = [requantize((v - zp["s"]) ** 2, r, zp["q"], -128, 127) for v in value["s"]]
+    m.op(MUL, "squared", [ids["s"], ids["s"]], ids["q"], requant=m.constant("I", [word_of(r)]))
+    rows = [[zp["q"]] * 15 + value["q"][i * w * 15:(i + 1) * w * 15] + [zp["q"]] * 15 for i in range(h)]
+    rows.append([zp["q"]] * ((w + 2) * 15))
+    value["z"] = [v for row in rows for v in row]
+    m.op(PAD, "padded", [ids["q"]], ids["z"], window=[0] * 6 + [0, 1, 1, 1, 0])
+    value["u"] = [v for row in rows for _ in range(2) for v in row]
+    m.op(UPSAMPLE, "doubled", [ids["z"]], ids["u"], window=[0, 0, 2, 1] + [0] * 7)
+    value["r"] = value["u"]
+    m.op(RESHAPE, "reshaped", [ids["u"]], ids["r"])
+    exponentials = [floor(2**23 * .97**d) for d in range(256)]
+    value["y"] = [v for row in pixels_of(value["r"], 30) for v in softmax(exponentials, row)]
+    m.op(SOFTMAX, "softmax", [ids["r"]], ids["y"], requant=m.constant("I", exponentials))
+    print("\n/* A second one, of the kinds from MUL on. */")
+    array("uint8_t", "layers_file", list(m.file(ids["x"], ids["y"], end, 0)))
+    for n in shape:
+        array("int8_t", f"layers_{n}", value[n])
+
+
 def main():
     print("/* Made by tests/oracle/integer_ops.py; do not edit.\n"
           " * SPDX-License-Identifier: Apache-2.0 */")
@@ -368,6 +455,7 @@ def main():
     conv_fixtures()
     mean_fixtures()
     model_fixture()
+    layers_fixture()
     print("\n#endif")
 
 

@@ -18,7 +18,12 @@ import numpy as np
 
 MAGIC, VERSION, NONE, S24, D31 = 0x454E4F48, 1, 0xFFFFFFFF, 0, 1
 CONV, DEPTHWISE, DENSE, ADD, MEAN = 1, 2, 3, 4, 5
-KINDS = {CONV: "conv", DEPTHWISE: "depthwise", DENSE: "dense", ADD: "add", MEAN: "mean"}
+MUL, MAXPOOL, AVGPOOL, TABLE, CONCAT, PAD, UPSAMPLE, SOFTMAX, RESHAPE = range(6, 15)
+KINDS = {CONV: "conv", DEPTHWISE: "depthwise", DENSE: "dense", ADD: "add", MEAN: "mean",
+         MUL: "mul", MAXPOOL: "max_pool", AVGPOOL: "average_pool", TABLE: "table",
+         CONCAT: "concat", PAD: "pad", UPSAMPLE: "upsample", SOFTMAX: "softmax",
+         RESHAPE: "reshape"}
+KEEP_GRID = (MAXPOOL, AVGPOOL, CONCAT, PAD, UPSAMPLE, RESHAPE)
 
 
 class Tensor:
@@ -47,8 +52,14 @@ class Op:
         self.multiplier, self.groups = f[16], f[17] or 1
         self.weights, self.bias, self.requant = f[18:21]
         self.lo, self.hi, self.m1, self.m2, self.k = f[21:26]
-        assert f[17] != 1 and not any(f[26:31]) and self.weight_type == 0
+        if self.kind == CONCAT:
+            self.inputs += tuple(struct.unpack("<6I", record[64:88]))
+            assert not any(f[29:31])
+        else:
+            assert not any(f[26:31])
+        assert f[17] != 1 and self.weight_type == 0
         assert -128 <= self.lo <= self.hi <= 127
+        assert self.kind <= MUL or (self.lo, self.hi) == (-128, 127)
 
 
 def requantize(acc, words):
@@ -155,13 +166,68 @@ class Model:
         a, b = (requantize_d31(v << 20, w[i], w[3 + i]) for i, v in enumerate((a, b)))
         return requantize_d31(a + b, w[2], w[5])
 
+    def pool(self, op, codes, y):
+        """MAXPOOL and AVGPOOL: the codes themselves, over the taps inside the image."""
+        inside = np.ones(codes.shape, np.int64)
+        taps = [(v, n) for (_, _, v), (_, _, n) in
+                zip(self.windows(op, codes.astype(np.int64), y), self.windows(op, inside, y))]
+        if op.kind == MAXPOOL:
+            return np.max([np.where(n > 0, v, -128) for v, n in taps], axis=0)
+        total, count = sum(v for v, _ in taps), sum(n for _, n in taps)
+        rounded = (np.abs(total) + count // 2) // count
+        return np.where(total > 0, rounded, -rounded)
+
+    def softmax(self, op, codes):
+        table = self.constant(op.requant, "<u4", 256).astype(np.int64)
+        largest = codes.max(axis=-1, keepdims=True).astype(np.int64)
+        e = table[largest - codes]
+        total = e.sum(axis=-1, keepdims=True)
+        assert (total < 2**31 + 1).all()
+        y = np.minimum((256 * e + total // 2) // total - 128, 127)
+        top = np.maximum(y.max(axis=-1, keepdims=True), -127)
+        return np.where(codes == largest, top, np.minimum(y, top - 1))
+
+    def copy(self, op, codes, y):
+        """The kinds that move codes and compute nothing."""
+        x = [codes[i] for i in op.inputs if i != NONE]
+        if op.kind == CONCAT:
+            return np.concatenate(x, axis=2)
+        if op.kind == PAD:
+            return np.pad(x[0], ((op.pad_top, op.pad_bottom), (op.pad_left, op.pad_right), (0, 0)),
+                          constant_values=y.zero_point)
+        if op.kind == UPSAMPLE:
+            return x[0].repeat(op.stride[0], axis=0).repeat(op.stride[1], axis=1)
+        return x[0].reshape(y.shape)
+
+    def layer(self, op, codes):
+        """The kinds from MAXPOOL on, in codes."""
+        y, x = self.tensors[op.output], codes[op.inputs[0]]
+        for i in op.inputs if op.kind in KEEP_GRID else ():
+            assert i == NONE or (self.tensors[i].zero_point, self.tensors[i].scale) == (
+                y.zero_point, y.scale)
+        if op.kind in (MAXPOOL, AVGPOOL):
+            return self.pool(op, x, y)
+        if op.kind == TABLE:
+            return self.constant(op.weights, "i1", 256)[x.astype(np.int64) + 128]
+        if op.kind == SOFTMAX:
+            assert (y.zero_point, y.scale) == (-128, 1 / 256)
+            return self.softmax(op, x)
+        return self.copy(op, codes, y)
+
     def step(self, op, codes):
         y = self.tensors[op.output]
+        if op.kind > MUL:
+            result = self.layer(op, codes)
+            assert result.shape == y.shape
+            return result.astype(np.int8)
         x = [codes[i].astype(np.int64) - self.tensors[i].zero_point
              for i in op.inputs if i != NONE]
         if op.kind == ADD:
             assert x[0].shape == x[1].shape == y.shape
             v = self.add(op, *x)
+        elif op.kind == MUL:
+            assert x[0].shape == y.shape and x[1].size in (x[0].size, y.c)
+            v = self.rescale(op, x[0] * x[1].reshape((-1, y.c) if x[1].size == y.c else y.shape), 1)
         elif op.kind == MEAN:
             v = self.rescale(op, x[0].sum(axis=(0, 1), keepdims=True), 1)
         else:
