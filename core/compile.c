@@ -1,76 +1,9 @@
-/* Compiling a graph for a mode: which nodes act, what each tensor is, which gradients are wanted,
- * and where everything lies in memory.
- *
- * Time is counted in ticks: run i of n goes forward at tick i and backward at tick 2n - 1 - i.
- *
- *     tick      0    1   ...  n-1 |  n   ...  2n-2  2n-1
- *     forward   0    1   ...  n-1 |
- *     backward                    | n-1  ...   1     0
- *
- * A tensor lives from the tick that makes it to the last that reads it; a gradient from its first
- * writer (the last consumer) to its producer's backward; a saved buffer between its node's two
- * ticks, a kept one to the end. In-place nodes merge buffers before the plan. SPDX-License-Identifier: Apache-2.0 */
-#include "core/exec_internal.h"
-
-#include "core/memory.h"
-#include "core/plan.h"
+/* Compiling a graph for a mode: which nodes act, what each tensor is, which gradients are wanted. Where
+ * everything lies in memory: compile_memory.c. SPDX-License-Identifier: Apache-2.0 */
+#include "core/compile_internal.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define ALIGN   ((size_t)64)
-#define FOREVER INT_MAX
-
-/* Buffers, in this order: data and gradient of each value, saved and kept of each run, two of
- * scratch. */
-typedef struct Compiler {
-    Exec *x;
-    const ExecOptions *options;
-    PlanBuffer *buffers;
-    int *alias; /* by buffer: the buffer it lies in, itself where none */
-    int buffer_count;
-    bool *flows;   /* by root: a parameter lies before it */
-    bool *reached; /* by root: a gradient arrives */
-    bool *covered; /* by node: a fused node acts for it */
-} Compiler;
-
-static int values(const Compiler *c)
-{
-    return c->x->graph->value_count;
-}
-
-static int data_buffer(const Compiler *c, int root)
-{
-    (void)c;
-    return root;
-}
-
-static int grad_buffer(const Compiler *c, int root)
-{
-    return values(c) + root;
-}
-
-static int saved_buffer(const Compiler *c, int run)
-{
-    return 2 * values(c) + run;
-}
-
-static int kept_buffer(const Compiler *c, int run)
-{
-    return 2 * values(c) + c->x->graph->node_count + run;
-}
-
-static int backward_tick(const Compiler *c, int run)
-{
-    return 2 * c->x->run_count - 1 - run;
-}
-
-static int root_of(const Exec *x, const Value *v)
-{
-    return x->root[v->id];
-}
 
 /* ---- which nodes act ---- */
 
@@ -137,16 +70,16 @@ static void find_covered(Compiler *c)
 static void stand_for(Exec *x, const Node *n)
 {
     const Value *in = n->in[0];
-    x->root[n->out[0]->id] = root_of(x, in);
+    x->root[n->out[0]->id] = compile_root(x, in);
     if ((n->op->flags & OP_TRAINING) && n->outputs > 1 && in->scale)
-        x->root[n->out[1]->id] = root_of(x, in->scale);
+        x->root[n->out[1]->id] = compile_root(x, in->scale);
 }
 
 static void choose_runs(Compiler *c)
 {
     Exec *x = c->x;
     find_covered(c);
-    for (int v = 0; v < values(c); v++)
+    for (int v = 0; v < c->x->graph->value_count; v++)
         x->root[v] = v;
     for (int i = 0; i < x->graph->node_count; i++) {
         const Node *n = x->graph->nodes[i];
@@ -170,39 +103,39 @@ static Elem elem_of(const Exec *x, const Value *v)
     return x->mode.quantize && v->scale ? ELEM_CODE : v->elem;
 }
 
-static size_t elem_bytes(Elem elem)
-{
-    return elem == ELEM_CODE ? sizeof(int8_t) : elem == ELEM_INT32 ? sizeof(int32_t) : sizeof(Real);
-}
-
 static void describe_tensors(Compiler *c)
 {
     Exec *x = c->x;
-    for (int id = 0; id < values(c); id++) {
+    for (int id = 0; id < c->x->graph->value_count; id++) {
         const Value *v = x->graph->values[id];
         Tensor *t = &x->tensors[id];
-        if (root_of(x, v) != id)
+        if (compile_root(x, v) != id)
             continue;
         t->shape = v->shape;
         if (v->batched)
             t->shape.dim[0] *= c->options->batch;
         t->elem = elem_of(x, v);
         if (t->elem == ELEM_CODE && !x->mode.integer) {
-            t->scale = &x->tensors[root_of(x, v->scale)];
-            t->zero_point = v->zero_point ? &x->tensors[root_of(x, v->zero_point)] : NULL;
+            t->scale = &x->tensors[compile_root(x, v->scale)];
+            t->zero_point = v->zero_point ? &x->tensors[compile_root(x, v->zero_point)] : NULL;
         }
         if (v->param) {
             t->data = params_at(x->params, v->param);
             t->grad = v->kind == VALUE_PARAM ? x->params->grad + v->param->offset : NULL;
         }
     }
+}
+
+static void describe_runs(Compiler *c)
+{
+    Exec *x = c->x;
     for (int i = 0; i < x->run_count; i++) {
         Run *r = &x->runs[i];
         assert(r->node);
         for (int k = 0; k < r->node->inputs; k++)
-            r->in[k] = &x->tensors[root_of(x, r->node->in[k])];
+            r->in[k] = &x->tensors[compile_root(x, r->node->in[k])];
         for (int j = 0; j < r->node->outputs; j++)
-            r->out[j] = &x->tensors[root_of(x, r->node->out[j])];
+            r->out[j] = &x->tensors[compile_root(x, r->node->out[j])];
         r->compute = x->compute;
         r->mode = &x->mode;
         r->control = &x->control;
@@ -216,22 +149,22 @@ static void describe_tensors(Compiler *c)
 static void find_flows(Compiler *c)
 {
     const Exec *x = c->x;
-    for (int id = 0; id < values(c); id++)
+    for (int id = 0; id < c->x->graph->value_count; id++)
         c->flows[id] = x->graph->values[id]->kind == VALUE_PARAM;
     for (int i = 0; i < x->run_count; i++) {
         const Node *n = x->runs[i].node;
         bool flows = false;
         for (int k = 0; k < n->inputs; k++)
-            flows = flows || ((n->op->grads & OP_IN(k)) && c->flows[root_of(x, n->in[k])]);
+            flows = flows || ((n->op->grads & OP_IN(k)) && c->flows[compile_root(x, n->in[k])]);
         for (int j = 0; j < n->outputs; j++)
-            c->flows[root_of(x, n->out[j])] = flows && n->op->backward;
+            c->flows[compile_root(x, n->out[j])] = flows && n->op->backward;
     }
 }
 
 static bool any_output_reached(const Compiler *c, const Node *n)
 {
     for (int j = 0; j < n->outputs; j++)
-        if (c->reached[root_of(c->x, n->out[j])])
+        if (c->reached[compile_root(c->x, n->out[j])])
             return true;
     return false;
 }
@@ -245,11 +178,11 @@ static void find_gradients(Compiler *c)
         assert(r->node);
         const Op *op = r->node->op;
         if (op->flags & OP_LOSS)
-            c->reached[root_of(x, r->node->out[0])] = true;
+            c->reached[compile_root(x, r->node->out[0])] = true;
         if (!op->backward || !any_output_reached(c, r->node))
             continue;
         for (int k = 0; k < r->node->inputs; k++) {
-            int root = root_of(x, r->node->in[k]);
+            int root = compile_root(x, r->node->in[k]);
             r->want[k] = (op->grads & OP_IN(k)) && c->flows[root];
             if (!r->want[k])
                 continue;
@@ -260,225 +193,38 @@ static void find_gradients(Compiler *c)
     }
 }
 
-/* ---- lifetimes ---- */
+/* ---- all of it ---- */
 
-static void touch(Compiler *c, int buffer, int tick)
+/* What stays with the compilation. */
+static bool allocate_exec(Exec *x, size_t v, size_t n)
 {
-    PlanBuffer *b = &c->buffers[buffer];
-    b->begin = tick < b->begin ? tick : b->begin;
-    b->end = tick > b->end ? tick : b->end;
-}
-
-static void touch_data(Compiler *c, const Value *v, int tick)
-{
-    int root = root_of(c->x, v);
-    touch(c, data_buffer(c, root), tick);
-    const Value *r = c->x->graph->values[root];
-    if (c->x->tensors[root].elem == ELEM_CODE && !c->x->mode.integer) {
-        touch(c, data_buffer(c, root_of(c->x, r->scale)), tick);
-        if (r->zero_point)
-            touch(c, data_buffer(c, root_of(c->x, r->zero_point)), tick);
-    }
-}
-
-static void touch_run(Compiler *c, int i)
-{
-    const Exec *x = c->x;
-    const Run *r = &x->runs[i];
-    const Node *n = r->node;
-    int back = backward_tick(c, i);
-    for (int k = 0; k < n->inputs; k++) {
-        touch_data(c, n->in[k], i);
-        if (x->backward[i] && (n->op->reads & OP_IN(k)))
-            touch_data(c, n->in[k], back);
-        if (r->want[k])
-            touch(c, grad_buffer(c, root_of(x, n->in[k])), back);
-    }
-    for (int j = 0; j < n->outputs; j++) {
-        touch_data(c, n->out[j], i);
-        if (x->backward[i] && (n->op->reads & OP_OUT(j)))
-            touch_data(c, n->out[j], back);
-        if (x->backward[i])
-            touch(c, grad_buffer(c, root_of(x, n->out[j])), back);
-    }
-    touch(c, kept_buffer(c, i), i);
-    touch(c, kept_buffer(c, i), FOREVER);
-    touch(c, saved_buffer(c, i), i);
-    if (x->backward[i])
-        touch(c, saved_buffer(c, i), back);
-}
-
-static void find_lifetimes(Compiler *c)
-{
-    const Exec *x = c->x;
-    for (int b = 0; b < c->buffer_count; b++) {
-        c->alias[b] = b;
-        c->buffers[b].begin = FOREVER;
-        c->buffers[b].end = -1;
-    }
-    for (int i = 0; i < x->run_count; i++) {
-        touch_run(c, i);
-        if (x->runs[i].node->op->flags & OP_LOSS) {
-            touch_data(c, x->runs[i].node->out[0], FOREVER);
-            touch(c, grad_buffer(c, root_of(x, x->runs[i].node->out[0])), x->run_count);
-        }
-    }
-    for (int id = 0; id < values(c); id++)
-        if (x->graph->values[id]->kind == VALUE_INPUT)
-            touch_data(c, x->graph->values[id], -1);
-    for (int k = 0; k < c->options->keep_count; k++)
-        touch_data(c, c->options->keep[k], FOREVER);
-    if (c->options->keep_all)
-        for (int b = 0; b < c->buffer_count; b++)
-            if (c->buffers[b].end >= 0)
-                touch(c, b, FOREVER);
-}
-
-/* ---- sizes and in-place nodes ---- */
-
-static int size_buffers(Compiler *c, Needs *scratch, Error *e)
-{
-    Exec *x = c->x;
-    for (int id = 0; id < values(c); id++) {
-        const Value *v = x->graph->values[id];
-        const Tensor *t = &x->tensors[id];
-        if (v->param || root_of(x, v) != id)
-            continue;
-        size_t count = shape_count(t->shape);
-        if (count > (size_t)INT_MAX)
-            return error_set(e, HONE_ERR_SHAPE, "'%s' has %zu elements at batch %d; at most %d fit",
-                             v->name, count, c->options->batch, INT_MAX);
-        c->buffers[data_buffer(c, id)].bytes = count * elem_bytes(t->elem);
-        if (c->reached[id])
-            c->buffers[grad_buffer(c, id)].bytes = count * sizeof(Real);
-    }
-    for (int i = 0; i < x->run_count; i++) {
-        const Op *op = x->runs[i].node->op;
-        Needs n = {0};
-        if (op->needs)
-            op->needs(&x->runs[i], &n);
-        c->buffers[saved_buffer(c, i)].bytes = n.saved;
-        c->buffers[kept_buffer(c, i)].bytes = n.kept;
-        scratch->shared = n.shared > scratch->shared ? n.shared : scratch->shared;
-        scratch->worker = n.worker > scratch->worker ? n.worker : scratch->worker;
-    }
-    scratch->worker = (scratch->worker + ALIGN - 1) / ALIGN * ALIGN;
-    return HONE_OK;
-}
-
-static int resolve(const Compiler *c, int buffer)
-{
-    while (c->alias[buffer] != buffer)
-        buffer = c->alias[buffer];
-    return buffer;
-}
-
-static void merge(Compiler *c, int into, int from)
-{
-    into = resolve(c, into);
-    from = resolve(c, from);
-    if (into == from)
-        return;
-    touch(c, into, c->buffers[from].begin);
-    touch(c, into, c->buffers[from].end);
-    if (c->buffers[from].bytes > c->buffers[into].bytes)
-        c->buffers[into].bytes = c->buffers[from].bytes;
-    c->buffers[from].bytes = 0;
-    c->alias[from] = into;
-}
-
-static void merge_inplace(Compiler *c)
-{
-    const Exec *x = c->x;
-    for (int i = 0; i < x->run_count && !c->options->keep_all; i++) {
-        const Run *r = &x->runs[i];
-        const Node *n = r->node;
-        if (n->inputs == 0 || n->outputs == 0 ||
-            shape_count(r->in[0]->shape) != shape_count(r->out[0]->shape))
-            continue;
-        int in = root_of(x, n->in[0]), out = root_of(x, n->out[0]);
-        if (x->graph->values[in]->kind != VALUE_ACTIVATION)
-            continue;
-        int from = resolve(c, data_buffer(c, in));
-        if ((n->op->flags & OP_INPLACE_DATA) && r->in[0]->elem == r->out[0]->elem &&
-            c->buffers[from].end == i)
-            merge(c, from, data_buffer(c, out));
-        if ((n->op->flags & OP_INPLACE_GRAD) && r->want[0] && !r->accumulate[0])
-            merge(c, grad_buffer(c, out), grad_buffer(c, in));
-    }
-}
-
-/* ---- memory ---- */
-
-static void bind(Compiler *c, Needs scratch, int scratch_buffer)
-{
-    Exec *x = c->x;
-    unsigned char *base = x->arena;
-    for (int id = 0; id < values(c); id++) {
-        Tensor *t = &x->tensors[id];
-        if (x->graph->values[id]->param || x->root[id] != id)
-            continue;
-        const PlanBuffer *data = &c->buffers[resolve(c, data_buffer(c, id))];
-        if (data->end >= 0)
-            t->data = base + data->offset;
-        if (c->reached[id])
-            t->grad = (Real *)(void *)(base + c->buffers[resolve(c, grad_buffer(c, id))].offset);
-    }
-    for (int i = 0; i < x->run_count; i++) {
-        Run *r = &x->runs[i];
-        r->saved = base + c->buffers[saved_buffer(c, i)].offset;
-        r->kept = base + c->buffers[kept_buffer(c, i)].offset;
-        r->shared = base + c->buffers[scratch_buffer].offset;
-        r->worker = base + c->buffers[scratch_buffer + 1].offset;
-        r->worker_bytes = scratch.worker;
-    }
-}
-
-static int plan_memory(Compiler *c, Error *e)
-{
-    Exec *x = c->x;
-    Needs scratch = {0};
-    int status = size_buffers(c, &scratch, e);
-    if (status != HONE_OK)
-        return status;
-    merge_inplace(c);
-    int last = c->buffer_count - 2;
-    size_t workers = (size_t)threads_count(x->compute->threads);
-    c->buffers[last] = (PlanBuffer){.bytes = scratch.shared, .begin = 0, .end = FOREVER};
-    c->buffers[last + 1] = (PlanBuffer){.bytes = scratch.worker * workers, .end = FOREVER};
-    for (int b = 0; b < last; b++)
-        if (c->buffers[b].end < 0) /* nobody touches it */
-            c->buffers[b].bytes = 0;
-    status = plan_solve(c->buffers, c->buffer_count, ALIGN, &x->arena_bytes, e);
-    if (status != HONE_OK)
-        return status;
-    x->arena_bytes += ALIGN; /* kernels may load a whole vector at the end of a tensor */
-    x->arena = memory_new(x->arena_bytes); /* pages are touched here, not in the first step */
-    if (!x->arena)
-        return error_memory(e, "the memory plan of a step", x->arena_bytes);
-    bind(c, scratch, last);
-    return HONE_OK;
-}
-
-static int allocate(Compiler *c, Error *e)
-{
-    Exec *x = c->x;
-    size_t v = (size_t)x->graph->value_count, n = (size_t)x->graph->node_count;
-    c->buffer_count = (int)(2 * v + 2 * n + 2);
-    size_t b = (size_t)c->buffer_count;
     x->root = calloc(v, sizeof *x->root);
     x->tensors = calloc(v, sizeof *x->tensors);
     x->runs = calloc(n, sizeof *x->runs);
     x->backward = calloc(n, sizeof *x->backward);
     x->costs = calloc(n, sizeof *x->costs);
     x->weights = calloc(n, sizeof *x->weights);
+    return x->root && x->tensors && x->runs && x->backward && x->costs && x->weights;
+}
+
+/* What only compiling needs. */
+static bool allocate_compiler(Compiler *c, size_t v, size_t n, size_t b)
+{
     c->buffers = calloc(b, sizeof *c->buffers);
     c->alias = calloc(b, sizeof *c->alias);
     c->flows = calloc(v, sizeof *c->flows);
     c->reached = calloc(v, sizeof *c->reached);
     c->covered = calloc(n, sizeof *c->covered);
-    if (!x->root || !x->tensors || !x->runs || !x->backward || !x->costs || !x->weights ||
-        !c->buffers || !c->alias || !c->flows || !c->reached || !c->covered)
+    return c->buffers && c->alias && c->flows && c->reached && c->covered;
+}
+
+static int allocate(Compiler *c, Error *e)
+{
+    Exec *x = c->x;
+    size_t v = (size_t)x->graph->value_count, n = (size_t)x->graph->node_count;
+    c->buffer_count = compile_buffers(x->graph);
+    size_t b = (size_t)c->buffer_count;
+    if (!allocate_exec(x, v, n) || !allocate_compiler(c, v, n, b))
         return error_memory(e, "a compilation", b * sizeof *c->buffers);
     for (size_t i = 0; i < n; i++)
         x->weights[i] = 1;
@@ -501,6 +247,7 @@ int exec_compile(Exec *x, const ExecOptions *options, Error *e)
         goto done;
     choose_runs(&c);
     describe_tensors(&c);
+    describe_runs(&c);
     if (x->mode.training) {
         status = has_loss(x, e);
         if (status != HONE_OK)
@@ -508,8 +255,7 @@ int exec_compile(Exec *x, const ExecOptions *options, Error *e)
         find_flows(&c);
         find_gradients(&c);
     }
-    find_lifetimes(&c);
-    status = plan_memory(&c, e);
+    status = compile_memory(&c, e);
 done:
     free(c.buffers);
     free(c.alias);

@@ -1,4 +1,4 @@
-/* What compiling (compile.c) makes and stepping (exec.c) uses. Private to core.
+/* What compiling (compile.c, compile_memory.c) makes and stepping (exec.c) uses. Private to core.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_CORE_EXEC_INTERNAL_H
 #define HONE_CORE_EXEC_INTERNAL_H

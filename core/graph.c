@@ -124,19 +124,38 @@ static int add_outputs(Graph *g, Node *n)
     return HONE_OK;
 }
 
+/* Whether a node of this name and these inputs can be made; where not, g->error says why. */
+static bool may_add(Graph *g, const char *name, int inputs, Value *const *in)
+{
+    for (int i = 0; i < inputs; i++)
+        if (!in[i])
+            return false; /* the builder that made it failed */
+    if (g->error.code != HONE_OK)
+        return false;
+    if (graph_find_node(g, name)) {
+        error_set(&g->error, HONE_ERR_CONFIG, "two layers are named '%s'", name);
+        return false;
+    }
+    return true;
+}
+
+/* Makes room at `index`; the nodes behind it move on. */
+static void place_node(Graph *g, Node *n, int index)
+{
+    memmove(g->nodes + index + 1, g->nodes + index,
+            (size_t)(g->node_count - index) * sizeof g->nodes[0]);
+    g->nodes[index] = n;
+    g->node_count++;
+    for (int i = index; i < g->node_count; i++)
+        g->nodes[i]->index = i;
+}
+
 Node *graph_node_at(Graph *g, int index, const Op *op, const char *name, int inputs,
                     Value *const *in, const void *attributes, size_t bytes)
 {
     assert(inputs <= NODE_INPUTS_MAX && index >= 0 && index <= g->node_count);
-    for (int i = 0; i < inputs; i++)
-        if (!in[i])
-            return NULL; /* the builder that made it failed */
-    if (g->error.code != HONE_OK)
+    if (!may_add(g, name, inputs, in))
         return NULL;
-    if (graph_find_node(g, name)) {
-        error_set(&g->error, HONE_ERR_CONFIG, "two layers are named '%s'", name);
-        return NULL;
-    }
     Node **nodes = grow(g, g->nodes, g->node_count, &g->node_room);
     if (!nodes)
         return NULL;
@@ -156,11 +175,7 @@ Node *graph_node_at(Graph *g, int index, const Op *op, const char *name, int inp
         return NULL;
     if (op->infer(n, &g->error) != HONE_OK)
         return NULL;
-    memmove(nodes + index + 1, nodes + index, (size_t)(g->node_count - index) * sizeof nodes[0]);
-    nodes[index] = n;
-    g->node_count++;
-    for (int i = index; i < g->node_count; i++)
-        nodes[i]->index = i;
+    place_node(g, n, index);
     return n;
 }
 

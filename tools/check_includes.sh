@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/.."
-folders='core layers models optim qat prune share distill datasets store report trainer export runtime api cli tests bench fuzz examples'
+folders='core layers models optim qat prune distill datasets store report trainer export runtime api cli tests bench fuzz examples'
 
 # ---- rules --------------------------------------------------------------------------------------
 
@@ -17,15 +17,14 @@ core:
 layers:   core
 optim:    core
 prune:    core
-share:    core
 datasets: core
 distill:  core
 models:   core layers
 qat:      core layers
 store:    core layers models
 report:   core
-export:   core layers qat share runtime
-trainer:  core layers models optim qat prune share distill datasets store report export runtime
+export:   core layers qat runtime
+trainer:  core layers models optim qat prune distill datasets store report export runtime
 api:      core layers optim qat export runtime
 cli:      *
 tests:    *
@@ -42,7 +41,6 @@ check.h    tests/*
 jpeglib.h  datasets/image_jpeg.c
 png.h      datasets/image_png.c
 zlib.h     datasets/gzip.c
-mpi.h      trainer/mpi.*
 '
 
 found=$(for folder in $folders; do
