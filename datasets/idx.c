@@ -27,12 +27,6 @@ typedef struct IdxFile {
     uint8_t *data;
 } IdxFile;
 
-typedef struct IdxSet {
-    size_t sample_bytes;
-    uint8_t *pixels[DATASET_SPLITS];
-    int32_t *labels[DATASET_SPLITS];
-} IdxSet;
-
 /* ---- one file -------------------------------------------------------------------------------- */
 
 static int refuse(const IdxFile *f, int byte, const char *what, Error *e)
@@ -182,12 +176,12 @@ static int read_part(IdxFile *f, const char *place, DatasetSplit split, int k, E
                      place, parts[split][0], k == 0 ? "images-idx3" : "labels-idx1");
 }
 
-static int read_split(IdxSet *set, const char *place, DatasetSplit split, IdxFile files[2],
+static int read_split(KindHeld *set, const char *place, DatasetSplit split, IdxFile files[2],
                       Error *e)
 {
     IdxFile *images = &files[0], *labels = &files[1];
     int status = read_part(images, place, split, 0, e);
-    set->pixels[split] = images->data;
+    set->bytes[split] = images->data;
     if (status == HONE_OK)
         status = read_part(labels, place, split, 1, e);
     if (status == HONE_OK && labels->dim[0] != images->dim[0])
@@ -216,7 +210,7 @@ static int same_shape(const IdxFile *a, const IdxFile *b, Error *e)
         a->dim[1], a->dim[2], channels[0], a->path, b->dim[1], b->dim[2], channels[1], b->path);
 }
 
-static int read_set(IdxSet *set, const char *place, const DatasetOptions *options,
+static int read_set(KindHeld *set, const char *place, const DatasetOptions *options,
                     IdxFile (*files)[2], DatasetInfo *info, Error *e)
 {
     KindLabels labels[DATASET_SPLITS];
@@ -244,7 +238,7 @@ static int idx_open(void **state, const DatasetOptions *options, const char *roo
                     DatasetInfo *info, Error *e)
 {
     char place[KIND_PATH_BYTES];
-    IdxSet *set = calloc(1, sizeof *set);
+    KindHeld *set = calloc(1, sizeof *set);
     IdxFile(*files)[2] = calloc(DATASET_SPLITS, sizeof *files);
     *state = set;
     int status = HONE_OK;
@@ -256,29 +250,6 @@ static int idx_open(void **state, const DatasetOptions *options, const char *roo
         status = read_set(set, place, options, files, info, e);
     free(files);
     return status;
-}
-
-static int idx_sample(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
-                      uint8_t *pixels, int32_t *label, Error *e)
-{
-    (void)epoch; /* the same images every epoch */
-    (void)e;
-    const IdxSet *set = state;
-    memcpy(pixels, set->pixels[split] + (size_t)index * set->sample_bytes, set->sample_bytes);
-    *label = set->labels[split][index];
-    return HONE_OK;
-}
-
-static void idx_close(void *state)
-{
-    IdxSet *set = state;
-    if (set == NULL)
-        return;
-    for (int split = 0; split < DATASET_SPLITS; split++) {
-        free(set->pixels[split]);
-        free(set->labels[split]);
-    }
-    free(set);
 }
 
 const DatasetKind dataset_idx = {
@@ -300,6 +271,6 @@ const DatasetKind dataset_idx = {
                 },
         },
     .open = idx_open,
-    .sample = idx_sample,
-    .close = idx_close,
+    .sample = kind_held_sample,
+    .close = kind_held_close,
 };

@@ -81,3 +81,26 @@ int kind_classes(const char *kind, const DatasetOptions *options,
         status = check_labels(kind, &labels[DATASET_TEST], found, e);
     return status == HONE_OK ? check_empty(kind, train, (int)found, e) : status;
 }
+
+int kind_held_sample(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
+                     uint8_t *bytes, int32_t *label, Error *e)
+{
+    (void)epoch;
+    (void)e;
+    const KindHeld *set = state;
+    memcpy(bytes, set->bytes[split] + (size_t)index * set->sample_bytes, set->sample_bytes);
+    *label = set->labels[split][index];
+    return HONE_OK;
+}
+
+void kind_held_close(void *state)
+{
+    KindHeld *set = state;
+    if (set == NULL)
+        return;
+    for (int split = 0; split < DATASET_SPLITS; split++) {
+        free(set->bytes[split]);
+        free(set->labels[split]);
+    }
+    free(set);
+}

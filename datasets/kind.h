@@ -54,6 +54,18 @@ typedef struct KindLabels {
 HONE_CHECKED int kind_classes(const char *kind, const DatasetOptions *options,
                               const KindLabels labels[DATASET_SPLITS], int *classes, Error *e);
 
+/* A set whose samples are held in memory, the same in every epoch. */
+typedef struct KindHeld {
+    size_t sample_bytes;
+    uint8_t *bytes[DATASET_SPLITS];
+    int32_t *labels[DATASET_SPLITS];
+} KindHeld;
+
+/* DatasetKind.sample and .close of kinds whose state is a KindHeld; close frees all of it. */
+HONE_CHECKED int kind_held_sample(const void *state, DatasetSplit split, int64_t epoch,
+                                  int64_t index, uint8_t *bytes, int32_t *label, Error *e);
+void kind_held_close(void *state);
+
 #define DATASET_KIND(name) extern const DatasetKind dataset_##name;
 #include "datasets/kinds.def"
 #undef DATASET_KIND

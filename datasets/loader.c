@@ -223,6 +223,24 @@ static void *alloc_lines(size_t bytes)
     return bytes > SIZE_MAX - 127 ? NULL : aligned_alloc(64, (bytes + 127) / 64 * 64);
 }
 
+/* One batch of `values` pixels. */
+static int alloc_slot(Slot *s, size_t batch, size_t values, bool mixes, Error *e)
+{
+    s->x = alloc_lines(values * sizeof *s->x);
+    s->pixels = alloc_lines(values);
+    s->labels = alloc_lines(batch * sizeof *s->labels);
+    s->indices = alloc_lines(batch * sizeof *s->indices);
+    if (s->x == NULL || s->pixels == NULL || s->labels == NULL || s->indices == NULL)
+        return error_memory(e, "a prefetched batch", values * (sizeof *s->x + 1));
+    if (!mixes)
+        return HONE_OK;
+    s->others = alloc_lines(batch * sizeof *s->others);
+    s->shares = alloc_lines(batch * sizeof *s->shares);
+    if (s->others == NULL || s->shares == NULL)
+        return error_memory(e, "a prefetched batch", batch * sizeof *s->others);
+    return HONE_OK;
+}
+
 static int alloc_slots(Loader *l, Error *e)
 {
     size_t batch = (size_t)l->options.batch;
@@ -231,19 +249,9 @@ static int alloc_slots(Loader *l, Error *e)
         return error_memory(e, "the loader", (size_t)l->depth * sizeof *l->slots);
     size_t values = batch * l->info->sample_bytes;
     for (int i = 0; i < l->depth; i++) {
-        Slot *s = &l->slots[i];
-        s->x = alloc_lines(values * sizeof *s->x);
-        s->pixels = alloc_lines(values);
-        s->labels = alloc_lines(batch * sizeof *s->labels);
-        s->indices = alloc_lines(batch * sizeof *s->indices);
-        if (s->x == NULL || s->pixels == NULL || s->labels == NULL || s->indices == NULL)
-            return error_memory(e, "a prefetched batch", values * (sizeof *s->x + 1));
-        if (!l->mixes)
-            continue;
-        s->others = alloc_lines(batch * sizeof *s->others);
-        s->shares = alloc_lines(batch * sizeof *s->shares);
-        if (s->others == NULL || s->shares == NULL)
-            return error_memory(e, "a prefetched batch", batch * sizeof *s->others);
+        int status = alloc_slot(&l->slots[i], batch, values, l->mixes, e);
+        if (status != HONE_OK)
+            return status;
     }
     if (l->options.training) {
         l->order = alloc_lines((size_t)l->samples * sizeof *l->order);
@@ -279,10 +287,10 @@ static int resolve_augment(Loader *l, Error *e)
 }
 
 /* Fills in defaults and sizes. */
-static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *options, Error *e)
+/* The options with what was left out. */
+static LoaderOptions completed(const LoaderOptions *options)
 {
-    LoaderOptions *o = &l->options;
-    *o = *options;
+    LoaderOptions all = *options, *o = &all;
     assert(o->batch > 0 && o->epochs >= 0 && o->limit >= 0);
     assert(o->threads >= 0 && o->threads <= LOADER_THREADS_MAX);
     assert(o->ahead >= 0 && o->ahead <= LOADER_AHEAD_MAX);
@@ -290,6 +298,13 @@ static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *optio
     o->ahead = o->ahead > 0 ? o->ahead : DEFAULT_AHEAD;
     if (!o->training && o->epochs == 0)
         o->epochs = 1;
+    return all;
+}
+
+static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *options, Error *e)
+{
+    LoaderOptions *o = &l->options;
+    *o = completed(options);
     l->dataset = dataset;
     l->info = dataset_info(dataset);
     l->samples = l->info->count[o->split];

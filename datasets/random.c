@@ -2,22 +2,15 @@
  * reading a sample costs a copy and nothing else. There is nothing in it to learn.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/rng.h"
 #include "datasets/kind.h"
 
-typedef struct RandomSet {
-    size_t sample_bytes;
-    uint8_t *pixels[DATASET_SPLITS];
-    int32_t *labels[DATASET_SPLITS];
-} RandomSet;
-
-static void random_draw(RandomSet *set, const DatasetInfo *info, int split, uint64_t seed)
+static void random_draw(KindHeld *set, const DatasetInfo *info, int split, uint64_t seed)
 {
     Rng rng = rng_at(seed, RNG_BENCH, (uint64_t)split, 0);
     size_t bytes = (size_t)info->count[split] * set->sample_bytes;
-    uint8_t *out = set->pixels[split];
+    uint8_t *out = set->bytes[split];
     for (size_t i = 0; i < bytes; i += 4) {
         uint32_t word = rng_u32(&rng);
         for (size_t k = i; k < i + 4 && k < bytes; k++, word >>= 8)
@@ -42,7 +35,7 @@ static int random_open(void **state, const DatasetOptions *options, const char *
     info->classes = (int)options->classes;
     info->count[DATASET_TRAIN] = options->train;
     info->count[DATASET_TEST] = options->test;
-    RandomSet *set = calloc(1, sizeof *set);
+    KindHeld *set = calloc(1, sizeof *set);
     if (set == NULL)
         return error_memory(e, "a random data set", sizeof *set);
     *state = set;
@@ -51,36 +44,13 @@ static int random_open(void **state, const DatasetOptions *options, const char *
         size_t count = (size_t)info->count[split];
         if (count > SIZE_MAX / set->sample_bytes)
             return error_memory(e, "the images of a random data set", SIZE_MAX);
-        set->pixels[split] = malloc(count * set->sample_bytes);
+        set->bytes[split] = malloc(count * set->sample_bytes);
         set->labels[split] = malloc(count * sizeof *set->labels[split]);
-        if (set->pixels[split] == NULL || set->labels[split] == NULL)
+        if (set->bytes[split] == NULL || set->labels[split] == NULL)
             return error_memory(e, "the images of a random data set", count * set->sample_bytes);
         random_draw(set, info, split, (uint64_t)options->seed);
     }
     return HONE_OK;
-}
-
-static int random_sample(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
-                         uint8_t *pixels, int32_t *label, Error *e)
-{
-    (void)epoch; /* the same images every epoch */
-    (void)e;
-    const RandomSet *set = state;
-    memcpy(pixels, set->pixels[split] + (size_t)index * set->sample_bytes, set->sample_bytes);
-    *label = set->labels[split][index];
-    return HONE_OK;
-}
-
-static void random_close(void *state)
-{
-    RandomSet *set = state;
-    if (set == NULL)
-        return;
-    for (int split = 0; split < DATASET_SPLITS; split++) {
-        free(set->pixels[split]);
-        free(set->labels[split]);
-    }
-    free(set);
 }
 
 const DatasetKind dataset_random = {
@@ -104,6 +74,6 @@ const DatasetKind dataset_random = {
                 },
         },
     .open = random_open,
-    .sample = random_sample,
-    .close = random_close,
+    .sample = kind_held_sample,
+    .close = kind_held_close,
 };

@@ -24,12 +24,6 @@
 
 static const char *const split_names[DATASET_SPLITS] = {"train", "test"};
 
-typedef struct TensorSet {
-    size_t sample_bytes;
-    uint8_t *bytes[DATASET_SPLITS];
-    int32_t *labels[DATASET_SPLITS];
-} TensorSet;
-
 /* One split as its files have it. */
 typedef struct Source {
     Array x, y;
@@ -181,6 +175,17 @@ static int check_finite(const Source *s, Error *e)
     return HONE_OK;
 }
 
+/* The extremes of an array that is not empty. */
+static void find_extremes(const Array *x, double *lo, double *hi)
+{
+    *lo = *hi = array_at(x, 0);
+    for (size_t i = 0; i < x->count; i++) {
+        double v = array_at(x, i);
+        *lo = v < *lo ? v : *lo;
+        *hi = v > *hi ? v : *hi;
+    }
+}
+
 static int find_grid(const Source *train, const OptionReals *range, DatasetInfo *info, Error *e)
 {
     double lo = range->v[0], hi = range->v[1];
@@ -189,17 +194,11 @@ static int find_grid(const Source *train, const OptionReals *range, DatasetInfo 
         info->zero_point = train->x.type == ARRAY_U8 ? -128 : 0;
         return HONE_OK;
     }
-    if (range->count == 0) {
-        lo = hi = array_at(&train->x, 0);
-        for (size_t i = 0; i < train->x.count; i++) {
-            double v = array_at(&train->x, i);
-            lo = v < lo ? v : lo;
-            hi = v > hi ? v : hi;
-        }
-    } else if (range->count != 2) {
+    if (range->count == 0)
+        find_extremes(&train->x, &lo, &hi);
+    else if (range->count != 2)
         return error_set(e, HONE_ERR_CONFIG,
                          "tensors: dataset.range has %d numbers, it takes [lo, hi]", range->count);
-    }
     float scale = (float)((hi - lo) / 255);
     if (!(hi > lo) || !(scale >= FLT_MIN) || !isfinite(scale) || fabs(lo / (double)scale) > 1e9)
         return error_set(e, HONE_ERR_DATA,
@@ -223,7 +222,7 @@ static int find_labels(const Source *s, int32_t *labels, Error *e)
     return HONE_OK;
 }
 
-static int convert(TensorSet *set, DatasetSplit split, const Source *s, const DatasetInfo *info,
+static int convert(KindHeld *set, DatasetSplit split, const Source *s, const DatasetInfo *info,
                    Error *e)
 {
     size_t rows = (size_t)s->x.dim[0];
@@ -239,7 +238,7 @@ static int convert(TensorSet *set, DatasetSplit split, const Source *s, const Da
 
 /* ---- the set --------------------------------------------------------------------------------- */
 
-static int take_split(TensorSet *set, DatasetSplit split, Source *sources,
+static int take_split(KindHeld *set, DatasetSplit split, Source *sources,
                       const DatasetOptions *options, DatasetInfo *info, Error *e)
 {
     int64_t shape[3];
@@ -265,7 +264,7 @@ static int take_split(TensorSet *set, DatasetSplit split, Source *sources,
     return status == HONE_OK ? convert(set, split, s, info, e) : status;
 }
 
-static int take_sources(TensorSet *set, Source *sources, const char *path,
+static int take_sources(KindHeld *set, Source *sources, const char *path,
                         const DatasetOptions *options, DatasetInfo *info, Error *e)
 {
     KindLabels labels[DATASET_SPLITS];
@@ -287,7 +286,7 @@ static int tensors_open(void **state, const DatasetOptions *options, const char 
 {
     char path[KIND_PATH_BYTES];
     Source *sources = calloc(DATASET_SPLITS, sizeof *sources);
-    TensorSet *set = calloc(1, sizeof *set);
+    KindHeld *set = calloc(1, sizeof *set);
     *state = set;
     int status = HONE_OK;
     if (set == NULL || sources == NULL)
@@ -304,29 +303,6 @@ static int tensors_open(void **state, const DatasetOptions *options, const char 
     }
     free(sources);
     return status;
-}
-
-static int tensors_sample(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
-                          uint8_t *pixels, int32_t *label, Error *e)
-{
-    (void)epoch; /* the same samples every epoch */
-    (void)e;
-    const TensorSet *set = state;
-    memcpy(pixels, set->bytes[split] + (size_t)index * set->sample_bytes, set->sample_bytes);
-    *label = set->labels[split][index];
-    return HONE_OK;
-}
-
-static void tensors_close(void *state)
-{
-    TensorSet *set = state;
-    if (set == NULL)
-        return;
-    for (int split = 0; split < DATASET_SPLITS; split++) {
-        free(set->bytes[split]);
-        free(set->labels[split]);
-    }
-    free(set);
 }
 
 const DatasetKind dataset_tensors = {
@@ -359,6 +335,6 @@ const DatasetKind dataset_tensors = {
                 },
         },
     .open = tensors_open,
-    .sample = tensors_sample,
-    .close = tensors_close,
+    .sample = kind_held_sample,
+    .close = kind_held_close,
 };
