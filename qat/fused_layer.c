@@ -283,6 +283,16 @@ static void quantize_items(const Run *r, int chunk, int begin, int end, int work
     quantize_rows(r, &p, first, last - first, p.y + first * p.channels);
 }
 
+static Real lesser(Real a, Real b)
+{
+    return a < b ? a : b;
+}
+
+static Real larger(Real a, Real b)
+{
+    return a > b ? a : b;
+}
+
 /* The extent of the layer from the extremes of y. */
 static void give_extent(const Run *r, const Parts *p)
 {
@@ -293,20 +303,17 @@ static void give_extent(const Run *r, const Parts *p)
     for (size_t c = 0; c < p->channels; c++) {
         Real least = p->least[c], most = p->most[c];
         for (size_t i = 1; i < (size_t)chunks; i++) {
-            const Real l = p->least[i * p->channels + c], m = p->most[i * p->channels + c];
-            least = l < least ? l : least;
-            most = m > most ? m : most;
+            least = lesser(p->least[i * p->channels + c], least);
+            most = larger(p->most[i * p->channels + c], most);
         }
         const Real from = p->a[c] * least + p->b[c], to = p->a[c] * most + p->b[c];
         finite = finite && isfinite(from) && isfinite(to);
-        lo = from < lo ? from : lo;
-        lo = to < lo ? to : lo;
-        hi = from > hi ? from : hi;
-        hi = to > hi ? to : hi;
+        lo = lesser(to, lesser(from, lo));
+        hi = larger(to, larger(from, hi));
     }
-    lo = lo > o.low ? lo : o.low;
-    hi = hi > o.low ? hi : o.low;
-    fused_give_extent(r, finite ? lo < o.high ? lo : o.high : (Real)NAN, hi < o.high ? hi : o.high);
+    lo = lesser(larger(lo, o.low), o.high);
+    hi = lesser(larger(hi, o.low), o.high);
+    fused_give_extent(r, finite ? lo : (Real)NAN, hi);
 }
 
 /* a and b where they do not depend on the batch. */

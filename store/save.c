@@ -172,14 +172,19 @@ static hid_t string_type(size_t bytes)
     return type;
 }
 
-static hid_t dataset_options(const StateEntry *entry)
+static hid_t entry_space(const StateEntry *entry, hsize_t dims[STATE_RANK_MAX])
+{
+    for (int i = 0; i < entry->rank; i++)
+        dims[i] = (hsize_t)entry->dims[i];
+    return entry->rank ? H5Screate_simple(entry->rank, dims, NULL) : H5Screate(H5S_SCALAR);
+}
+
+/* dims: of entry_space. */
+static hid_t dataset_options(const StateEntry *entry, const hsize_t *dims)
 {
     hid_t options = H5Pcreate(H5P_DATASET_CREATE);
     if (options < 0)
         return -1;
-    hsize_t dims[STATE_RANK_MAX];
-    for (int i = 0; i < entry->rank; i++)
-        dims[i] = (hsize_t)entry->dims[i];
     bool done = H5Pset_obj_track_times(options, 0) >= 0 &&
                 H5Pset_fill_time(options, H5D_FILL_TIME_NEVER) >= 0;
     if (entry->rank > 0 && entry->bytes > 0 && entry->bytes < CHUNK_BYTES)
@@ -194,23 +199,19 @@ static hid_t dataset_options(const StateEntry *entry)
     return options;
 }
 
-static bool write_entry(const Writer *w, const StateEntry *entry)
+/* As numbers in the file and in memory have these types. */
+static bool write_entry_as(const Writer *w, const StateEntry *entry, hid_t file_type,
+                           hid_t memory_type)
 {
-    bool is_text = entry->type == STATE_TEXT;
     hsize_t dims[STATE_RANK_MAX];
-    for (int i = 0; i < entry->rank; i++)
-        dims[i] = (hsize_t)entry->dims[i];
-    hid_t text = is_text ? string_type(entry->bytes) : -1;
-    hid_t space = entry->rank ? H5Screate_simple(entry->rank, dims, NULL) : H5Screate(H5S_SCALAR);
-    hid_t options = dataset_options(entry);
+    hid_t space = entry_space(entry, dims);
+    hid_t options = dataset_options(entry, dims);
     hid_t set = -1;
     bool done = false;
-    if ((is_text && text < 0) || space < 0 || options < 0 || !make_groups(w, entry->name))
+    if (space < 0 || options < 0 || !make_groups(w, entry->name))
         goto done;
-    set = H5Dcreate2(w->file, entry->name, is_text ? text : hdf5_file_type(entry->type), space,
-                     H5P_DEFAULT, options, H5P_DEFAULT);
-    done = set >= 0 && H5Dwrite(set, is_text ? text : hdf5_memory_type(entry->type), H5S_ALL,
-                                H5S_ALL, H5P_DEFAULT, entry->data) >= 0;
+    set = H5Dcreate2(w->file, entry->name, file_type, space, H5P_DEFAULT, options, H5P_DEFAULT);
+    done = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, entry->data) >= 0;
 done:
     if (set >= 0)
         done = H5Dclose(set) >= 0 && done;
@@ -218,8 +219,18 @@ done:
         H5Pclose(options);
     if (space >= 0)
         H5Sclose(space);
-    if (text >= 0)
-        H5Tclose(text);
+    return done;
+}
+
+static bool write_entry(const Writer *w, const StateEntry *entry)
+{
+    if (entry->type != STATE_TEXT)
+        return write_entry_as(w, entry, hdf5_file_type(entry->type), hdf5_memory_type(entry->type));
+    hid_t text = string_type(entry->bytes);
+    if (text < 0)
+        return false;
+    bool done = write_entry_as(w, entry, text, text);
+    H5Tclose(text);
     return done;
 }
 
