@@ -23,7 +23,7 @@ build    := build/$(config)$(if $(filter clang,$(compiler)),-clang)$(cross:%=-%)
 
 # ---- what is compiled ---------------------------------------------------------------------------
 
-folders   := core layers models optim qat prune share distill datasets store report trainer export \
+folders   := core layers models optim qat prune distill datasets store report trainer export \
              runtime api
 library   := $(filter-out cli/main.c,$(wildcard $(folders:%=%/*.c) cli/*.c))
 program   := $(wildcard cli/main.c)
@@ -232,7 +232,7 @@ clang: ## all tests as clang compiles them, warnings being errors
 	@$(MAKE) CC=clang WERROR=1 test
 # What depends on the machine; left out are suites that start programs or take minutes in emulation.
 portable_suites := core exec layers loss gradtorch gradcheck qat qat_nodes kern* runtime fixed prove \
-                   parallel export trainer store option yaml optim prune datasets
+                   mutants parallel export trainer store state option yaml optim prune datasets
 aarch64: ## build for aarch64 and run most tests in emulation (qemu-user)
 	@tools/deps cross
 	@$(MAKE) $(jobs) CC=aarch64-linux-gnu-gcc WERROR=1 test SUITES='$(portable_suites)'

@@ -5,6 +5,7 @@
 #include "core/rng.h"
 #include "runtime/kernels.h"
 #include "tests/effort.h"
+#include "tests/levels.h"
 #include "tests/suites.h"
 #include "tests/walk.h"
 #include "tests/windows.h"
@@ -17,8 +18,7 @@
 
 enum { SEED = 77, ROUNDS = 400, MARGIN = 40 };
 
-static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = sizeof levels / sizeof levels[0], WALKED = LEVELS };
+enum { WALKED = LEVELS };
 
 /* Stands for a level called WALKED while its functions are looked at one by one. */
 static const ConvKernels *walked;

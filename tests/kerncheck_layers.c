@@ -2,6 +2,8 @@
  * bit, on random shapes. SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/kernels.h"
 #include "tests/guarded.h"
+#include "tests/int_kernels.h"
+#include "tests/levels.h"
 #include "tests/suites.h"
 #include "tests/walk.h"
 
@@ -11,18 +13,6 @@
 #include <string.h>
 
 enum { SEED = 20261121, CASES = 300 };
-
-static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = sizeof levels / sizeof levels[0], WALKED = LEVELS };
-
-/* Stands for a level called WALKED while its functions are looked at one by one. */
-static const HoneRtKernels *walked;
-
-/* The table of a level, or NULL where this machine cannot run it. */
-static const HoneRtKernels *table_of(int level)
-{
-    return level == WALKED ? walked : hone_rt_kernels_for_host(levels[level]);
-}
 
 static void ck_same(const Guarded *want, const Guarded *got, const char *what, int i)
 {
@@ -41,7 +31,7 @@ static int random_axis(Rng *rng, int *in, int *kernel, int *stride, int *pad)
 
 START_TEST(pools_equal_ref)
 {
-    const HoneRtKernels *k = table_of(_i);
+    const HoneRtKernels *k = int_kernels(_i);
     for (int i = 0; k != NULL && i < CASES; i++) {
         Rng rng = rng_at(SEED, RNG_TEST, 1, (uint64_t)i);
         HoneRtPool g = {.channels = between(&rng, 1, rng_below(&rng, 2) ? 20 : 150)};
@@ -70,7 +60,7 @@ END_TEST
 /* The largest windows there are, at the edge of what float32 can divide exactly. */
 START_TEST(large_averages_equal_ref)
 {
-    const HoneRtKernels *k = table_of(_i);
+    const HoneRtKernels *k = int_kernels(_i);
     const HoneRtPool g = {255, 255, 3, 1, 1, 255, 255, 1, 1, 0, 0};
     Guarded x = guarded_input(255 * 255 * 3, 0);
     for (int i = 0; k != NULL && i < 30; i++) {
@@ -90,7 +80,7 @@ END_TEST
 
 START_TEST(mul_equals_ref)
 {
-    const HoneRtKernels *k = table_of(_i);
+    const HoneRtKernels *k = int_kernels(_i);
     for (int i = 0; k != NULL && i < CASES; i++) {
         Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)i);
         const int rows = rng_below(&rng, 3) ? between(&rng, 1, 9) : 1;
@@ -125,7 +115,7 @@ END_TEST
 
 START_TEST(table_equals_ref)
 {
-    const HoneRtKernels *k = table_of(_i);
+    const HoneRtKernels *k = int_kernels(_i);
     for (int i = 0; k != NULL && i < CASES; i++) {
         Rng rng = rng_at(SEED, RNG_TEST, 4, (uint64_t)i);
         const size_t n = rng_below(&rng, 400);
@@ -150,16 +140,16 @@ END_TEST
 
 static void run_cases(const void *table)
 {
-    walked = table;
+    int_kernels_walk(table);
     pools_equal_ref->fn(WALKED);
     mul_equals_ref->fn(WALKED);
     table_equals_ref->fn(WALKED);
 }
 
-/* From mul_s24 on; kerncheck_int.c has the functions before it. */
+/* From mul_s24 on; kerncheck_int.c and kerncheck_rescale.c have the functions before it. */
 START_TEST(every_function_has_a_case)
 {
-    const HoneRtKernels *k = table_of(_i);
+    const HoneRtKernels *k = int_kernels(_i);
     if (k)
         walk_table(k, sizeof *k, offsetof(HoneRtKernels, mul_s24), k->name, run_cases);
 }

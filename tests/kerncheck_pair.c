@@ -5,6 +5,7 @@
 #include "core/rng.h"
 #include "runtime/kernels.h"
 #include "tests/effort.h"
+#include "tests/levels.h"
 #include "tests/suites.h"
 #include "tests/walk.h"
 #include "tests/windows.h"
@@ -20,8 +21,7 @@ enum { SEED = 78, ROUNDS = 200, MARGIN = 40 };
 /* As int16 two large numbers, as bf16 two NaNs. */
 static const uint32_t POISON = 0x7fc07fc0;
 
-static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = sizeof levels / sizeof levels[0], TABLES = 2 * LEVELS };
+enum { TABLES = 2 * LEVELS };
 
 /* The table whose functions are walked through, instead of those of levels. */
 static const PairKernels *walked;

@@ -1,5 +1,4 @@
-/* Tests of the data set of recordings: names, splits, placing, what training varies, the grid, the
- * artifact's front end. With HONE_DATA set they open the Free Spoken Digit Dataset as well.
+/* Tests of the data set of recordings: names, splits, placing, what training varies, the grid. With HONE_DATA set they open the Free Spoken Digit Dataset as well.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/read_wav.h"
 #include "core/file.h"
@@ -10,7 +9,9 @@
 #include "export/write_hone.h"
 #include "runtime/frontend.h"
 #include "tests/allocations.h"
+#include "tests/expect.h"
 #include "tests/run_fixture.h"
+#include "tests/speakers.h"
 #include "tests/suites.h"
 #include "tests/tiny_net.h"
 #include "tests/wav_file.h"
@@ -21,63 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
-
-enum { RATE = 8000, SAMPLES = 2000 };
-
-/* A tone of its own for every word, louder in the middle; voice shifts it. */
-static void write_tone(const WavFolder *f, const char *name, int word, int voice, int samples)
-{
-    static int16_t pcm[8000];
-    WavBytes w;
-    for (int i = 0; i < samples; i++) {
-        double t = (double)i / RATE, hz = 400.0 * (word + 1) + 30.0 * voice;
-        pcm[i] = (int16_t)floor(9000 * sin(3.14159265 * i / samples) * sin(6.283185307 * hz * t));
-    }
-    wav_make(&w, RATE, pcm, samples);
-    wav_folder_write(f, name, w.v, w.count);
-}
-
-/* Three words by three speakers, twice each: "no_ann_0.wav". */
-static WavFolder speakers(void)
-{
-    static const char *const words[] = {"no", "stop", "yes"}, *const who[] = {"ann", "bob", "cy"};
-    WavFolder f = wav_folder_make();
-    for (int w = 0; w < 3; w++)
-        for (int s = 0; s < 3; s++)
-            for (int i = 0; i < 2; i++) {
-                char name[64];
-                snprintf(name, sizeof name, "%s_%s_%d.wav", words[w], who[s], i);
-                write_tone(&f, name, w, 3 * s + i, SAMPLES + 100 * s);
-            }
-    return f;
-}
-
-static DatasetOptions options_of(const WavFolder *f)
-{
-    return (DatasetOptions){.path = f->path,
-                            .label_field = 0,
-                            .speaker_field = 1,
-                            .separator = "_",
-                            .holdout = "bob",
-                            .test_share = 0.3,
-                            .clip_ms = 250,
-                            .features = {.kind = HONE_RT_FRONT_LOG_MEL,
-                                         .frame_ms = 32,
-                                         .hop_ms = 16,
-                                         .mels = 12,
-                                         .coefficients = 10,
-                                         .floor = 1e-10}};
-}
-
-static Dataset *open_set(const DatasetOptions *o)
-{
-    Error e = {0};
-    Dataset *d = NULL;
-    OK(dataset_open_kind(&d, &dataset_audio, o, "/nonexistent", &e));
-    return d;
-}
 
 static void refused(const DatasetOptions *o, int code, const char *sentence)
 {
@@ -93,9 +37,9 @@ static void refused(const DatasetOptions *o, int code, const char *sentence)
 START_TEST(names_say_who_and_what)
 {
     Error e = {0};
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
-    Dataset *d = open_set(&o);
+    WavFolder f = speakers_make();
+    DatasetOptions o = speakers_options(&f);
+    Dataset *d = speakers_open(&o);
     const DatasetInfo *info = dataset_info(d);
     ck_assert_int_eq(info->count[DATASET_TRAIN], 12);
     ck_assert_int_eq(info->count[DATASET_TEST], 6);
@@ -120,17 +64,17 @@ END_TEST
 START_TEST(folders_are_labels)
 {
     WavFolder f = wav_folder_make();
-    write_tone(&f, "up/a.wav", 0, 0, SAMPLES);
-    write_tone(&f, "up/b.WAV", 0, 1, SAMPLES);
-    write_tone(&f, "down/a.wav", 1, 0, SAMPLES);
-    write_tone(&f, "down/b.wav", 1, 1, SAMPLES);
+    speakers_tone(&f, "up/a.wav", 0, 0, SPEAKERS_SAMPLES);
+    speakers_tone(&f, "up/b.WAV", 0, 1, SPEAKERS_SAMPLES);
+    speakers_tone(&f, "down/a.wav", 1, 0, SPEAKERS_SAMPLES);
+    speakers_tone(&f, "down/b.wav", 1, 1, SPEAKERS_SAMPLES);
     wav_folder_write(&f, "up/.hidden.wav", "not read", 8);
     wav_folder_write(&f, "up/notes.txt", "not read", 8);
-    DatasetOptions o = options_of(&f);
+    DatasetOptions o = speakers_options(&f);
     o.label_field = o.speaker_field = -1;
     o.holdout = "";
     o.test_share = 0.5;
-    Dataset *d = open_set(&o);
+    Dataset *d = speakers_open(&o);
     const DatasetInfo *info = dataset_info(d);
     ck_assert_int_eq(info->count[DATASET_TRAIN] + info->count[DATASET_TEST], 4);
     ck_assert_str_eq(info->class_names[0], "down");
@@ -154,11 +98,11 @@ START_TEST(hash_shares_out)
     ck_assert_int_gt(test, 1850);
     ck_assert_int_lt(test, 2150);
     ck_assert(listing_share("a", 1) != listing_share("b", 1));
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
+    WavFolder f = speakers_make();
+    DatasetOptions o = speakers_options(&f);
     o.holdout = "";
     o.test_share = 0.5;
-    Dataset *d = open_set(&o);
+    Dataset *d = speakers_open(&o);
     ck_assert_int_eq(dataset_info(d)->count[DATASET_TRAIN] % 6, 0);
     dataset_close(d);
     wav_folder_remove(&f);
@@ -168,9 +112,9 @@ END_TEST
 START_TEST(grid_covers_the_training_split)
 {
     Error e = {0};
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
-    Dataset *d = open_set(&o);
+    WavFolder f = speakers_make();
+    DatasetOptions o = speakers_options(&f);
+    Dataset *d = speakers_open(&o);
     const DatasetInfo *info = dataset_info(d);
     int least = 255, most = 0;
     for (int i = 0; i < info->count[DATASET_TRAIN]; i++) {
@@ -188,11 +132,11 @@ START_TEST(grid_covers_the_training_split)
     ck_assert(whole > 0.1f && whole < 1);
     dataset_close(d);
     o.clip_percent = 10; /* a tenth at each end is cut off: a finer grid */
-    d = open_set(&o);
+    d = speakers_open(&o);
     ck_assert(dataset_info(d)->scale < 0.95f * whole);
     dataset_close(d);
     o.range = (OptionReals){2, {-90, 37.5}};
-    d = open_set(&o);
+    d = speakers_open(&o);
     ck_assert(dataset_info(d)->scale == 0.5f);
     ck_assert_int_eq(dataset_info(d)->zero_point, 52);
     dataset_close(d);
@@ -203,8 +147,8 @@ END_TEST
 START_TEST(wrong_options)
 {
     char text[600];
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
+    WavFolder f = speakers_make();
+    DatasetOptions o = speakers_options(&f);
     o.holdout = "dan";
     refused(
         &o, HONE_ERR_CONFIG,
@@ -213,7 +157,7 @@ START_TEST(wrong_options)
     refused(&o, HONE_ERR_CONFIG,
             "audio: dataset.holdout names a speaker, but dataset.speaker_field does not say where "
             "names have them");
-    o = options_of(&f);
+    o = speakers_options(&f);
     o.label_field = 3;
     refused(&o, HONE_ERR_DATA,
             "audio: 'no_ann_0.wav' has 3 fields between '_'; dataset.label_field 3 (from 0) is not "
@@ -222,22 +166,22 @@ START_TEST(wrong_options)
     refused(&o, HONE_ERR_DATA,
             "audio: 'no_ann_0.wav' lies in no folder, which dataset.label_field -1 takes for its "
             "label");
-    o = options_of(&f);
+    o = speakers_options(&f);
     o.separator = "";
     refused(&o, HONE_ERR_CONFIG, "audio: dataset.separator is empty");
-    o = options_of(&f);
+    o = speakers_options(&f);
     o.range = (OptionReals){2, {1, 1}};
     refused(&o, HONE_ERR_CONFIG, "audio: dataset.range is [lo, hi], lo below hi, or left out");
-    o = options_of(&f);
+    o = speakers_options(&f);
     o.holdout = "";
     o.test_share = 0;
     snprintf(text, sizeof text, "audio: none of the 18 recordings of '%s' is in the test split",
              f.path);
     refused(&o, HONE_ERR_CONFIG, text);
-    o = options_of(&f);
+    o = speakers_options(&f);
     o.features.fft = 100;
     refused(&o, HONE_ERR_CONFIG, "audio: features.fft 100 is not a power of two in 16..4096");
-    o = options_of(&f);
+    o = speakers_options(&f);
     o.path = "nowhere";
     refused(
         &o, HONE_ERR_IO,
@@ -251,17 +195,17 @@ START_TEST(wrong_folders)
 {
     char text[900];
     WavFolder f = wav_folder_make();
-    DatasetOptions o = options_of(&f);
+    DatasetOptions o = speakers_options(&f);
     snprintf(text, sizeof text, "audio: '%s' and its folders hold no recording (*.wav)", f.path);
     refused(&o, HONE_ERR_DATA, text);
-    write_tone(&f, "no_ann_0.wav", 0, 0, SAMPLES);
-    write_tone(&f, "no_bob_0.wav", 0, 1, SAMPLES);
+    speakers_tone(&f, "no_ann_0.wav", 0, 0, SPEAKERS_SAMPLES);
+    speakers_tone(&f, "no_bob_0.wav", 0, 1, SPEAKERS_SAMPLES);
     snprintf(text, sizeof text, "audio: all recordings of '%s' are of one class, 'no'", f.path);
     refused(&o, HONE_ERR_DATA, text);
-    write_tone(&f, "yes_ann_0.wav", 1, 0, SAMPLES);
+    speakers_tone(&f, "yes_ann_0.wav", 1, 0, SPEAKERS_SAMPLES);
     WavBytes w;
-    int16_t pcm[SAMPLES] = {0};
-    wav_make(&w, 16000, pcm, SAMPLES);
+    int16_t pcm[SPEAKERS_SAMPLES] = {0};
+    wav_make(&w, 16000, pcm, SPEAKERS_SAMPLES);
     wav_folder_write(&f, "yes_bob_0.wav", w.v, w.count);
     snprintf(text, sizeof text,
              "audio: '%s/yes_bob_0.wav' has 16000 samples per second, the data set 8000 "
@@ -272,7 +216,7 @@ START_TEST(wrong_folders)
     snprintf(text, sizeof text, "'%s/yes_bob_0.wav' is not a WAVE file: byte 0 is not 'RIFF'",
              f.path);
     refused(&o, HONE_ERR_DATA, text);
-    wav_make(&w, 8000, pcm, SAMPLES);
+    wav_make(&w, 8000, pcm, SPEAKERS_SAMPLES);
     static const char *const names[] = {"yes_bob_0.wav", "yes_ann_0.wav", "no_ann_0.wav"};
     for (int i = 0; i < 3; i++)
         wav_folder_write(&f, names[i], w.v, w.count);
@@ -293,8 +237,8 @@ static int open_and_close(void *options, Error *e)
 
 START_TEST(out_of_memory)
 {
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
+    WavFolder f = speakers_make();
+    DatasetOptions o = speakers_options(&f);
     o.features.kind = HONE_RT_FRONT_MFCC;
     o.clip_percent = 1;
     allocations_fail_each(open_and_close, &o, 1);
@@ -413,9 +357,9 @@ START_TEST(loader_varies_recordings)
 {
     enum { BYTES = 2 * 12 * 14 * 12 };
     static uint8_t plain[BYTES], one[BYTES], two[BYTES];
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
-    Dataset *d = open_set(&o);
+    WavFolder f = speakers_make();
+    DatasetOptions o = speakers_options(&f);
+    Dataset *d = speakers_open(&o);
     AugmentOptions none = {0}, audio = {.audio = {.shift_ms = 40, .gain_db = 3}};
     read_epochs(d, &none, 1, plain);
     read_epochs(d, &audio, 1, one);
@@ -455,183 +399,6 @@ START_TEST(images_have_no_recordings)
 }
 END_TEST
 
-/* ---- the artifact ------------------------------------------------------------------------------ */
-
-/* An artifact, whatever its program, with the data set's front end; *count is its length. */
-static unsigned char *artifact_with(const void *section, size_t section_bytes, size_t *count)
-{
-    Error e = {0};
-    TinyNet t;
-    HoneRtModel model;
-    unsigned char *plain, *bytes;
-    tiny_net_init(&t, 1, 1, NULL, false);
-    plain = tiny_net_artifact(&t, count);
-    ck_assert_int_eq(hone_rt_open(&model, plain, *count, &hone_rt_kernels_ref), HONE_RT_OK);
-    WriteSection extra = {HONE_RT_SECTION_FRONTEND, section, section_bytes};
-    OK(write_hone_bytes(&model.program, &extra, 1, &bytes, count, &e));
-    free(plain);
-    tiny_net_release(&t);
-    return bytes;
-}
-
-START_TEST(artifact_reads_recordings)
-{
-    Error e = {0};
-    char path[300];
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
-    Dataset *d = open_set(&o);
-    const DatasetInfo *info = dataset_info(d);
-    size_t count;
-    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
-    for (int i = 0; i < 6; i++) {
-        static const char *const words[] = {"no", "stop", "yes"};
-        uint8_t wanted[14 * 12];
-        int8_t codes[14 * 12];
-        int32_t label;
-        OK(dataset_sample(d, DATASET_TEST, 0, i, wanted, &label, &e));
-        snprintf(path, sizeof path, "%s/%s_bob_%d.wav", f.path, words[i / 2], i % 2);
-        OK(read_wav(path, artifact, codes, sizeof codes, &e));
-        for (size_t k = 0; k < sizeof codes; k++)
-            ck_assert_int_eq(codes[k], wanted[k] - 128);
-    }
-    free(artifact);
-    dataset_close(d);
-    wav_folder_remove(&f);
-}
-END_TEST
-
-START_TEST(artifact_refuses_recordings)
-{
-    Error e = {0};
-    int8_t codes[14 * 12];
-    char path[300], text[480];
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
-    Dataset *d = open_set(&o);
-    const DatasetInfo *info = dataset_info(d);
-    size_t count;
-    unsigned char *bare = artifact_with(NULL, 0, &count);
-    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
-    snprintf(path, sizeof path, "%s/no_bob_0.wav", f.path);
-    ck_assert_int_eq(read_wav(path, bare, codes, sizeof codes, &e), HONE_ERR_DATA);
-    ck_assert_str_eq(e.text,
-                     "the artifact has no audio front end: it was not trained on recordings");
-    e = (Error){0};
-    ck_assert_int_eq(read_wav(path, artifact, codes, 100, &e), HONE_ERR_DATA);
-    ck_assert_str_eq(e.text,
-                     "the artifact's front end makes 14 x 12 features, its input has 100 codes");
-    e = (Error){0};
-    WavBytes w;
-    int16_t pcm[8] = {0};
-    wav_make(&w, 44100, pcm, 8);
-    wav_folder_write(&f, "no_bob_0.wav", w.v, w.count);
-    ck_assert_int_eq(read_wav(path, artifact, codes, sizeof codes, &e), HONE_ERR_DATA);
-    snprintf(text, sizeof text,
-             "'%s' has 44100 samples per second, the artifact takes 8000; nothing is resampled",
-             path);
-    ck_assert_str_eq(e.text, text);
-    free(bare);
-    free(artifact);
-    dataset_close(d);
-    wav_folder_remove(&f);
-}
-END_TEST
-
-START_TEST(artifact_describes_its_front_end)
-{
-    Error e = {0};
-    Description text;
-    size_t count;
-    WavFolder f = speakers();
-    DatasetOptions o = options_of(&f);
-    Dataset *d = open_set(&o);
-    const DatasetInfo *info = dataset_info(d);
-    unsigned char *bare = artifact_with(NULL, 0, &count);
-    OK(describe_artifact(&text, bare, count, &e));
-    ck_assert(text.frontend == NULL && text.frontend_damage == NULL);
-    describe_release(&text);
-    unsigned char *artifact = artifact_with(info->frontend, info->frontend_bytes, &count);
-    OK(describe_artifact(&text, artifact, count, &e));
-    ck_assert_uint_eq(text.frontend->mels, 12);
-    ck_assert_uint_eq(text.frontend->rate, 8000);
-    ck_assert_ptr_null(text.frontend_damage);
-    describe_release(&text);
-    unsigned char *damaged = artifact_with(info->frontend, 100, &count);
-    OK(describe_artifact(&text, damaged, count, &e));
-    ck_assert_ptr_null(text.frontend);
-    ck_assert_str_eq(text.frontend_damage, "the file is shorter than it says, or than its header");
-    describe_release(&text);
-    free(bare);
-    free(artifact);
-    free(damaged);
-    dataset_close(d);
-    wav_folder_remove(&f);
-}
-END_TEST
-
-/* A run on recordings leaves an artifact that hears them: front end, program and classes belong
- * together. */
-START_TEST(trained_artifact_hears)
-{
-    static const char yaml[] =
-        "name: audio\n"
-        "dataset:\n"
-        "  {kind: audio, path: %s, label_field: 0, speaker_field: 1, holdout: bob, clip_ms: 250,\n"
-        "   features: {kind: mfcc, mels: 12, coefficients: 10}}\n"
-        "augment: {audio: {shift_ms: 20, noise: 0.01}}\n"
-        "model: {arch: ds_cnn, input: [14, 10, 1], classes: 3}\n"
-        "train: {epochs: 24, batch: 6, optimizer: {kind: sgd, lr: 0.05, momentum: 0.9},\n"
-        "        schedule: {kind: cosine, warmup_epochs: 0}}\n"
-        "qat: {begin_epoch: 16, calibration_batches: 2}\n";
-    Error e = {0};
-    Text text = {0};
-    Config config;
-    Session session;
-    Summary summary;
-    HoneRtModel model;
-    char out[64], path[300];
-    size_t count, section_bytes;
-    WavFolder f = speakers();
-    folder_make(out);
-    text_printf(&text, yaml, f.path);
-    OK(config_parse(&config, text_string(&text), "audio.yaml", NULL, 0, &e));
-    SessionOptions how = {.threads = 1, .level = getenv("HONE_CPU")};
-    OK(session_open(&session, &config, &how, &e));
-    TrainRequest request = {.out = out};
-    OK(train_run(&session, &request, &summary, &e));
-    ck_assert(summary.bit_exact);
-    unsigned char *bytes = file_bytes(out, "model.hone", &count);
-    const DatasetInfo *info = dataset_info(session.dataset);
-    ck_assert_int_eq(hone_rt_open(&model, bytes, count, &hone_rt_kernels_ref), HONE_RT_OK);
-    const void *section = hone_rt_section(bytes, HONE_RT_SECTION_FRONTEND, &section_bytes);
-    ck_assert_uint_eq(section_bytes, info->frontend_bytes);
-    ck_assert_mem_eq(section, info->frontend, section_bytes);
-    size_t room = hone_rt_arena_bytes(&model);
-    void *arena = malloc(room);
-    ck_assert_ptr_nonnull(arena);
-    ck_assert_int_eq(hone_rt_prepare(&model, arena, room), HONE_RT_OK);
-    int right = 0;
-    for (int i = 0; i < 6; i++) {
-        static const char *const words[] = {"no", "stop", "yes"};
-        int8_t codes[14 * 10], scores[3];
-        snprintf(path, sizeof path, "%s/%s_bob_%d.wav", f.path, words[i / 2], i % 2);
-        OK(read_wav(path, bytes, codes, sizeof codes, &e));
-        ck_assert_int_eq(hone_rt_run(&model, codes, scores), HONE_RT_OK);
-        right += (int)hone_rt_argmax(scores, 3) == i / 2;
-    }
-    ck_assert_int_eq(right, (int)floor(summary.int8_figures.accuracy * 6 + 0.5));
-    ck_assert_int_ge(right, 5);
-    free(arena);
-    free(bytes);
-    session_close(&session);
-    config_release(&config);
-    text_release(&text);
-    folder_remove(out);
-    wav_folder_remove(&f);
-}
-END_TEST
-
 START_TEST(digits_real)
 {
     Error e = {0};
@@ -644,7 +411,7 @@ START_TEST(digits_real)
     }
     Dataset *d;
     WavFolder f = {""};
-    DatasetOptions o = options_of(&f);
+    DatasetOptions o = speakers_options(&f);
     o.path = "fsdd/recordings";
     o.holdout = "theo";
     OK(dataset_open_kind(&d, &dataset_audio, &o, root, &e));
@@ -679,11 +446,5 @@ Suite *suite_audio(void)
     tcase_add_test(training, loader_varies_recordings);
     tcase_add_test(training, images_have_no_recordings);
     suite_add_tcase(s, training);
-    TCase *artifact = tcase_create("artifact");
-    tcase_add_test(artifact, artifact_reads_recordings);
-    tcase_add_test(artifact, artifact_refuses_recordings);
-    tcase_add_test(artifact, artifact_describes_its_front_end);
-    tcase_add_test(artifact, trained_artifact_hears);
-    suite_add_tcase(s, artifact);
     return s;
 }

@@ -4,6 +4,7 @@
 #include "core/requant.h"
 #include "runtime/crc.h"
 #include "runtime/runtime.h"
+#include "tests/levels.h"
 #include "tests/oracle/d31_fixtures.h"
 #include "tests/oracle/tflite_fixtures.h"
 #include "tests/suites.h"
@@ -17,8 +18,7 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = COUNT(levels), WIDTH = 37 };
+enum { WIDTH = 37 };
 
 static float float_of(uint32_t bits)
 {

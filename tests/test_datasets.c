@@ -2,14 +2,13 @@
 #include "datasets/augment.h"
 #include "datasets/kind.h"
 #include "datasets/outline.h"
+#include "tests/expect.h"
 #include "tests/suites.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
 
 static Dataset *open_kind(const DatasetKind *kind, DatasetOptions options)
 {

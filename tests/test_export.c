@@ -10,6 +10,7 @@
 #include "export/write_hone.h"
 #include "qat/insert.h"
 #include "runtime/runtime.h"
+#include "tests/expect.h"
 #include "tests/suites.h"
 #include "tests/tiny_net.h"
 
@@ -20,8 +21,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
 
 static TinyNet net;
 static LowerSource source;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/fixed.h"
 #include "runtime/kernels.h"
+#include "tests/levels.h"
 #include "tests/oracle/fixtures.h"
 #include "tests/suites.h"
 
@@ -12,9 +13,6 @@
 #include <string.h>
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
-
-static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = COUNT(levels) };
 
 /* ---- requantization ------------------------------------------------------------------------- */
 

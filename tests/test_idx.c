@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "datasets/kind.h"
 #include "tests/allocations.h"
+#include "tests/expect.h"
 #include "tests/folder.h"
 #include "tests/suites.h"
 
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
 
 #define TRAIN_X "train-images-idx3-ubyte"
 #define TRAIN_Y "train-labels-idx1-ubyte"

@@ -4,6 +4,7 @@
 #include "datasets/image.h"
 #include "datasets/kind.h"
 #include "tests/allocations.h"
+#include "tests/expect.h"
 #include "tests/folder.h"
 #include "tests/oracle/image_fixtures.h"
 #include "tests/suites.h"
@@ -14,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
 
 enum { FILES = sizeof image_files / sizeof image_files[0] };
 

@@ -3,6 +3,7 @@
  * interruptions change nothing. SPDX-License-Identifier: Apache-2.0 */
 #include "core/file.h"
 #include "runtime/runtime.h"
+#include "tests/levels.h"
 #include "tests/run_fixture.h"
 #include "tests/suites.h"
 #include "trainer/calibrate.h"
@@ -126,7 +127,6 @@ static void same_end(End *a, End *b)
 /* Exporting includes the proof: a run ends well only when it holds. */
 START_TEST(it_learns_and_is_proven)
 {
-    static const char *const levels[] = {"ref", "avx2", "avx512"};
     if (!hone_rt_kernels_for_host(levels[_i]))
         return;
     End e = train(1, levels[_i], 0);

@@ -3,6 +3,7 @@
  * Apache-2.0 */
 #include "layers/layers.h"
 #include "qat/nodes.h"
+#include "tests/levels.h"
 #include "tests/net.h"
 #include "tests/suites.h"
 
@@ -515,7 +516,6 @@ END_TEST
 /* The kernels of these layers give the same bits at every level. */
 START_TEST(levels_give_the_same_bits)
 {
-    static const char *const levels[] = {"ref", "avx2", "avx512"};
     enum { ELEMENTS = 10 * 6 * 5 * 21 };
     Real *first = calloc(ELEMENTS, sizeof *first);
     ck_assert_ptr_nonnull(first);

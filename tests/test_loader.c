@@ -4,6 +4,7 @@
 #include "datasets/kind.h"
 #include "datasets/loader.h"
 #include "tests/allocations.h"
+#include "tests/expect.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -11,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
 
 static Dataset *open_kind(const DatasetKind *kind, DatasetOptions options)
 {

@@ -7,6 +7,7 @@
 #include "datasets/listing.h"
 #include "datasets/wav.h"
 #include "runtime/frontend.h"
+#include "tests/expect.h"
 #include "tests/mel_fixture.h"
 #include "tests/suites.h"
 
@@ -16,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
 
 enum { CASES = sizeof mel_cases / sizeof mel_cases[0] };
 

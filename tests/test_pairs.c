@@ -6,6 +6,7 @@
 #include "layers/pairs.h"
 #include "runtime/kernels.h"
 #include "tests/bound.h"
+#include "tests/levels.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -39,9 +40,6 @@ static const Case cases[] = {
     {"1x1 /2", 9, 20, 34, 1, 2, 1, 18, false},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
-
-static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = sizeof levels / sizeof levels[0] };
 
 /* ---- a node, differentiated --------------------------------------------------------------------- */
 

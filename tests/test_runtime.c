@@ -5,6 +5,7 @@
 #include "runtime/crc.h"
 #include "runtime/runtime.h"
 #include "tests/bent.h"
+#include "tests/levels.h"
 #include "tests/oracle/fixtures.h"
 #include "tests/suites.h"
 
@@ -14,9 +15,6 @@
 #include <string.h>
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
-
-static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = COUNT(levels) };
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* Tests of runtime/: the ops from MUL on, as test_runtime.c has them for the others. The file is the
  * oracle's second model. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/bent.h"
+#include "tests/levels.h"
 #include "tests/oracle/fixtures.h"
 #include "tests/suites.h"
 
@@ -8,9 +9,6 @@
 #include <string.h>
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
-
-static const char *const levels[] = {"ref", "avx2", "avx512"};
-enum { LEVELS = COUNT(levels) };
 
 enum { X, T, P, A, C, V, S, Q, Z, U, R, Y }; /* tensors */
 enum { TABLE, MAX, AVERAGE, CONCAT, MEAN, SCALED, SQUARED, PADDED, DOUBLED, RESHAPED, SOFTMAX };

@@ -1,8 +1,9 @@
-/* Tests of store/: the state dictionary, checkpoints on good and bad disks, damaged files.
+/* Tests of checkpoints: round trips, damaged files, good and bad disks.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/state.h"
 #include "store/store.h"
 #include "tests/allocations.h"
+#include "tests/expect.h"
 #include "tests/suites.h"
 
 #include <check.h>
@@ -70,18 +71,6 @@ static void tear_down(void)
     ck_assert_int_eq(rmdir(folder), 0);
 }
 
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
-
-/* The call must fail with that code, and its sentence contain words. */
-#define FAILS(call, wanted, words)                                                                 \
-    do {                                                                                           \
-        e = (Error){0};                                                                            \
-        ck_assert_int_eq((call), (wanted));                                                        \
-        ck_assert_int_eq(e.code, (wanted));                                                        \
-        ck_assert_msg(strstr(e.text, (words)) != NULL, "'%s' lacks '%s'", e.text, (words));        \
-        ck_assert_ptr_null(strchr(e.text, '\n'));                                                  \
-    } while (0)
-
 static float f32[2][3] = {{1.5f, -0.0f, 3.0e38f}, {1.0e-45f, -2.0f, INFINITY}};
 static double f64[2] = {0.1, -1.0e308};
 static int8_t i8[3] = {-128, 0, 127};
@@ -138,106 +127,6 @@ static void write_bytes(const char *path, const void *data, size_t bytes)
     ck_assert_uint_eq(fwrite(data, 1, bytes, out), bytes);
     ck_assert_int_eq(fclose(out), 0);
 }
-
-/* ---- the dictionary ------------------------------------------------------------------------- */
-
-START_TEST(state_names)
-{
-    static const char *const bad[] = {"", "/", "/a", "a/", "a//b", ".", "..", "a/./b", "a/.."};
-    StateDict s = {0};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        FAILS(state_add(&s, bad[i], STATE_U64, 0, NULL, &u64, &e), HONE_ERR_DATA, "is no path");
-    e = (Error){0};
-    OK(state_add(&s, "a/b.c", STATE_U64, 0, NULL, &u64, &e));
-    OK(state_add(&s, "a/b", STATE_U64, 0, NULL, &u64, &e));
-    OK(state_add(&s, "a/...", STATE_U64, 0, NULL, &u64, &e));
-    FAILS(state_add(&s, "a/b", STATE_U64, 0, NULL, &u64, &e), HONE_ERR_DATA,
-          "checkpoint: 'a/b' collides with 'a/b'");
-    FAILS(state_add(&s, "a", STATE_U64, 0, NULL, &u64, &e), HONE_ERR_DATA, "collides with 'a/b.c'");
-    FAILS(state_add_text(&s, "a/b/c", "x", &e), HONE_ERR_DATA, "collides with 'a/b'");
-    ck_assert_uint_eq(s.count, 3);
-    state_release(&s);
-}
-END_TEST
-
-START_TEST(state_sizes)
-{
-    StateDict s = {0};
-    FAILS(state_add(&s, "x", STATE_F32, 9, (int64_t[9]){0}, NULL, &e), HONE_ERR_DATA,
-          "'x' has rank 9, not 0..8");
-    FAILS(state_add(&s, "x", STATE_F32, -1, NULL, NULL, &e), HONE_ERR_DATA, "rank -1");
-    FAILS(state_add(&s, "x", STATE_F32, 1, (int64_t[]){-3}, NULL, &e), HONE_ERR_DATA,
-          "-3 elements along axis 0");
-    FAILS(
-        state_add(&s, "x", STATE_F32, 2, (int64_t[]){INT64_C(1) << 32, INT64_C(1) << 31}, NULL, &e),
-        HONE_ERR_DATA, "elements along axis 1");
-    state_release(&s);
-}
-END_TEST
-
-START_TEST(state_lookup_and_labels)
-{
-    char label[STATE_LABEL_BYTES];
-    StateDict s = {0};
-    for (int i = 0; i < 200; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "layer%d/weight", i);
-        OK(state_add(&s, name, STATE_I32, 1, (int64_t[]){2}, i32, &e));
-        OK(state_set_int(&s, name, i, &e));
-    }
-    const StateEntry *entry = state_find(&s, "layer117/weight");
-    ck_assert_ptr_eq(entry, &s.entries[117]);
-    ck_assert_uint_eq(entry->bytes, 8);
-    ck_assert_int_eq(state_attribute(&s, "layer117/weight")->value.i, 117);
-    ck_assert_ptr_null(state_find(&s, "layer117"));
-    ck_assert_ptr_null(state_attribute(&s, "layer117"));
-    int64_t dims[] = {16, 3, 3, 1}, huge[STATE_RANK_MAX];
-    ck_assert_str_eq(state_label(STATE_F32, 4, dims, label), "f32 [16,3,3,1]");
-    ck_assert_str_eq(state_label(STATE_U64, 0, NULL, label), "u64 scalar");
-    ck_assert_str_eq(state_label(STATE_TEXT, 0, NULL, label), "text");
-    ck_assert_str_eq(state_shape_label(1, dims, label), "[16]");
-    ck_assert_str_eq(state_shape_label(0, NULL, label), "a scalar");
-    for (int i = 0; i < STATE_RANK_MAX; i++)
-        huge[i] = INT64_MIN;
-    ck_assert_uint_lt(strlen(state_label(STATE_TEXT, 8, huge, label)), STATE_LABEL_BYTES - 1);
-    state_release(&s);
-    ck_assert_uint_eq(s.count, 0);
-}
-END_TEST
-
-/* Each allocation fails in turn: an error, nothing lost, nothing leaked. (HDF5 itself does not
- * survive every failed allocation, so saving and opening are not tried in this way.) */
-START_TEST(state_out_of_memory)
-{
-    bool failed = allocations_available();
-    for (long n = 1; failed; n++) {
-        StateDict s = {0};
-        long alive = allocations_alive();
-        int rc = HONE_OK;
-        e = (Error){0};
-        allocations_fail_at(n);
-        for (int i = 0; i < 40 && rc == HONE_OK; i++) {
-            char name[32];
-            snprintf(name, sizeof name, "layer%d", i);
-            rc = state_add(&s, name, STATE_U64, 0, NULL, &u64, &e);
-            if (rc == HONE_OK)
-                rc = state_set_string(&s, name, yaml, &e);
-            if (rc == HONE_OK)
-                rc = state_set_int(&s, "epoch", i, &e);
-            if (rc == HONE_OK)
-                rc = state_set_double(&s, "loss", 0.5, &e);
-        }
-        failed = allocations_failed();
-        allocations_fail_at(0);
-        ck_assert_int_eq(rc, failed ? HONE_ERR_MEMORY : HONE_OK);
-        ck_assert_int_eq(rc, e.code);
-        for (size_t i = 0; i < s.count; i++)
-            ck_assert_ptr_eq(state_find(&s, s.entries[i].name), &s.entries[i]);
-        state_release(&s);
-        ck_assert_int_eq(allocations_alive(), alive);
-    }
-}
-END_TEST
 
 /* ---- round trips ---------------------------------------------------------------------------- */
 
@@ -669,13 +558,6 @@ END_TEST
 Suite *suite_store(void)
 {
     Suite *s = suite_create("store");
-    TCase *state = tcase_create("state");
-    tcase_add_test(state, state_names);
-    tcase_add_test(state, state_sizes);
-    tcase_add_test(state, state_lookup_and_labels);
-    tcase_add_test(state, state_out_of_memory);
-    suite_add_tcase(s, state);
-
     TCase *trips = tcase_create("round trips");
     tcase_add_checked_fixture(trips, set_up, tear_down);
     tcase_add_test(trips, store_round_trip);

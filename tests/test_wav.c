@@ -2,6 +2,7 @@
 #include "core/rng.h"
 #include "datasets/wav.h"
 #include "tests/allocations.h"
+#include "tests/expect.h"
 #include "tests/suites.h"
 #include "tests/wav_file.h"
 
@@ -10,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OK(call) ck_assert_msg((call) == HONE_OK, "%s", e.text)
 
 static void put_data(WavBytes *w, const void *bytes, size_t count)
 {
