@@ -277,10 +277,11 @@ static int check_ends(const List *l, Error *e)
     const int classes = (int)l->options->classes;
     char text[SHAPE_TEXT_BYTES];
     if (ops[l->entries[last].op] == &entry_softmax)
-        return error_set(e, HONE_ERR_CONFIG,
-                         "layers[%zu] '%s': the loss has a softmax of its own; export.softmax: true "
-                         "gives the artifact one",
-                         last, l->slots[last + 1].name);
+        return error_set(
+            e, HONE_ERR_CONFIG,
+            "layers[%zu] '%s': the loss has a softmax of its own; export.softmax: true "
+            "gives the artifact one",
+            last, l->slots[last + 1].name);
     if (got.rank == 2 && got.dim[1] == classes)
         return HONE_OK;
     return error_set(e, HONE_ERR_CONFIG,
