@@ -46,6 +46,9 @@ static const struct {
     {"train.schedule.warmup_epochs=7", "warmup_epochs"},
     {"train.loss.label_smoothing=1", "label_smoothing"},
     {"train.lr=1", "unknown"},
+    {"dataset.normal=[1]",
+     "dataset.normal: training sees no anomalies, so that classes cannot be learned; anomalies are "
+     "found with train.loss: {kind: mse, target: input}"},
 };
 
 START_TEST(test_refusals)
