@@ -21,12 +21,12 @@ static const OptionTable train_options = {
                        "passes over the training set"),
             OPTION_INT("batch", TrainOptions, batch, "images", 1, 65536, "64", "images per step"),
             OPTION_CHOICE("backward", TrainOptions, backward, backwards, "auto",
-                          "numbers that gradients of quantized convolutions are products of; auto "
-                          "is float"),
+                          "numbers that gradients of quantized convolutions are computed with; "
+                          "auto is float"),
             OPTION_SECTION("loss", TrainOptions, loss, &loss_options, "what is minimized"),
             OPTION_REAL("clip_norm", TrainOptions, clip_norm, "", 0, 1e30, "0",
-                        "longest gradient, all parameters together; longer ones are scaled "
-                        "down to it; 0 for no limit"),
+                        "largest norm of the gradient, all parameters together; a larger one is "
+                        "scaled down to it; 0 for no limit"),
             OPTION_SECTION("optimizer", TrainOptions, optimizer, &optimizer_options,
                            "how gradients change weights"),
             OPTION_SECTION("schedule", TrainOptions, schedule, &schedule_options,
