@@ -105,7 +105,8 @@ static LAYER_OP(conv2d, "convolution",
                 OPTION_INT("filters", LayerEntry, filters, "", 1, 32767, NULL,
                            "channels of the output"),
                 OPTION_INT("groups", LayerEntry, groups, "", 1, 32767, "1",
-                           "equal parts of the channels that do not mix; divides both numbers"),
+                           "parts of the channels that do not mix; divides filters and the "
+                           "channels of the input"),
                 WINDOW, OPTION_END);
 static LAYER_OP(depthwise, "convolution of each channel by itself",
                 OPTION_INT("multiplier", LayerEntry, multiplier, "", 1, 32767, "1",
