@@ -256,7 +256,7 @@ fuzz-run: $(fuzzers)
 	    grep -E 'number_of_executed|ERROR|SUMMARY|crash-|panic' ; \
 	  [ "$${PIPESTATUS[0]}" = 0 ] || exit 1; done
 
-.PHONY: includes schema runtime-alone tidy cppcheck fmt fmt-check cov
+.PHONY: includes schema runtime-alone tidy cppcheck fmt fmt-check cov mutants
 includes: ## who includes whom; every header compiles alone
 	@CC='$(CC)' tools/check_includes.sh
 
@@ -296,6 +296,13 @@ fmt-check: ## fail when `make fmt` would change something
 cov: ## line and branch coverage of the tests, per folder
 	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) config=cov test
 	@tools/coverage.py build/cov $(folders) cli
+
+# COUNT changes of operators and constants, one after the other; SKIP=N goes on after the Nth, AT='FILE:LINE...'
+# takes those lines alone.
+COUNT ?= 60
+SKIP  ?= 0
+mutants: ## change the code at random, see whether the tests notice (COUNT=60, SKIP=0, AT=FILE:LINE)
+	@tools/mutate.py --count $(COUNT) --skip $(SKIP) $(if $(AT),--at $(AT),core layers qat export runtime store)
 
 # ---- installing ---------------------------------------------------------------------------------
 
