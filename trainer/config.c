@@ -22,7 +22,7 @@ static const OptionTable train_options = {
             OPTION_INT("batch", TrainOptions, batch, "images", 1, 65536, "64", "images per step"),
             OPTION_CHOICE("backward", TrainOptions, backward, backwards, "auto",
                           "numbers that gradients of quantized convolutions are computed with; "
-                          "auto is float"),
+                          "auto is int16"),
             OPTION_SECTION("loss", TrainOptions, loss, &loss_options, "what is minimized"),
             OPTION_REAL("clip_norm", TrainOptions, clip_norm, "", 0, 1e30, "0",
                         "largest norm of the gradient, all parameters together; a larger one is "
@@ -244,10 +244,15 @@ void config_release(Config *c)
     *c = (Config){0};
 }
 
-const char *config_backward(const Config *c)
+Backward config_backward(const Config *c)
 {
-    const int how = c->options->train.backward;
-    return backwards[how == BACKWARD_AUTO ? BACKWARD_FLOAT : how];
+    const Backward how = (Backward)c->options->train.backward;
+    return how == BACKWARD_AUTO ? BACKWARD_INT16 : how;
+}
+
+const char *config_backward_name(const Config *c)
+{
+    return backwards[config_backward(c)];
 }
 
 void config_print(const Config *c, Text *out)

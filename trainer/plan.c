@@ -224,7 +224,7 @@ static void add_head(const Session *s, Text *out)
     add_objective(&o->train, out);
     if (o->qat.present)
         text_printf(out, "backward  quantized convolutions on %s numbers\n",
-                    config_backward(s->config));
+                    config_backward_name(s->config));
 }
 
 int plan_print(const Session *s, const char *data_root, Text *out, Error *e)

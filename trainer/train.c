@@ -128,7 +128,7 @@ static void fill_summary(Summary *m, const Loop *l)
     m->name = l->o->name;
     m->seed = l->o->seed;
     m->threads = threads_count(l->s->compute.threads);
-    m->backward = config_backward(l->s->config);
+    m->backward = config_backward_name(l->s->config);
     m->params = graph_trained(&l->s->graph);
     m->macs = graph_macs(&l->s->graph);
     m->steps = l->phases.total;
