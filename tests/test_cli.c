@@ -713,10 +713,10 @@ START_TEST(run_softmax)
     write_file("sums.py", sums_py);
     write_file("table.yaml", table_yaml);
     RUNS(0, "mkdir -p table && python3 table.py");
-    RUNS(0, "\"$HONE\" train table.yaml --out plain --quiet");
-    RUNS(0, "\"$HONE\" train table.yaml --set export.softmax=true --out softmax --quiet");
-    RUNS(0, "\"$HONE\" run plain/model.hone table/test_x.csv --json > a.json");
-    RUNS(0, "\"$HONE\" run softmax/model.hone table/test_x.csv --json > b.json");
+    RUNS(0, "\"$HONE\" train table.yaml --out scores --quiet");
+    RUNS(0, "\"$HONE\" train table.yaml --set export.softmax=true --out shares --quiet");
+    RUNS(0, "\"$HONE\" run scores/model.hone table/test_x.csv --json > a.json");
+    RUNS(0, "\"$HONE\" run shares/model.hone table/test_x.csv --json > b.json");
     RUNS(0, "python3 sums.py");
 }
 END_TEST
