@@ -211,13 +211,12 @@ kerncheck: $(build)/tests/run ## kernels against the reference, at every CPU lev
 	@for level in $(levels); do echo "HONE_CPU=$$level"; \
 	  HONE_CPU=$$level $(MAKE) test SUITES='kern*' || exit 1; done
 # The suites that compute with kernels; the others need to see one level only.
-kernel_suites := kern* conv layers qat qat_nodes fuse exec gradcheck gradtorch runtime prove parallel \
-                 export evaluate loss
-best_level    := $(lastword $(levels))
-levels: $(build)/tests/run ## all tests, and those of kernels at every CPU level of this machine
-	@for level in $(levels); do echo "HONE_CPU=$$level"; suites='$(kernel_suites)'; \
-	  [ $$level = $(best_level) ] && suites=; \
-	  HONE_CPU=$$level $(MAKE) test SUITES="$$suites" || exit 1; done
+kernel_suites := kern* grad* conv layers layer_nets torch_layers qat qat_layers qat_nodes fuse pairs \
+                 exec runtime runtime_layers d31 prove parallel export evaluate loss
+# The best is the one that `make test` runs at.
+levels: $(build)/tests/run ## the tests of kernels at the CPU levels below this machine's best
+	@for level in $(filter-out $(lastword $(levels)),$(levels)); do echo "HONE_CPU=$$level"; \
+	  HONE_CPU=$$level $(MAKE) test SUITES='$(kernel_suites)' || exit 1; done
 
 kills: $(build)/tests/run $(build)/hone ## runs killed at 50 random moments and resumed: the same bits
 	@HONE_KILLS=50 $(MAKE) test SUITES=crash
@@ -225,7 +224,8 @@ kills: $(build)/tests/run $(build)/hone ## runs killed at 50 random moments and 
 san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) config=san test
 # The suites that start threads; kernels and file formats do not.
-threaded := core loader conv layers qat qat_nodes gradtorch optim prove trainer evaluate resume
+threaded := core loader conv layers layer_nets pairs qat qat_layers qat_nodes gradtorch optim prove \
+            parallel trainer evaluate resume distill ema api
 tsan: ## the tests that use threads under ThreadSanitizer
 	@$(MAKE) config=tsan test SUITES='$(threaded)'
 clang: ## all tests as clang compiles them, warnings being errors
@@ -256,7 +256,7 @@ fuzz-run: $(fuzzers)
 	    grep -E 'number_of_executed|ERROR|SUMMARY|crash-|panic' ; \
 	  [ "$${PIPESTATUS[0]}" = 0 ] || exit 1; done
 
-.PHONY: includes schema runtime-alone tidy cppcheck fmt fmt-check cov
+.PHONY: includes schema runtime-alone tidy cppcheck fmt fmt-check cov mutants
 includes: ## who includes whom; every header compiles alone
 	@CC='$(CC)' tools/check_includes.sh
 
@@ -296,6 +296,13 @@ fmt-check: ## fail when `make fmt` would change something
 cov: ## line and branch coverage of the tests, per folder
 	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) config=cov test
 	@tools/coverage.py build/cov $(folders) cli
+
+# COUNT changes of operators and constants, one after the other; SKIP=N goes on after the Nth, AT='FILE:LINE...'
+# takes those lines alone.
+COUNT ?= 60
+SKIP  ?= 0
+mutants: ## change the code at random, see whether the tests notice (COUNT=60, SKIP=0, AT=FILE:LINE)
+	@tools/mutate.py --count $(COUNT) --skip $(SKIP) $(if $(AT),--at $(AT),core layers qat export runtime store)
 
 # ---- installing ---------------------------------------------------------------------------------
 
@@ -350,12 +357,13 @@ examples: ## install into build/, build the examples against that, run them
 	@$(build)/example-run $(build)/stripes.hone </dev/null
 
 .PHONY: check-all clean
-# `levels` runs what kerncheck does.
-checks := includes examples runtime-alone werror levels kills clang aarch64 san tsan gradcheck tidy \
-          cppcheck fmt-check
+# Every build warns into errors, so `werror` would find nothing more (tidy builds what is left, the
+# benches and fuzzers); `levels` and `check` run what kerncheck does.
+checks := check levels kills examples runtime-alone clang aarch64 san tsan gradcheck tidy cppcheck \
+          fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
 	@tools/deps build test dev oracle cross
-	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) $$check || exit 1; done
+	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) WERROR=1 $$check || exit 1; done
 	@echo "check-all: all passed"
 
 clean: ## remove what was built

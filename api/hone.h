@@ -59,6 +59,12 @@ typedef struct HoneConv {
     int bias;    /* not 0: add one number per channel; needless in front of batch-norm */
 } HoneConv;
 
+/* Of a pooling. Padding is "same"; pixels outside the image do not count. */
+typedef struct HonePool {
+    int kernel; /* height and width, default 1 */
+    int stride; /* default: the kernel */
+} HonePool;
+
 /* ---- building: names are the layers' and unique ---- */
 
 /* An empty network, or NULL. The caller frees it. */
@@ -79,6 +85,20 @@ HoneTensor hone_relu6(HoneNet *net, const char *name, HoneTensor x);
 HoneTensor hone_add(HoneNet *net, const char *name, HoneTensor a, HoneTensor b);
 /* The mean over height and width: [channels]. */
 HoneTensor hone_mean(HoneNet *net, const char *name, HoneTensor x);
+/* The largest, or the average, of the pixels under a window that moves over the image. */
+HoneTensor hone_max_pool(HoneNet *net, const char *name, HoneTensor x, const HonePool *o);
+HoneTensor hone_average_pool(HoneNet *net, const char *name, HoneTensor x, const HonePool *o);
+/* 1 / (1 + exp(-x)). */
+HoneTensor hone_sigmoid(HoneNet *net, const char *name, HoneTensor x);
+/* x min(max(x / 6 + 1/2, 0), 1). */
+HoneTensor hone_hard_swish(HoneNet *net, const char *name, HoneTensor x);
+/* a * b; b is of a's shape, or has a number for each channel of a, as hone_dense gives it. */
+HoneTensor hone_mul(HoneNet *net, const char *name, HoneTensor a, HoneTensor b);
+/* The channels of a and behind them those of b; height and width are equal. */
+HoneTensor hone_concat(HoneNet *net, const char *name, HoneTensor a, HoneTensor b);
+/* In training numbers become 0 with probability rate, 0 <= rate < 1, and the others grow by
+ * 1 / (1 - rate); else x. */
+HoneTensor hone_dropout(HoneNet *net, const char *name, HoneTensor x, double rate);
 
 /* Ends building: logits [classes] are what the network says. Adds the nodes of quantization, draws
  * the first weights. Reports the first error of any builder. */
@@ -109,7 +129,8 @@ void hone_freeze(HoneNet *net);
 int hone_evaluate(HoneNet *net, const uint8_t *pixels, const int32_t *labels, int count,
                   double *accuracy, HoneError *e);
 
-/* Makes an integer program for <hone/runtime.h> of the quantized network, compares every output on
+/* Makes an integer program for <hone/runtime.h> of the quantized network, in the rounding s24 (one
+ * multiplication; TensorFlow Lite's, d31, is the program `hone`'s to export), compares every output on
  * these images (count >= 1) with the network's own, and replaces the file at path by it only if all
  * are equal. */
 int hone_export(HoneNet *net, const char *path, const uint8_t *pixels, int count, HoneError *e);

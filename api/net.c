@@ -130,6 +130,49 @@ HoneTensor hone_mean(HoneNet *net, const char *name, HoneTensor x)
     return tensor(layer_mean(&net->graph, name, value(x)));
 }
 
+static PoolOptions pooling(const HonePool *o)
+{
+    return (PoolOptions){.kernel = {o->kernel, o->kernel}, .stride = {o->stride, o->stride}};
+}
+
+HoneTensor hone_max_pool(HoneNet *net, const char *name, HoneTensor x, const HonePool *o)
+{
+    const PoolOptions options = pooling(o);
+    return tensor(layer_max_pool(&net->graph, name, value(x), &options));
+}
+
+HoneTensor hone_average_pool(HoneNet *net, const char *name, HoneTensor x, const HonePool *o)
+{
+    const PoolOptions options = pooling(o);
+    return tensor(layer_average_pool(&net->graph, name, value(x), &options));
+}
+
+HoneTensor hone_sigmoid(HoneNet *net, const char *name, HoneTensor x)
+{
+    return tensor(layer_sigmoid(&net->graph, name, value(x)));
+}
+
+HoneTensor hone_hard_swish(HoneNet *net, const char *name, HoneTensor x)
+{
+    return tensor(layer_hard_swish(&net->graph, name, value(x)));
+}
+
+HoneTensor hone_mul(HoneNet *net, const char *name, HoneTensor a, HoneTensor b)
+{
+    return tensor(layer_mul(&net->graph, name, value(a), value(b)));
+}
+
+HoneTensor hone_concat(HoneNet *net, const char *name, HoneTensor a, HoneTensor b)
+{
+    Value *const values[] = {value(a), value(b)};
+    return tensor(layer_concat(&net->graph, name, 2, values));
+}
+
+HoneTensor hone_dropout(HoneNet *net, const char *name, HoneTensor x, double rate)
+{
+    return tensor(layer_dropout(&net->graph, name, value(x), rate));
+}
+
 /* ---- the end of building ---- */
 
 static const QatOptions quantization = {

@@ -33,11 +33,10 @@ static void field(Fields *f, int rank, const char *format, ...)
 
 static void drop(Fields *f, int i)
 {
-    for (; i + 1 < f->count; i++) {
-        snprintf(f->text[i], sizeof f->text[0], "%s", f->text[i + 1]);
-        f->rank[i] = f->rank[i + 1];
-    }
     f->count--;
+    size_t behind = (size_t)(f->count - i);
+    memmove(f->text + i, f->text + i + 1, behind * sizeof f->text[0]);
+    memmove(f->rank + i, f->rank + i + 1, behind * sizeof f->rank[0]);
 }
 
 /* Drops fields until the line fits beside a bar; returns the bar's width, 0 for none. */

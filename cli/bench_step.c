@@ -242,8 +242,8 @@ const Verb verb_bench_step = {
             FLAG_CHOICE("--mode", "float|qat", BenchStepArguments, mode, modes,
                         "what to train (default: qat where it is configured)"),
             FLAG_CHOICE("--backward", "float|bf16|int16", BenchStepArguments, backward, backwards,
-                        "numbers of the backward products (default: as "
-                        "configured)"),
+                        "numbers that gradients of quantized convolutions are computed with "
+                        "(default: as configured)"),
             FLAG_COUNT("--batch", "N", BenchStepArguments, batch, 1, 65536,
                        "images per step (default: as configured)"),
             FLAG_COUNT("--steps", "N", BenchStepArguments, steps, 1, 1000000,

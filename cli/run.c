@@ -3,6 +3,7 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/readers.h"
+#include "export/describe.h"
 #include "report/show.h"
 #include "runtime/kernels.h"
 #include "runtime/runtime.h"
@@ -27,6 +28,7 @@ typedef struct Runner {
     void *arena;
     Notes notes;
     ReadTarget target;
+    bool scores; /* outputs are scores of classes, to be made probabilities */
     int outputs;
     int8_t *codes;  /* [outputs] */
     double *values; /* [outputs], real */
@@ -35,6 +37,18 @@ typedef struct Runner {
 } Runner;
 
 /* ---- the artifact ---------------------------------------------------------------------------- */
+
+/* Whether the artifact leaves the softmax to us. */
+static int look_at_outputs(Runner *r, Error *e)
+{
+    Description d;
+    int status = describe_artifact(&d, r->bytes, r->count, e);
+    if (status != HONE_OK)
+        return status;
+    r->scores = d.classes > 0 && !d.softmax;
+    describe_release(&d);
+    return HONE_OK;
+}
 
 static int prepare(Runner *r, Error *e)
 {
@@ -75,6 +89,8 @@ static int open_runner(Runner *r, const RunArguments *a, Error *e)
         return error_set(e, HONE_ERR_DATA, "'%s': not a valid artifact: %s", a->artifact,
                          hone_rt_status_text(opened));
     status = notes_read(&r->notes, r->bytes, (int)r->model.program.class_count, e);
+    if (status == HONE_OK)
+        status = look_at_outputs(r, e);
     if (status == HONE_OK)
         status = prepare(r, e);
     r->target.header = a->header;
@@ -171,7 +187,7 @@ static int run_file(Runner *r, const char *path, Json *json, Text *out, Error *e
     int status = read_rows(&rows, &r->target, path, e);
     for (size_t i = 0; i < rows.rows && status == HONE_OK; i++) {
         status = compute(r, rows.codes + i * r->target.elements, e);
-        if (status == HONE_OK && r->notes.classes > 0)
+        if (status == HONE_OK && r->scores)
             softmax(r);
         if (status == HONE_OK && json) {
             json_open(json, NULL, '{');

@@ -31,6 +31,11 @@ static Real output_of(const RingWindow *v, int r, int p, int ch)
     return v->scale ? v->scale[ch] * (sum + v->bias[ch]) : sum;
 }
 
+static size_t pixel_at(const RingWindow *v, int r, int p)
+{
+    return (size_t)r * (size_t)v->width + (size_t)p;
+}
+
 static Real grad_of(const RingGrad *g, size_t pixel, int ch)
 {
     const uint8_t bits = g->mask[pixel * g->mask_ld + (size_t)ch / 8];
@@ -65,7 +70,7 @@ static void sums_ref(const RingWindow *v, const RingGrad *g, Real *sum, Real *pr
     for (int r = 0; r < v->height; r++)
         for (int p = 0; p < v->width; p++)
             for (int ch = 0; ch < v->channels; ch++) {
-                const Real d = grad_of(g, (size_t)(r * v->width + p), ch);
+                const Real d = grad_of(g, pixel_at(v, r, p), ch);
                 sum[ch] += d;
                 product[ch] += d * (output_of(v, r, p, ch) - g->pivot[ch]);
             }
@@ -77,7 +82,7 @@ static void map_ref(const RingWindow *v, const RingGrad *g, Real *const *to, ptr
     for (int r = 0; r < v->height; r++)
         for (int p = 0; p < v->width; p++)
             for (int ch = 0; ch < RING_LANES; ch++) {
-                Real d = ch < v->channels ? grad_of(g, (size_t)(r * v->width + p), ch) : 0;
+                Real d = ch < v->channels ? grad_of(g, pixel_at(v, r, p), ch) : 0;
                 if (g->slope && ch < v->channels)
                     d = g->slope[ch] * d + g->of_y[ch] * output_of(v, r, p, ch) + g->shift[ch];
                 to[r][to_offset + p * RING_LANES + ch] = d;

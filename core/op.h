@@ -82,7 +82,7 @@ typedef struct Needs {
 
 /* What the products of the backward pass of quantized layers are made of (layers/pairs.h). */
 typedef enum Backward {
-    BACKWARD_AUTO, /* what is best: float for now */
+    BACKWARD_AUTO, /* what the trainer finds best; in a compilation the same as float */
     BACKWARD_FLOAT,
     BACKWARD_BF16,
     BACKWARD_INT16,

@@ -23,8 +23,8 @@ const OptionTable augment_options = {
             OPTION_INT("cutout", AugmentOptions, cutout, "pixels", 0, 4096, "0",
                        "side of a square at a random place that is set to zero"),
             OPTION_REAL("mixup", AugmentOptions, mixup, "", 0, 100, "0",
-                        "alpha of the shares in which two images and their labels are mixed; 0: "
-                        "none"),
+                        "mix images and labels in pairs, in shares drawn from Beta(alpha, alpha): "
+                        "alpha; 0: none"),
             OPTION_SECTION("audio", AugmentOptions, audio, &clip_augment_options,
                            "random changes of recordings, of data set 'audio'"),
             OPTION_END,

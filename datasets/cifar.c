@@ -231,8 +231,8 @@ static int cifar100_open(void **state, const DatasetOptions *options, const char
 static int read_record(const Cifar *c, int index, int64_t at, uint8_t record[RECORD_MAX], Error *e)
 {
     const char *kind = c->layout->kind, *name = c->layout->names[index];
-    size_t bytes = (size_t)record_bytes(c);
-    for (size_t done = 0; done < bytes;) {
+    size_t bytes = (size_t)record_bytes(c), done = 0;
+    do {
         ssize_t n = pread(c->files[index].file, record + done, bytes - done,
                           (off_t)(at * (int64_t)bytes) + (off_t)done);
         if (n > 0)
@@ -240,7 +240,7 @@ static int read_record(const Cifar *c, int index, int64_t at, uint8_t record[REC
         else if (n == 0 || errno != EINTR)
             return error_set(e, HONE_ERR_IO, "%s: reading %s/%s failed (%s)", kind, c->folder, name,
                              n == 0 ? "it became shorter" : strerror(errno));
-    }
+    } while (done < bytes);
     if (record[c->label_at] < c->classes)
         return HONE_OK;
     return error_set(e, HONE_ERR_DATA,

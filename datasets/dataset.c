@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "datasets/kind.h"
+#include "datasets/normal.h"
 
 struct Dataset {
     const DatasetKind *kind;
     void *state; /* of the kind */
+    Normal normal;
     DatasetInfo info;
 };
 
@@ -27,6 +28,9 @@ const OptionTable dataset_options = {
     .options =
         (const Option[]){
             OPTION_SELECTOR("kind", DatasetOptions, kind, "shapes", "which data set"),
+            OPTION_INTS("normal", DatasetOptions, normal, "", 0, OPTION_INTS_MAX, 0, 65535, "[]",
+                        "classes that are normal, all others being anomalies: training has the "
+                        "normal samples alone, the test split all; empty: no such task"),
             OPTION_END,
         },
     .variants =
@@ -49,12 +53,14 @@ int dataset_open_kind(Dataset **d, const DatasetKind *kind, const DatasetOptions
     made->info.kind = kind->variant.choice;
     made->info.scale = 1.0f / 128;
     int status = kind->open(&made->state, options, root, &made->info, e);
+    made->info.sample_bytes =
+        (size_t)made->info.height * (size_t)made->info.width * (size_t)made->info.channels;
+    if (status == HONE_OK)
+        status = normal_open(&made->normal, options, kind, made->state, &made->info, e);
     if (status != HONE_OK) {
         dataset_close(made);
         return status;
     }
-    made->info.sample_bytes =
-        (size_t)made->info.height * (size_t)made->info.width * (size_t)made->info.channels;
     *d = made;
     return HONE_OK;
 }
@@ -72,6 +78,7 @@ void dataset_close(Dataset *d)
 {
     if (d == NULL)
         return;
+    normal_release(&d->normal);
     d->kind->close(d->state);
     free(d);
 }
@@ -86,7 +93,11 @@ int dataset_sample(const Dataset *d, DatasetSplit split, int64_t epoch, int64_t 
 {
     assert(split == DATASET_TRAIN || split == DATASET_TEST);
     assert(epoch >= 0 && index >= 0 && index < d->info.count[split]);
-    return d->kind->sample(d->state, split, epoch, index, pixels, label, e);
+    const int64_t at = normal_index(&d->normal, split, index);
+    int status = d->kind->sample(d->state, split, epoch, at, pixels, label, e);
+    if (status == HONE_OK)
+        *label = normal_label(&d->normal, *label);
+    return status;
 }
 
 bool dataset_can_vary(const Dataset *d)
@@ -99,7 +110,11 @@ int dataset_vary(const Dataset *d, const DatasetVary *vary, int64_t epoch, int64
 {
     assert(d->kind->vary != NULL && epoch >= 0);
     assert(index >= 0 && index < d->info.count[DATASET_TRAIN]);
-    return d->kind->vary(d->state, vary, epoch, index, pixels, label, e);
+    const int64_t at = normal_index(&d->normal, DATASET_TRAIN, index);
+    int status = d->kind->vary(d->state, vary, epoch, at, pixels, label, e);
+    if (status == HONE_OK)
+        *label = normal_label(&d->normal, *label);
+    return status;
 }
 
 const char *dataset_class_name(const Dataset *d, int label, char *buffer, size_t size)

@@ -32,20 +32,21 @@ typedef enum DatasetSplit { DATASET_TRAIN = 0, DATASET_TEST = 1, DATASET_SPLITS 
 /* What the option table fills; `kind` indexes the lines of kinds.def. */
 typedef struct DatasetOptions {
     int kind;
-    int64_t train;         /* samples in the training split; of sets in files 0: all there are */
-    int64_t test;          /* samples in the test split, likewise */
-    int64_t seed;          /* shapes, random: which set is drawn; independent of the run's seed */
-    bool fresh;            /* shapes: draw new training images every epoch */
-    const char *path;      /* sets in files: where; "" is a folder of the data root */
-    OptionInts shape;      /* random, tensors: height, width, channels */
-    int64_t classes;       /* random; idx, tensors: 0 is as many as the labels say */
-    int coarse;            /* cifar100: 1 for the 20 superclasses */
-    OptionInts size;       /* images: height, width */
-    int64_t channels;      /* images: 3, or 1 for gray */
-    int fit;               /* images: an ImageFit */
-    int64_t cache_mb;      /* images: memory for decoded images, in 10^6 bytes */
-    double test_share;     /* images, audio: of the files (or speakers), goes to the test split */
-    OptionReals range;     /* tensors, audio: [lo, hi] of reals; none: of the training split */
+    OptionInts normal; /* classes that are no anomalies; none: the task is to tell classes apart */
+    int64_t train;     /* samples in the training split; of sets in files 0: all there are */
+    int64_t test;      /* samples in the test split, likewise */
+    int64_t seed;      /* shapes, random: which set is drawn; independent of the run's seed */
+    bool fresh;        /* shapes: draw new training images every epoch */
+    const char *path;  /* sets in files: where; "" is a folder of the data root */
+    OptionInts shape;  /* random, tensors: height, width, channels */
+    int64_t classes;   /* random; idx, tensors: 0 is as many as the labels say */
+    int coarse;        /* cifar100: 1 for the 20 superclasses */
+    OptionInts size;   /* images: height, width */
+    int64_t channels;  /* images: 3, or 1 for gray */
+    int fit;           /* images: an ImageFit */
+    int64_t cache_mb;  /* images: memory for decoded images, in 10^6 bytes */
+    double test_share; /* images, audio: of the files (or speakers), goes to the test split */
+    OptionReals range; /* tensors, audio: [lo, hi] of reals; none: of the training split */
     int64_t label_column;  /* tensors: of CSV files, from 0; -1: the last */
     bool header;           /* tensors: CSV files start with a line of names */
     int64_t rate;          /* audio: samples per second of every file; 0: as the first */

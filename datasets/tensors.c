@@ -20,15 +20,16 @@
 #include "datasets/array.h"
 #include "datasets/kind.h"
 
-#define SIDE_MAX 65536
+#define SIDE_MAX   65536
+#define NAME_BYTES (KIND_PATH_BYTES + 16) /* a path and what is appended below */
 
 static const char *const split_names[DATASET_SPLITS] = {"train", "test"};
 
 /* One split as its files have it. */
 typedef struct Source {
     Array x, y;
-    char x_name[KIND_PATH_BYTES], y_name[KIND_PATH_BYTES]; /* for messages */
-    const char *unit;                                      /* of a row, for messages */
+    char x_name[NAME_BYTES], y_name[NAME_BYTES]; /* files, or a file and its dataset */
+    const char *unit;                            /* of a row, for messages */
 } Source;
 
 /* ---- files ----------------------------------------------------------------------------------- */

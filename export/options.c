@@ -45,8 +45,10 @@ const OptionTable export_options = {
                          "artifacts to write, each verified"),
             OPTION_TEXTS(
                 "requant", ExportOptions, requant, 1, EXPORT_PROFILES_MAX, profiles, "[s24]",
-                "rounding of the integer program: one multiplication, or TensorFlow Lite's; "
-                "the first also of the trainer's integer evaluation"),
+                "rounding of the integer program: s24, one multiplication, or d31, as TensorFlow "
+                "Lite "
+                "rounds; of two each gets an artifact, and evaluation while training takes the "
+                "first"),
             OPTION_BOOL("softmax", ExportOptions, softmax, "false",
                         "end the artifact with a softmax: probabilities in steps of 1/256"),
             OPTION_END},

@@ -110,7 +110,7 @@ static size_t scratch_layout(const Run *r, const Work *w, void *base, Scratch *s
 void convolve_pairs_needs(const Run *r, const ConvShape *shape, Needs *needs)
 {
     Work w;
-    Scratch s;
+    Scratch s = {0};
     Carve c = {.used = 0};
     carve(&c, sizeof w);
     work_layout(r, shape, &c, &w);

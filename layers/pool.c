@@ -78,8 +78,8 @@ typedef struct Pixel {
 static size_t tap_at(const Pixel *p, int i, int k)
 {
     const size_t width = (size_t)window_of(p->r->node)->x.in;
-    const size_t iy = (size_t)(p->rows.at + i * p->rows.move);
-    return (iy * width + (size_t)(p->cols.at + k * p->cols.move)) * p->channels;
+    const int iy = p->rows.at + i * p->rows.move, ix = p->cols.at + k * p->cols.move;
+    return ((size_t)iy * width + (size_t)ix) * p->channels;
 }
 
 /* ---- forward ---- */

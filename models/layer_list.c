@@ -105,7 +105,8 @@ static LAYER_OP(conv2d, "convolution",
                 OPTION_INT("filters", LayerEntry, filters, "", 1, 32767, NULL,
                            "channels of the output"),
                 OPTION_INT("groups", LayerEntry, groups, "", 1, 32767, "1",
-                           "equal parts of the channels that do not mix; divides both numbers"),
+                           "parts of the channels that do not mix; divides filters and the "
+                           "channels of the input"),
                 WINDOW, OPTION_END);
 static LAYER_OP(depthwise, "convolution of each channel by itself",
                 OPTION_INT("multiplier", LayerEntry, multiplier, "", 1, 32767, "1",
@@ -277,10 +278,11 @@ static int check_ends(const List *l, Error *e)
     const int classes = (int)l->options->classes;
     char text[SHAPE_TEXT_BYTES];
     if (ops[l->entries[last].op] == &entry_softmax)
-        return error_set(e, HONE_ERR_CONFIG,
-                         "layers[%zu] '%s': the loss has a softmax of its own; export.softmax: true "
-                         "gives the artifact one",
-                         last, l->slots[last + 1].name);
+        return error_set(
+            e, HONE_ERR_CONFIG,
+            "layers[%zu] '%s': the loss has a softmax of its own; export.softmax: true "
+            "gives the artifact one",
+            last, l->slots[last + 1].name);
     if (got.rank == 2 && got.dim[1] == classes)
         return HONE_OK;
     return error_set(e, HONE_ERR_CONFIG,

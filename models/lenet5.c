@@ -31,8 +31,8 @@ const ModelArch model_lenet5 = {
     .variant =
         {
             .choice = "lenet5",
-            .help = "Caffe's LeNet-5: 20 and 50 channels, 500 hidden units, 431,080 numbers at "
-                    "28x28x1",
+            .help = "Caffe's LeNet-5: 20 and 50 channels, 500 hidden units, 431,080 parameters "
+                    "at 28x28x1",
             .options = (const Option[]){OPTION_END},
         },
     .build = build,

@@ -63,8 +63,8 @@ const OptionTable optimizer_options = {
         (const Option[]){
             OPTION_SELECTOR("kind", OptimizerOptions, kind, "sgd", "update rule"),
             OPTION_REAL_OPEN("ema", OptimizerOptions, ema, "", 0, 1, OPTION_OPEN_MAX, "0",
-                             "decay of the weights' running average, which is evaluated and "
-                             "exported in their place; 0 for none"),
+                             "decay, as 0.999, of the weights' running average, which is evaluated "
+                             "and exported in their place; 0 for none"),
             OPTION_END,
         },
     .variants =

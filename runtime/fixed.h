@@ -291,7 +291,7 @@ static inline int8_t hone_rt_average_code(int32_t sum, int32_t n)
     return (int8_t)((sum > 0 ? sum + n / 2 : sum - n / 2) / n);
 }
 
-/* Softmax of n codes. exponential[d] stands for exp(-s_x d), d = largest - x, in units of
+/* Softmax of n >= 1 codes. exponential[d] stands for exp(-s_x d), d = largest - x, in units of
  * 1 / exponential[0]; it does not increase, 1 <= exponential[0] <= 2^23, n * exponential[0] <= 2^31.
  * The result is on the grid of scale 1/256, zero point -128:
  *
@@ -309,11 +309,11 @@ static inline int32_t hone_rt_softmax_code(uint32_t exponential, uint32_t sum)
 static inline void hone_rt_softmax(const uint32_t *exponential, const int8_t *x, int32_t n,
                                    int8_t *y)
 {
-    uint32_t sum = 0;
     int32_t largest = x[0];
     for (int32_t i = 1; i < n; i++)
         largest = x[i] > largest ? x[i] : largest;
-    for (int32_t i = 0; i < n; i++)
+    uint32_t sum = exponential[largest - x[0]];
+    for (int32_t i = 1; i < n; i++)
         sum += exponential[largest - x[i]];
     int32_t top = hone_rt_softmax_code(exponential[0], sum);
     top = top > -127 ? top : -127;

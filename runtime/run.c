@@ -237,8 +237,8 @@ static void run_mean(const HoneRtModel *model, const HoneRtOp *op, void *scratch
         words[i] = *word;
         shifts[i] = shift != NULL ? *shift : 0;
     }
-    HoneRtRequantize rq = {k,        words, y->zero_point, op->lo, op->hi,
-                           hone_rt_codes(model, op->output), channels, NULL};
+    HoneRtRequantize rq = {
+        k, words, y->zero_point, op->lo, op->hi, hone_rt_codes(model, op->output), channels, NULL};
     rq.shifts = shift != NULL ? shifts : NULL;
     k->mean_sum(hone_rt_codes(model, op->inputs[0]), n, channels, sums);
     for (int c = 0; c < channels; c++)

@@ -1,11 +1,12 @@
 /* Runs the tests.
  *
- *     run [-l] [-v] [-j N] [PATTERN...]      run -j 2 rng 'kern*'
+ *     run [-l] [-v] [-x] [-j N] [PATTERN...]      run -j 2 rng 'kern*'
  *
  * Patterns choose suites by name (shell wildcards); without one all run. Each test is a process of
  * its own (Check's forking mode; CK_FORK=no for a debugger). With -j N up to N suites run side by
  * side, each in a child that sends its three counts through a pipe and prints into a temporary file
- * that is shown when something failed, or with -v. The last line is Check's own form:
+ * that is shown when something failed, or with -v. -x runs the suites from the fastest to the slowest
+ * and starts no more of them once one has failed. The last line is Check's own form:
  * "100%: Checks: N, Failures: 0, Errors: 0". Exit status: 0 all passed, 1 some failed, 2 usage.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/suites.h"
@@ -43,7 +44,7 @@ typedef struct Child {
 
 static int usage(void)
 {
-    fputs("usage: run [-l] [-v] [-j N] [SUITE-PATTERN...]\n", stderr);
+    fputs("usage: run [-l] [-v] [-x] [-j N] [SUITE-PATTERN...]\n", stderr);
     return 2;
 }
 
@@ -137,23 +138,25 @@ static Counts finish(Child *child, int status, bool verbose)
     return c;
 }
 
-static int run_parallel(const bool *chosen, int jobs, bool verbose)
+static int run_parallel(const bool *chosen, int jobs, bool verbose, bool first_failure)
 {
     Child children[ALL] = {0};
     Counts sum = {0};
     int running = 0, next = 0;
     while (next < ALL || running > 0) {
         if (next < ALL && running < jobs) {
-            if (chosen[next] && !start(&children[next], &all[next])) {
+            int suite = first_failure ? ALL - 1 - next : next;
+            if (chosen[suite] && !start(&children[suite], &all[suite])) {
                 perror("run: cannot start a suite");
                 return 1;
             }
-            running += chosen[next++];
+            running += chosen[suite];
+            next++;
             continue;
         }
         int status;
         pid_t ended = wait(&status);
-        for (int i = 0; i < next; i++) {
+        for (int i = 0; i < ALL; i++) {
             if (ended > 0 && children[i].pid == ended) {
                 Counts c = finish(&children[i], status, verbose);
                 sum.checks += c.checks;
@@ -162,6 +165,8 @@ static int run_parallel(const bool *chosen, int jobs, bool verbose)
                 running--;
             }
         }
+        if (first_failure && sum.failures + sum.errors > 0)
+            next = ALL;
     }
     int bad = sum.failures + sum.errors;
     int percent = sum.checks ? (sum.checks - bad) * 100 / sum.checks : 100;
@@ -172,15 +177,17 @@ static int run_parallel(const bool *chosen, int jobs, bool verbose)
 
 int main(int argc, char **argv)
 {
-    bool verbose = false, chosen[ALL];
+    bool verbose = false, first_failure = false, chosen[ALL];
     int jobs = 1, option;
-    while ((option = getopt(argc, argv, "lvj:")) != -1) {
+    while ((option = getopt(argc, argv, "lvxj:")) != -1) {
         if (option == 'l') {
             for (int i = 0; i < ALL; i++)
                 puts(all[i].name);
             return 0;
         } else if (option == 'v') {
             verbose = true;
+        } else if (option == 'x') {
+            first_failure = true;
         } else if (option != 'j' || (jobs = atoi(optarg)) < 1) {
             return usage();
         }
@@ -188,5 +195,7 @@ int main(int argc, char **argv)
     int count = choose(chosen, argc - optind, argv + optind);
     if (count < 0)
         return 2;
-    return jobs == 1 || count == 1 ? run_serial(chosen) : run_parallel(chosen, jobs, verbose);
+    if ((jobs == 1 && !first_failure) || count == 1)
+        return run_serial(chosen);
+    return run_parallel(chosen, jobs, verbose, first_failure);
 }

@@ -28,16 +28,34 @@ static void draw(void)
 static const HoneNetOptions options = {
     .height = SIDE, .width = SIDE, .channels = 2, .classes = CLASSES, .batch = BATCH, .seed = 5};
 
-static HoneNet *build(int threads)
+static HoneTensor plain(HoneNet *net)
+{
+    HoneTensor x = hone_conv2d(net, "a", hone_image(net), &(HoneConv){.filters = 4, .kernel = 3});
+    return hone_relu6(net, "r", hone_batchnorm(net, "n", x));
+}
+
+/* Squeeze and excitation, two poolings side by side, dropout. */
+static HoneTensor fancy(HoneNet *net)
+{
+    HoneTensor x = hone_conv2d(net, "a", hone_image(net), &(HoneConv){.filters = 4, .kernel = 3});
+    x = hone_hard_swish(net, "h", hone_batchnorm(net, "n", x));
+    HoneTensor gate = hone_sigmoid(net, "s", hone_dense(net, "g", hone_mean(net, "m", x), 4));
+    x = hone_mul(net, "mul", x, gate);
+    HoneTensor most = hone_max_pool(net, "most", x, &(HonePool){.kernel = 3, .stride = 2});
+    HoneTensor average = hone_average_pool(net, "average", x, &(HonePool){.kernel = 2});
+    return hone_dropout(net, "d", hone_concat(net, "both", most, average), 0.05);
+}
+
+typedef HoneTensor Body(HoneNet *net);
+
+static HoneNet *build(Body *body, int threads)
 {
     HoneError e = {0};
     HoneNetOptions o = options;
     o.threads = threads;
     HoneNet *net = hone_net_new(&o, &e);
     ck_assert_msg(net != NULL, "%s", e.text);
-    HoneTensor x = hone_conv2d(net, "a", hone_image(net), &(HoneConv){.filters = 4, .kernel = 3});
-    x = hone_relu6(net, "r", hone_batchnorm(net, "n", x));
-    x = hone_dense(net, "logits", x, CLASSES);
+    HoneTensor x = hone_dense(net, "logits", body(net), CLASSES);
     ck_assert_msg(hone_net_finish(net, x, &e) == 0, "%s", e.text);
     draw();
     return net;
@@ -82,6 +100,22 @@ START_TEST(test_refused_networks)
 
     net = hone_net_new(&options, &e);
     e = (HoneError){0};
+    HoneTensor small = hone_max_pool(net, "p", hone_image(net), &(HonePool){.kernel = 2});
+    ck_assert_ptr_null(hone_concat(net, "c", small, hone_image(net)));
+    ck_assert_ptr_null(hone_mul(net, "mul", NULL, small));
+    ck_assert_int_ne(hone_net_finish(net, small, &e), 0);
+    ck_assert_msg(strstr(e.text, "'c'") != NULL, "%s", e.text);
+    hone_net_free(net);
+
+    net = hone_net_new(&options, &e);
+    e = (HoneError){0};
+    ck_assert_ptr_null(hone_dropout(net, "d", hone_image(net), 1));
+    ck_assert_int_ne(hone_net_finish(net, hone_image(net), &e), 0);
+    ck_assert_msg(strstr(e.text, "'d'") != NULL, "%s", e.text);
+    hone_net_free(net);
+
+    net = hone_net_new(&options, &e);
+    e = (HoneError){0};
     ck_assert_int_ne(hone_net_finish(net, hone_dense(net, "d", hone_image(net), 4), &e), 0);
     says(&e, HONE_ERR_SHAPE,
          "hone_net_finish: the logits 'd' are not [3], a number for each class");
@@ -95,7 +129,7 @@ END_TEST
 START_TEST(test_refused_steps)
 {
     HoneError e = {0};
-    HoneNet *net = build(1);
+    HoneNet *net = build(plain, 1);
     double loss;
     labels[5] = CLASSES;
     ck_assert_int_ne(hone_train_step(net, pixels, labels, 0.1, &loss, &e), 0);
@@ -116,10 +150,10 @@ START_TEST(test_refused_steps)
 END_TEST
 
 /* Everything in turn; the artifact's bytes. */
-static unsigned char *artifact(int threads, const char *folder, size_t *size)
+static unsigned char *artifact(Body *body, int threads, const char *folder, size_t *size)
 {
     HoneError e = {0};
-    HoneNet *net = build(threads);
+    HoneNet *net = build(body, threads);
     char path[96];
     double loss = 0, accuracy;
     snprintf(path, sizeof path, "%s/a.hone", folder);
@@ -141,11 +175,13 @@ static unsigned char *artifact(int threads, const char *folder, size_t *size)
 
 START_TEST(test_threads)
 {
+    Body *const bodies[] = {plain, fancy};
+    Body *body = bodies[_i];
     char folder[64];
     size_t one, three;
     HoneRtModel model;
     folder_make(folder);
-    unsigned char *a = artifact(1, folder, &one), *b = artifact(3, folder, &three);
+    unsigned char *a = artifact(body, 1, folder, &one), *b = artifact(body, 3, folder, &three);
     ck_assert_uint_eq(one, three);
     ck_assert_mem_eq(a, b, one);
     ck_assert_int_eq(hone_rt_open(&model, a, one, &hone_rt_kernels_ref), HONE_RT_OK);
@@ -162,7 +198,7 @@ Suite *suite_api(void)
     tcase_add_test(t, test_refused_options);
     tcase_add_test(t, test_refused_networks);
     tcase_add_test(t, test_refused_steps);
-    tcase_add_test(t, test_threads);
+    tcase_add_loop_test(t, test_threads, 0, 2);
     suite_add_tcase(s, t);
     return s;
 }

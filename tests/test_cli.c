@@ -696,6 +696,31 @@ START_TEST(run_tables)
 }
 END_TEST
 
+static const char sums_py[] =
+    "import json\nlogits, shares = (json.load(open(n))['predictions'] for n in ('a.json', "
+    "'b.json'))\n"
+    "for a, b in zip(logits, shares):\n"
+    "    p = {k['class']: k['probability'] for k in a['classes']}\n"
+    "    assert len(b['classes']) == 3\n"
+    "    for k in b['classes']:\n"
+    "        assert k['probability'] * 256 == k['code'] + 128, k\n"
+    "        assert abs(k['probability'] - p[k['class']]) < 0.02, (k, p)\n";
+
+/* An artifact that ends in a softmax gives probabilities, and they are shown as they are. */
+START_TEST(run_softmax)
+{
+    write_file("table.py", table_py);
+    write_file("sums.py", sums_py);
+    write_file("table.yaml", table_yaml);
+    RUNS(0, "mkdir -p table && python3 table.py");
+    RUNS(0, "\"$HONE\" train table.yaml --out scores --quiet");
+    RUNS(0, "\"$HONE\" train table.yaml --set export.softmax=true --out shares --quiet");
+    RUNS(0, "\"$HONE\" run scores/model.hone table/test_x.csv --json > a.json");
+    RUNS(0, "\"$HONE\" run shares/model.hone table/test_x.csv --json > b.json");
+    RUNS(0, "python3 sums.py");
+}
+END_TEST
+
 /* Both roundings: two artifacts, each proven against an evaluation of its own. */
 START_TEST(export_profiles)
 {
@@ -849,6 +874,7 @@ Suite *suite_cli(void)
     tcase_add_test(t, run_images);
     tcase_add_test(t, run_refuses);
     tcase_add_test(t, run_tables);
+    tcase_add_test(t, run_softmax);
     tcase_add_test(t, export_profiles);
     tcase_add_test(t, train_profiles);
     tcase_add_test(t, artifact_damaged);

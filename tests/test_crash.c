@@ -56,6 +56,7 @@ static const char *const recipes[][SETS_MAX] = {
     {"distill={teacher: {checkpoint: teacher/last.h5}, begin_epoch: 1}",
      "train.optimizer={kind: rmsprop, lr: 0.002, momentum: 0.5, centered: true, ema: 0.99}",
      "train.schedule={kind: linear, warmup_epochs: 1}", "eval.recalibration_batches=2"},
+    {"augment.mixup=0.2", "augment.cutout=2", "qat.begin_epoch=1.5"},
 };
 enum { RECIPES = sizeof recipes / sizeof recipes[0] };
 

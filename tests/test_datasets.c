@@ -108,6 +108,106 @@ START_TEST(random_holds_its_images)
 }
 END_TEST
 
+/* ---- anomalies ------------------------------------------------------------------------------- */
+
+/* A kind whose samples are their own number, and classes take turns. */
+static int probe_open(void **state, const DatasetOptions *options, const char *root,
+                      DatasetInfo *info, Error *e)
+{
+    (void)state;
+    (void)root;
+    (void)e;
+    info->count[DATASET_TRAIN] = options->train;
+    info->count[DATASET_TEST] = options->test;
+    info->height = info->width = info->channels = 1;
+    info->classes = 5;
+    return HONE_OK;
+}
+
+static int probe_sample(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
+                        uint8_t *pixels, int32_t *label, Error *e)
+{
+    (void)state;
+    (void)split;
+    (void)e;
+    *pixels = (uint8_t)(index + 100 * epoch);
+    *label = (int32_t)(index % 5);
+    return HONE_OK;
+}
+
+static int probe_vary(const void *state, const DatasetVary *vary, int64_t epoch, int64_t index,
+                      uint8_t *pixels, int32_t *label, Error *e)
+{
+    (void)vary;
+    return probe_sample(state, DATASET_TRAIN, epoch + 1, index, pixels, label, e);
+}
+
+static void probe_close(void *state)
+{
+    (void)state;
+}
+
+static const DatasetKind probe = {.variant = {.choice = "probe"},
+                                  .open = probe_open,
+                                  .sample = probe_sample,
+                                  .vary = probe_vary,
+                                  .close = probe_close};
+
+/* Training has classes 1 and 3 alone; the test split has all, told apart. */
+START_TEST(normal_and_anomaly)
+{
+    Error e = {0};
+    char buffer[24];
+    uint8_t pixel;
+    int32_t label;
+    Dataset *d =
+        open_kind(&probe, (DatasetOptions){.train = 20, .test = 10, .normal = {3, {3, 1, 3}}});
+    const DatasetInfo *info = dataset_info(d);
+    ck_assert_int_eq(info->count[DATASET_TRAIN], 8);
+    ck_assert_int_eq(info->count[DATASET_TEST], 10);
+    ck_assert_int_eq(info->classes, 2);
+    ck_assert_str_eq(dataset_class_name(d, 0, buffer, sizeof buffer), "normal");
+    ck_assert_str_eq(dataset_class_name(d, 1, buffer, sizeof buffer), "anomaly");
+    for (int i = 0; i < 8; i++) {
+        const int was = i / 2 * 5 + (i % 2 ? 3 : 1);
+        OK(dataset_sample(d, DATASET_TRAIN, 2, i, &pixel, &label, &e));
+        ck_assert_int_eq(pixel, (uint8_t)(was + 200));
+        ck_assert_int_eq(label, 0);
+        OK(dataset_vary(d, NULL, 0, i, &pixel, &label, &e));
+        ck_assert_int_eq(pixel, (uint8_t)(was + 100));
+        ck_assert_int_eq(label, 0);
+    }
+    for (int i = 0; i < 10; i++) {
+        OK(dataset_sample(d, DATASET_TEST, 0, i, &pixel, &label, &e));
+        ck_assert_int_eq(pixel, i);
+        ck_assert_int_eq(label, i % 5 != 1 && i % 5 != 3);
+    }
+    dataset_close(d);
+}
+END_TEST
+
+START_TEST(normal_refused)
+{
+    static const struct {
+        DatasetOptions options;
+        const char *sentence;
+    } cases[] = {
+        {{.train = 9, .normal = {1, {5}}}, "probe: dataset.normal names class 5, there are 0..4"},
+        {{.train = 9, .normal = {5, {4, 3, 2, 1, 0}}},
+         "probe: dataset.normal names all 5 classes and leaves none for anomalies"},
+        {{.train = 4, .normal = {1, {4}}},
+         "probe: none of the 4 training samples is of a class in dataset.normal"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error e = {0};
+        Dataset *d = NULL;
+        ck_assert_int_eq(dataset_open_kind(&d, &probe, &cases[i].options, "", &e), HONE_ERR_CONFIG);
+        ck_assert_str_eq(e.text, cases[i].sentence);
+        ck_assert_ptr_null(d);
+    }
+}
+END_TEST
+
 /* ---- outlines and shapes --------------------------------------------------------------------- */
 
 static const Pose pixel_pose = {
@@ -430,6 +530,8 @@ Suite *suite_datasets(void)
     tcase_add_test(kinds, root_comes_from_the_environment);
     tcase_add_test(kinds, class_names);
     tcase_add_test(kinds, random_holds_its_images);
+    tcase_add_test(kinds, normal_and_anomaly);
+    tcase_add_test(kinds, normal_refused);
     suite_add_tcase(s, kinds);
     TCase *shapes = tcase_create("shapes");
     tcase_add_test(shapes, outline_covers_exactly);

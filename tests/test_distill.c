@@ -307,6 +307,34 @@ START_TEST(test_other_teacher)
 }
 END_TEST
 
+/* What is finished needs its teacher no more; what is not does, and says so. */
+START_TEST(test_teacher_gone)
+{
+    char path[150], out[100];
+    const char *sets[] = {teach, NULL};
+    RunFixture r = {.out = other, .threads = 1, .sets = sets};
+    ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
+    run_end(&r);
+    snprintf(out, sizeof out, "%s/half", folder);
+    r = (RunFixture){.out = out, .threads = 1, .sets = sets, .stop_at = 3};
+    ck_assert_int_eq(run_start(&r), HONE_ERR_INTERRUPTED);
+    run_end(&r);
+    snprintf(path, sizeof path, "%s/teacher/last.h5", folder);
+    ck_assert_int_eq(remove(path), 0);
+    r = (RunFixture){.out = other, .threads = 1, .sets = sets, .resume = true};
+    ck_assert_msg(run_start(&r) == HONE_OK, "%s", r.error.text);
+    ck_assert_int_eq(r.steps, 0);
+    ck_assert_str_eq(r.summary.folder, other);
+    run_end(&r);
+    r = (RunFixture){.out = out, .threads = 1, .sets = sets, .resume = true};
+    ck_assert_int_eq(run_start(&r), HONE_ERR_CONFIG);
+    ck_assert_msg(strstr(r.error.text, "/teacher/last.h5' does not exist") != NULL, "%s",
+                  r.error.text);
+    ck_assert_int_eq(r.steps, 0);
+    run_end(&r);
+}
+END_TEST
+
 START_TEST(test_plan)
 {
     const char *sets[] = {teach, "distill.begin_epoch=1", NULL};
@@ -342,6 +370,7 @@ Suite *suite_distill(void)
     tcase_add_test(t, test_silent);
     tcase_add_test(t, test_refused);
     tcase_add_test(t, test_other_teacher);
+    tcase_add_test(t, test_teacher_gone);
     tcase_add_test(t, test_plan);
     suite_add_tcase(s, t);
     return s;

@@ -309,19 +309,24 @@ END_TEST
 START_TEST(test_refusals)
 {
     static const struct {
-        const char *set, *sentence;
+        const char *sets[2], *sentence; /* the second set may be missing */
     } bad[] = {
-        {"train.loss={kind: mse, target: labels}",
+        {{"train.loss={kind: mse, target: labels}"},
          "train.loss: autoencoder has 32 outputs and no classes; it learns with loss: {kind: mse, "
          "target: input}"},
-        {"model.arch=lenet_300_100",
+        {{"model.arch=lenet_300_100"},
          "mse 'loss': outputs [1, 10] are not as many numbers as the target [1, 4, 4, 2]"},
-        {"model.input=[4096, 4096, 3]", "input has 50331648 numbers, autoencoder takes at most "},
+        {{"model.input=[4096, 4096, 3]"}, "input has 50331648 numbers, autoencoder takes at most "},
+        {{"export.softmax=true"},
+         "export.softmax: true, but with train.loss.kind: mse outputs are not logits of a softmax"},
+        {{"export.softmax=true", "train.loss={kind: bce}"},
+         "export.softmax: true, but with train.loss.kind: bce outputs are not logits of a softmax"},
     };
     Config c;
     Session s;
     Error e = {0};
-    int status = config_parse(&c, autoencoder_yaml, "ad.yaml", &bad[_i].set, 1, &e);
+    int status =
+        config_parse(&c, autoencoder_yaml, "ad.yaml", bad[_i].sets, bad[_i].sets[1] ? 2 : 1, &e);
     if (status == HONE_OK) {
         SessionOptions how = {.threads = 1, .without_data = true};
         status = session_open(&s, &c, &how, &e);
@@ -346,7 +351,7 @@ Suite *suite_loss(void)
     tcase_add_test(t, test_texts);
     tcase_add_test(t, test_autoencoder);
     tcase_add_loop_test(t, test_classes, 0, 2);
-    tcase_add_loop_test(t, test_refusals, 0, 3);
+    tcase_add_loop_test(t, test_refusals, 0, 5);
     suite_add_tcase(s, t);
     return s;
 }

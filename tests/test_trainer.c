@@ -46,6 +46,9 @@ static const struct {
     {"train.schedule.warmup_epochs=7", "warmup_epochs"},
     {"train.loss.label_smoothing=1", "label_smoothing"},
     {"train.lr=1", "unknown"},
+    {"dataset.normal=[1]",
+     "dataset.normal: training sees no anomalies, so that classes cannot be learned; anomalies are "
+     "found with train.loss: {kind: mse, target: input}"},
 };
 
 START_TEST(test_refusals)
@@ -311,7 +314,9 @@ END_TEST
 
 START_TEST(test_plan)
 {
-    RunFixture r = {.threads = 1};
+    const char *sets[] = {"train.clip_norm=0.5", "train.optimizer.ema=0.99", "train.backward=bf16",
+                          NULL};
+    RunFixture r = {.threads = 1, .sets = sets};
     Text text = {0};
     run_open(&r);
     ck_assert_msg(plan_print(&r.session, NULL, &text, &r.error) == HONE_OK, "%s", r.error.text);
@@ -320,6 +325,10 @@ START_TEST(test_plan)
                            "classifier",
                            "8/8",
                            "pruning of 4 layers",
+                           "loss      cross_entropy, labels smoothed by 0.1\n",
+                           "optimizer sgd, gradients clipped to norm 0.5\n",
+                           "backward  quantized convolutions on bf16 numbers\n",
+                           "the weights' average, decay 0.99",
                            "quantized training"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         ck_assert_msg(strstr(text_string(&text), words[i]) != NULL, "%s\n%s", words[i],

@@ -174,7 +174,8 @@ unsigned char *tiny_net_artifact(const TinyNet *t, size_t *count)
                      .output = t->source.output,
                      .classes = shape_channels(t->source.output->shape)};
     ck_assert_msg(lower_program(&l, &s, &e) == HONE_OK, "%s", e.text);
-    ck_assert_msg(write_hone_bytes(&l.program, NULL, 0, &bytes, count, &e) == HONE_OK, "%s", e.text);
+    ck_assert_msg(write_hone_bytes(&l.program, NULL, 0, &bytes, count, &e) == HONE_OK, "%s",
+                  e.text);
     lower_release(&l);
     return bytes;
 }

@@ -21,12 +21,12 @@ static const OptionTable train_options = {
                        "passes over the training set"),
             OPTION_INT("batch", TrainOptions, batch, "images", 1, 65536, "64", "images per step"),
             OPTION_CHOICE("backward", TrainOptions, backward, backwards, "auto",
-                          "numbers that gradients of quantized convolutions are products of; auto "
-                          "is float"),
+                          "numbers that gradients of quantized convolutions are computed with; "
+                          "auto is int16"),
             OPTION_SECTION("loss", TrainOptions, loss, &loss_options, "what is minimized"),
             OPTION_REAL("clip_norm", TrainOptions, clip_norm, "", 0, 1e30, "0",
-                        "longest gradient, all parameters together; longer ones are scaled "
-                        "down to it; 0 for no limit"),
+                        "largest norm of the gradient, all parameters together; a larger one is "
+                        "scaled down to it; 0 for no limit"),
             OPTION_SECTION("optimizer", TrainOptions, optimizer, &optimizer_options,
                            "how gradients change weights"),
             OPTION_SECTION("schedule", TrainOptions, schedule, &schedule_options,
@@ -174,6 +174,26 @@ static int check_prune(const Config *c, Error *e)
     return HONE_OK;
 }
 
+/* Probabilities are what a softmax makes of the outputs that softmax cross-entropy trained. */
+static int check_softmax(const Config *c, Error *e)
+{
+    const OptionVariant *loss = loss_options.variants[c->options->train.loss.kind];
+    if (!c->options->export.softmax || c->options->train.loss.kind == LOSS_CROSS_ENTROPY)
+        return HONE_OK;
+    return bind_refuse(&c->binding, "export.softmax", e,
+                       "true, but with train.loss.kind: %s outputs are not logits of a softmax",
+                       loss->choice);
+}
+
+static int check_normal(const Config *c, Error *e)
+{
+    if (c->options->dataset.normal.count == 0 || c->options->train.loss.target == LOSS_OF_INPUT)
+        return HONE_OK;
+    return bind_refuse(&c->binding, "dataset.normal", e,
+                       "training sees no anomalies, so that classes cannot be learned; anomalies "
+                       "are found with train.loss: {kind: mse, target: input}");
+}
+
 static int check_schedule(const Config *c, Error *e)
 {
     Error inner = {0};
@@ -187,7 +207,11 @@ static int check(Config *c, Error *e)
     c->options = c->binding.options;
     int status = check_name(c, e);
     if (status == HONE_OK)
+        status = check_normal(c, e);
+    if (status == HONE_OK)
         status = check_schedule(c, e);
+    if (status == HONE_OK)
+        status = check_softmax(c, e);
     if (status == HONE_OK && c->options->qat.present)
         status = check_qat(c, e);
     if (status == HONE_OK && c->options->prune.present)
@@ -220,10 +244,15 @@ void config_release(Config *c)
     *c = (Config){0};
 }
 
-const char *config_backward(const Config *c)
+Backward config_backward(const Config *c)
 {
-    const int how = c->options->train.backward;
-    return backwards[how == BACKWARD_AUTO ? BACKWARD_FLOAT : how];
+    const Backward how = (Backward)c->options->train.backward;
+    return how == BACKWARD_AUTO ? BACKWARD_INT16 : how;
+}
+
+const char *config_backward_name(const Config *c)
+{
+    return backwards[config_backward(c)];
 }
 
 void config_print(const Config *c, Text *out)

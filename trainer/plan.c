@@ -199,6 +199,19 @@ static int64_t add_data(const Session *s, const char *root, Text *out)
     return train;
 }
 
+static void add_objective(const TrainOptions *t, Text *out)
+{
+    text_printf(out, "loss      %s", loss_options.variants[t->loss.kind]->choice);
+    if (t->loss.target == LOSS_OF_INPUT)
+        text_add(out, " against the input");
+    if (t->loss.label_smoothing > 0)
+        text_printf(out, ", labels smoothed by %g", t->loss.label_smoothing);
+    text_printf(out, "\noptimizer %s", optimizer_options.variants[t->optimizer.kind]->choice);
+    if (t->clip_norm > 0)
+        text_printf(out, ", gradients clipped to norm %g", t->clip_norm);
+    text_add(out, "\n");
+}
+
 static void add_head(const Session *s, Text *out)
 {
     const RunOptions *o = s->config->options;
@@ -208,9 +221,10 @@ static void add_head(const Session *s, Text *out)
                 (double)graph_macs(&s->graph) / 1e6);
     text_printf(out, "machine   %d threads, kernels %s, %s\n", threads_count(s->compute.threads),
                 s->compute.integer->name, s->compute.blas.core);
+    add_objective(&o->train, out);
     if (o->qat.present)
         text_printf(out, "backward  quantized convolutions on %s numbers\n",
-                    config_backward(s->config));
+                    config_backward_name(s->config));
 }
 
 int plan_print(const Session *s, const char *data_root, Text *out, Error *e)

@@ -132,7 +132,7 @@ int session_compile(const Session *s, Exec **x, Mode mode, int batch, const Inte
 {
     mode.fuse = true; /* where there is something to fuse */
     if (mode.backward == BACKWARD_AUTO)
-        mode.backward = (Backward)s->config->options->train.backward;
+        mode.backward = config_backward(s->config);
     const Value *keep[] = {mode.integer ? integer_source(s->logits) : s->logits};
     ExecOptions options = {.mode = mode,
                            .batch = batch,

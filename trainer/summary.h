@@ -9,7 +9,7 @@ typedef struct Summary {
     const char *name; /* the configuration's */
     int64_t seed;
     int threads;
-    const char *backward; /* config_backward */
+    const char *backward; /* config_backward_name */
     int64_t params, macs;
     bool classifies; /* figures are accuracies, else mse and auc; what was not measured is null */
     Figures float_figures;

@@ -42,16 +42,24 @@ static int resume(Loop *l, Error *e)
     return status;
 }
 
-/* Checks that cannot be made later without cost come before anything is written. */
+/* Finds the folder and, where it holds a checkpoint, takes up the state in it. */
 static int open_folder(Loop *l, const TrainRequest *request, Error *e)
 {
     int status = rundir_open(&l->dir, l->o->name, request->out, request->resume, e);
     if (status == HONE_OK)
         status = rundir_lock(&l->dir, e);
-    if (status == HONE_OK && l->dir.resumed)
-        status = resume(l, e);
-    if (status == HONE_OK && !(l->progress.complete && rundir_has(&l->dir, "summary.json")))
-        status = logs_open(&l->logs, &l->dir, l->progress.metrics_bytes, l->progress.step, e);
+    return status == HONE_OK && l->dir.resumed ? resume(l, e) : status;
+}
+
+/* Whether nothing is left to do in the folder. */
+static bool is_finished(const Loop *l)
+{
+    return l->progress.complete && rundir_has(&l->dir, "summary.json");
+}
+
+static int start_writing(Loop *l, Error *e)
+{
+    int status = logs_open(&l->logs, &l->dir, l->progress.metrics_bytes, l->progress.step, e);
     if (status == HONE_OK && !l->dir.resumed)
         status = write_config(l, e);
     l->started = speed_now() - l->progress.seconds;
@@ -120,7 +128,7 @@ static void fill_summary(Summary *m, const Loop *l)
     m->name = l->o->name;
     m->seed = l->o->seed;
     m->threads = threads_count(l->s->compute.threads);
-    m->backward = config_backward(l->s->config);
+    m->backward = config_backward_name(l->s->config);
     m->params = graph_trained(&l->s->graph);
     m->macs = graph_macs(&l->s->graph);
     m->steps = l->phases.total;
@@ -215,20 +223,31 @@ static int go_on(Loop *l, Summary *summary, Error *e)
     return status == HONE_OK ? status : explain(l, status, e);
 }
 
+/* The other runs that this one names, which a finished one no longer needs. */
+static int open_peers(Loop *l, Summary *summary, Error *e)
+{
+    int status = l->o->baseline ? evaluate_baseline(l, &summary->float_figures, e) : HONE_OK;
+    if (status == HONE_OK && l->o->distill.present)
+        status = teacher_open(&l->teacher, l->s, e);
+    return status;
+}
+
 int train_run(Session *s, const TrainRequest *request, Summary *summary, Error *e)
 {
     Loop l = {0};
     *summary = (Summary){0};
     int status = loop_init(&l, s, request, e);
-    if (status == HONE_OK && l.o->baseline)
-        status = evaluate_baseline(&l, &summary->float_figures, e);
-    if (status == HONE_OK && l.o->distill.present)
-        status = teacher_open(&l.teacher, s, e);
+    if (status == HONE_OK && !request->resume) /* a refusal leaves no folder behind */
+        status = open_peers(&l, summary, e);
     if (status == HONE_OK)
         status = open_folder(&l, request, e);
-    if (status == HONE_OK) {
-        snprintf(summary->folder, sizeof summary->folder, "%s", l.dir.path);
-        if (logs_are_open(&l.logs)) /* else the run was finished before */
+    snprintf(summary->folder, sizeof summary->folder, "%s", l.dir.path);
+    if (status == HONE_OK && !is_finished(&l)) {
+        if (request->resume)
+            status = open_peers(&l, summary, e);
+        if (status == HONE_OK)
+            status = start_writing(&l, e);
+        if (status == HONE_OK)
             status = go_on(&l, summary, e);
     }
     loop_release(&l);
