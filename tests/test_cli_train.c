@@ -1,0 +1,159 @@
+/* Tests of `hone train` as its users meet it: files, lines, signals. SPDX-License-Identifier: Apache-2.0 */
+#include "tests/cli_kit.h"
+#include "tests/suites.h"
+
+#include <check.h>
+#include <stdint.h>
+#include <string.h>
+
+START_TEST(train_files)
+{
+    RUNS(0, "ls run");
+    static const char *const files[] = {"config.yaml", "last.h5",  "best.h5",     "metrics.jsonl",
+                                        "model.hone",  "float.h5", "summary.json"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        HAS(cli_out, files[i]);
+    JSON_OF(0, "cat run/summary.json");
+    RUNS(0, "grep -q '\"bit_exact\": true' run/summary.json");
+}
+END_TEST
+
+/* A pipe or a file gets lines: no escape sequences, nothing redrawn, nothing on standard error. */
+START_TEST(train_plain)
+{
+    RUNS(0, "./train tiny.yaml --out plain --threads 1");
+    ck_assert_str_eq(cli_err, "");
+    ck_assert_ptr_null(strpbrk(cli_out, "\r\033"));
+    HAS(cli_out, "tiny: layers, ");
+    HAS(cli_out, "\n  4/4 ");
+    HAS(cli_out, "\nqat from step 16: ");
+    HAS(cli_out, "bit-exact");
+    HAS(cli_out, "plain/model.hone");
+    RUNS(0, "cmp plain/model.hone run/model.hone");
+}
+END_TEST
+
+START_TEST(train_quiet_numbered)
+{
+    RUNS(0, "mkdir numbers && cd numbers && \"$HONE\" train ../tiny.yaml --quiet");
+    ck_assert_str_eq(cli_out, "runs/tiny\n");
+    ck_assert_str_eq(cli_err, "");
+    RUNS(0, "cd numbers && \"$HONE\" train ../tiny.yaml --quiet --seed 2");
+    ck_assert_str_eq(cli_out, "runs/tiny-2\n");
+    RUNS(0, "cd numbers && grep -qx 'seed: 2' runs/tiny-2/config.yaml");
+    RUNS(1, "cd numbers && cmp -s runs/tiny/model.hone runs/tiny-2/model.hone");
+}
+END_TEST
+
+START_TEST(train_refuses_folder)
+{
+    RUNS(1, "cp -r run taken && \"$HONE\" train tiny.yaml --out taken");
+    ck_assert_str_eq(cli_err,
+                     "hone: the folder 'taken' is not empty; --resume goes on with the run in "
+                     "it\n");
+    RUNS(0, "diff -r run taken");
+    RUNS(1, "\"$HONE\" train tiny.yaml --out tiny.yaml/x");
+    HAS(cli_err, "tiny.yaml");
+}
+END_TEST
+
+START_TEST(train_finished)
+{
+    RUNS(0, "cp -r run finished && \"$HONE\" train tiny.yaml --out finished --resume");
+    HAS(cli_out, "finished is a finished run: nothing to do");
+    RUNS(0, "diff -r run finished");
+    RUNS(1, "\"$HONE\" train tiny.yaml --out finished --resume --set train.batch=8");
+    HAS(cli_err, "batch");
+    RUNS(0, "diff -r run finished");
+}
+END_TEST
+
+/* A run that learns too fast ends with one sentence, its good checkpoints stay. */
+START_TEST(train_diverges)
+{
+    RUNS(1, "\"$HONE\" train tiny.yaml --set train.optimizer.lr=1000 --set "
+            "train.optimizer.weight_decay=1 --set qat=null --set prune=null --out burnt");
+    ck_assert_ptr_eq(strchr(cli_err, '\n'), cli_err + strlen(cli_err) - 1);
+    HAS(cli_err, "not finite");
+    HAS(cli_err, "a lower train.optimizer.lr, a longer warm-up or train.clip_norm may help\n");
+    RUNS(0, "! test -e burnt/summary.json");
+}
+END_TEST
+
+START_TEST(train_plan)
+{
+    RUNS(0, "\"$HONE\" train tiny.yaml --plan --out planned");
+    HAS(cli_out, "stem");
+    RUNS(1, "test -e planned || test -e runs");
+    RUNS(0, "\"$HONE\" train tiny.yaml --plan --set 'dataset={kind: cifar10}'");
+    HAS(cli_out, "cifar");
+}
+END_TEST
+
+/* Starts a run that would take hours, waits until `ready` holds, sends a signal; the program's status
+ * and its standard error are those of the command. */
+static void interrupt(const char *arguments, const char *ready, const char *signal)
+{
+    RUNS(130,
+         "rm -f log; \"$HONE\" train %s > log & child=$!; n=0; "
+         "until { %s ; } || [ $n -gt 500 ]; do sleep 0.02; n=$((n+1)); done; "
+         "kill -%s $child; wait $child",
+         arguments, ready, signal);
+    ck_assert_int_eq(strncmp(cli_err, "hone: ", 6), 0);
+    HAS(cli_err, "(to go on: hone train long/config.yaml --out long --resume)\n");
+    RUNS(0, "! grep -q done log");
+}
+
+/* With each of the signals; then the command that the sentence gives goes on from there. */
+START_TEST(train_interrupted)
+{
+    static const char *const signals[] = {"INT", "TERM"};
+    RUNS(0, "rm -rf long");
+    interrupt("tiny.yaml --set train.epochs=100000 --set qat.begin_epoch=9 --out long",
+              "[ -s long/last.h5 ]", signals[_i]);
+    JSON_OF(0, "\"$HONE\" inspect long/last.h5 --json");
+    int64_t steps = atoll(strstr(cli_out, "\"step\": ") + 8);
+    interrupt("long/config.yaml --out long --resume", "grep -qs 'from step' log", signals[_i]);
+    RUNS(0, "\"$HONE\" inspect long/last.h5 --json");
+    ck_assert_int_ge(atoll(strstr(cli_out, "\"step\": ") + 8), steps);
+}
+END_TEST
+
+/* On a terminal a line is redrawn in place, and gone in the end. */
+START_TEST(train_terminal)
+{
+    RUNS(0, "TERM=xterm LC_ALL=C.UTF-8 python3 -c 'import os, pty, sys\n"
+            "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "
+            "\"$HONE\" train tiny.yaml --out shown --set eval.every_epochs=2");
+    HAS(cli_out, "\r\033[K");
+    HAS(cli_out, "left");
+    HAS(cli_out, "\033[1m");
+    const char *last = strrchr(cli_out, '\033');
+    ck_assert_ptr_nonnull(last);
+    LACKS(last, "left");
+    RUNS(0, "NO_COLOR=1 TERM=xterm python3 -c 'import os, pty, sys\n"
+            "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "
+            "\"$HONE\" train tiny.yaml --out grey");
+    LACKS(cli_out, "\033[1m");
+}
+END_TEST
+
+Suite *suite_cli_train(void)
+{
+    Suite *s = suite_create("cli_train");
+    TCase *t = tcase_create("commands");
+    tcase_set_timeout(t, 30); /* files are synced, and a disk may be busy */
+    tcase_add_unchecked_fixture(t, cli_prepare, cli_clean);
+    tcase_add_checked_fixture(t, cli_reset, NULL);
+    tcase_add_test(t, train_files);
+    tcase_add_test(t, train_plain);
+    tcase_add_test(t, train_quiet_numbered);
+    tcase_add_test(t, train_refuses_folder);
+    tcase_add_test(t, train_finished);
+    tcase_add_test(t, train_diverges);
+    tcase_add_test(t, train_plan);
+    tcase_add_loop_test(t, train_interrupted, 0, 2);
+    tcase_add_test(t, train_terminal);
+    suite_add_tcase(s, t);
+    return s;
+}
