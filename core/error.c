@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* As analyzers see them: core/error.h. */
+#undef error_set
+#undef error_errno
+#undef error_prefix
+#undef error_memory
+
 static void store(Error *e, int code, const char *format, va_list args)
 {
     e->code = code;

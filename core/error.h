@@ -51,6 +51,14 @@ int error_prefix(Error *e, const char *format, ...) __attribute__((format(printf
 /* "out of memory" with what was being made and its size in bytes; returns HONE_ERR_MEMORY. */
 int error_memory(Error *e, const char *what, size_t bytes);
 
+/* Analyzers see one file at a time; this is what they must know of the functions above. */
+#ifdef __clang_analyzer__
+#define error_set(e, code, ...)   (error_set(e, code, __VA_ARGS__), (code))
+#define error_errno(e, code, ...) (error_errno(e, code, __VA_ARGS__), (code))
+#define error_prefix(...)         (error_prefix(__VA_ARGS__), HONE_ERR_DATA)
+#define error_memory(...)         (error_memory(__VA_ARGS__), HONE_ERR_MEMORY)
+#endif
+
 /* The short meaning of a code, a constant string. */
 const char *error_meaning(int code);
 

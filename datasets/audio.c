@@ -113,6 +113,7 @@ static int compute_split(Audio *a, int split, float *reals, Error *e)
     int status = work_init(&w, a, e);
     if (status != HONE_OK)
         return status;
+    assert(a->count[split] > 0); /* neither split is empty */
     for (int64_t i = 0; i < a->count[split] && status == HONE_OK; i++) {
         size_t at = (size_t)i * a->values;
         status = compute(a, a->files[split][i]->name, NULL, &w, e);
@@ -154,7 +155,7 @@ static int quantiles(const float *v, size_t count, double share, double *lo, dou
 /* The grid that `count` values of the training split ask for. */
 static int find_grid(Audio *a, const float *v, size_t count, double share, Error *e)
 {
-    assert(count > 0); /* neither split is empty */
+    assert(count > 0);
     double lo = (double)v[0], hi = lo;
     for (size_t i = 1; i < count; i++) {
         lo = (double)v[i] < lo ? (double)v[i] : lo;

@@ -20,7 +20,7 @@ uint32_t export_profile(const ExportOptions *o, size_t i)
 {
     uint32_t profile = 0;
     assert(i < o->requant.count);
-    while (strcmp(profiles[profile], o->requant.v[i]) != 0)
+    while (strcmp(export_profile_name(profile), o->requant.v[i]) != 0)
         profile++;
     return profile;
 }

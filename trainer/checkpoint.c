@@ -89,6 +89,12 @@ static int set_progress(StateDict *d, const Progress *p, Error *e)
         status = state_set_double(d, #name, p->name, e);
     PROGRESS_REALS(SET)
 #undef SET
+    return status;
+}
+
+static int set_figures(StateDict *d, const Progress *p, Error *e)
+{
+    int status = HONE_OK;
 #define SET(name)                                                                                  \
     if (status == HONE_OK)                                                                         \
         status = state_set_double(d, #name "_accuracy", p->name##_figures.accuracy, e);            \
@@ -113,6 +119,8 @@ int checkpoint_save(const char *path, const Session *s, Optimizer *optimizer, Pr
     if (status == HONE_OK)
         status = set_progress(&d, progress, e);
     if (status == HONE_OK)
+        status = set_figures(&d, progress, e);
+    if (status == HONE_OK)
         status = add_arrays(&d, s, optimizer, pruner, e);
     if (status == HONE_OK)
         status = store_save(path, &d, e);
@@ -136,6 +144,12 @@ static int read_progress(const Store *store, Progress *p, Error *e)
         status = store_double(store, #name, &p->name, e);
     PROGRESS_REALS(GET)
 #undef GET
+    return status;
+}
+
+static int read_figures(const Store *store, Progress *p, Error *e)
+{
+    int status = HONE_OK;
 #define GET(name)                                                                                  \
     if (status == HONE_OK)                                                                         \
         status = store_double(store, #name "_accuracy", &p->name##_figures.accuracy, e);           \
@@ -157,6 +171,8 @@ int checkpoint_open(Checkpoint *c, const char *path, const char *const *sets, si
     if (status != HONE_OK)
         return status;
     status = read_progress(c->store, &c->progress, e);
+    if (status == HONE_OK)
+        status = read_figures(c->store, &c->progress, e);
     if (status == HONE_OK)
         status = store_text(c->store, "config", &text, e);
     if (status == HONE_OK)
