@@ -297,12 +297,13 @@ cov: ## line and branch coverage of the tests, per folder
 	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) config=cov test
 	@tools/coverage.py build/cov $(folders) cli
 
-# COUNT changes of operators and constants, one after the other; SKIP=N goes on after the Nth, AT='FILE:LINE...'
-# takes those lines alone.
+# COUNT changes of operators and constants, one after the other; SKIP=N goes on after the Nth,
+# AT='FILE:LINE...' takes those lines alone.
 COUNT ?= 60
 SKIP  ?= 0
 mutants: ## change the code at random, see whether the tests notice (COUNT=60, SKIP=0, AT=FILE:LINE)
-	@tools/mutate.py --count $(COUNT) --skip $(SKIP) $(if $(AT),--at $(AT),core layers qat export runtime store)
+	@tools/mutate.py --count $(COUNT) --skip $(SKIP) \
+	  $(if $(AT),--at $(AT),core layers qat export runtime store)
 
 # ---- installing ---------------------------------------------------------------------------------
 

@@ -195,7 +195,8 @@ struct Op {
     /* Sizes for the memory plan; NULL when there are none. Shapes and elems of r are final. */
     void (*needs)(const Run *r, Needs *needs);
     void (*forward)(const Run *r);
-    /* Produces in[i]->grad for each want[i], from out[j]->grad; NULL: not differentiable. */
+    /* Produces in[i]->grad for each want[i], from out[j]->grad; NULL: not differentiable. Not called where
+     * no input wants one. */
     void (*backward)(const Run *r);
     /* Updates states (running statistics, ranges) after a training step, serially; may be NULL. */
     void (*commit)(const Run *r);

@@ -112,8 +112,7 @@ static void backward_rows(const Run *r, int chunk, int begin, int end, int worke
 
 static void backward(const Run *r)
 {
-    if (r->want[STUDENT])
-        run_chunks(r, r->in[STUDENT]->shape.dim[0], backward_rows);
+    run_chunks(r, r->in[STUDENT]->shape.dim[0], backward_rows);
 }
 
 const Op op_soft_loss = {

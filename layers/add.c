@@ -70,8 +70,7 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
 
 static void backward(const Run *r)
 {
-    if (r->want[0] || r->want[1])
-        run_chunks(r, elements_items(shape_count(r->out[0]->shape)), backward_items);
+    run_chunks(r, elements_items(shape_count(r->out[0]->shape)), backward_items);
 }
 
 static int rescale(const Node *n, IntegerLayer *layer, Error *e)

@@ -121,8 +121,7 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
 
 static void backward(const Run *r)
 {
-    if (r->want[0])
-        run_chunks(r, elements_items(shape_count(r->in[0]->shape)), backward_items);
+    run_chunks(r, elements_items(shape_count(r->in[0]->shape)), backward_items);
 }
 
 const Op op_dropout = {

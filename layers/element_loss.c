@@ -188,8 +188,7 @@ static void backward_rows(const Run *r, int chunk, int begin, int end, int worke
 
 static void backward(const Run *r)
 {
-    if (r->want[0])
-        run_chunks(r, r->in[0]->shape.dim[0], backward_rows);
+    run_chunks(r, r->in[0]->shape.dim[0], backward_rows);
 }
 
 #define ELEMENT_LOSS(name_)                                                                        \

@@ -142,8 +142,7 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
 
 static void backward(const Run *r)
 {
-    if (r->want[0] || r->want[1])
-        run_chunks(r, items_of(r), backward_items);
+    run_chunks(r, items_of(r), backward_items);
 }
 
 /* ---- on codes throughout ---- */

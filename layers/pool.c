@@ -207,8 +207,7 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
 
 static void backward(const Run *r)
 {
-    if (r->want[0])
-        run_chunks(r, r->in[0]->shape.dim[0], backward_items);
+    run_chunks(r, r->in[0]->shape.dim[0], backward_items);
 }
 
 static void lower_max(const Node *n, HoneRtOp *op)

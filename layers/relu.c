@@ -61,8 +61,7 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
 
 static void backward(const Run *r)
 {
-    if (r->want[0])
-        run_chunks(r, elements_items(shape_count(r->in[0]->shape)), backward_items);
+    run_chunks(r, elements_items(shape_count(r->in[0]->shape)), backward_items);
 }
 
 static void clamp(const Node *n, Grid g, int32_t *lo, int32_t *hi)
@@ -107,8 +106,7 @@ static void alone_forward(const Run *r)
 
 static void alone_backward(const Run *r)
 {
-    if (r->want[0])
-        (on_codes(r) ? unary_backward : backward)(r);
+    (on_codes(r) ? unary_backward : backward)(r);
 }
 
 #define RELU_OP(text, alone_)                                                                      \

@@ -37,8 +37,6 @@ static void backward(const Run *r)
     const size_t n = shape_count(r->in[0]->shape);
     const Real *dy = r->out[0]->grad;
     Real *dx = r->in[0]->grad;
-    if (!r->want[0])
-        return;
     if (r->accumulate[0])
         r->compute->real->add(n, dy, dx);
     else if (dx != dy)

@@ -76,8 +76,7 @@ static void backward_rows(const Run *r, int chunk, int begin, int end, int worke
 
 static void backward(const Run *r)
 {
-    if (r->want[0])
-        run_chunks(r, rows_of(r), backward_rows);
+    run_chunks(r, rows_of(r), backward_rows);
 }
 
 /* exp(-s_x d) in units of the largest that keeps a row's sum in 31 bits. */

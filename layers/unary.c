@@ -149,9 +149,9 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
 
 static void backward(const Run *r)
 {
-    if (r->want[0] && on_codes(r))
+    if (on_codes(r))
         unary_backward(r);
-    else if (r->want[0])
+    else
         run_elements(r, backward_items);
 }
 

@@ -86,8 +86,7 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
 
 static void backward(const Run *r)
 {
-    if (r->want[0] || r->want[1])
-        run_chunks(r, elements_items(count_of(r)), backward_items);
+    run_chunks(r, elements_items(count_of(r)), backward_items);
 }
 
 const Op op_fused_add = {

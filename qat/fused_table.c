@@ -86,8 +86,6 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
 static void backward(const Run *r)
 {
     Tables *t = r->shared;
-    if (!r->want[0])
-        return;
     fill_codes(r, t);
     fill_values(r, true, t->value);
     for (int q = 0; q < HONE_RT_TABLE; q++)

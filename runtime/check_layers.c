@@ -17,18 +17,17 @@ static int same_grid(const HoneRtTensor *a, const HoneRtTensor *b)
     return a->zero_point == b->zero_point && a->scale_bits == b->scale_bits;
 }
 
-/* No weights, bias or multipliers, and no clamp: the op makes no codes of its own. */
+/* No weights, bias, multipliers or groups, and no clamp: the op makes no codes of its own. */
 static int is_bare(const HoneRtOp *op)
 {
     return op->weights == HONE_RT_NONE && op->bias == HONE_RT_NONE && op->requant == HONE_RT_NONE &&
-           op->lo == -128 && op->hi == 127;
+           op->multiplier == 0 && op->groups == 0 && op->lo == -128 && op->hi == 127;
 }
 
 /* Kernel and dilation. */
 static int is_without_kernel(const HoneRtOp *op)
 {
-    return op->kernel_h == 0 && op->kernel_w == 0 && op->dilation_h == 0 && op->dilation_w == 0 &&
-           op->multiplier == 0;
+    return op->kernel_h == 0 && op->kernel_w == 0 && op->dilation_h == 0 && op->dilation_w == 0;
 }
 
 static int is_without_pads(const HoneRtOp *op)
@@ -51,8 +50,7 @@ static HoneRtStatus check_mul(const HoneRtProgram *p, const HoneRtOp *op)
 
 static HoneRtStatus check_pool(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y)
 {
-    if (!is_bare(op) || op->multiplier != 0 || op->dilation_h != 1 || op->dilation_w != 1 ||
-        !same_grid(x, y))
+    if (!is_bare(op) || op->dilation_h != 1 || op->dilation_w != 1 || !same_grid(x, y))
         return HONE_RT_ERR_OP;
     return x->c == y->c ? hone_rt_check_window(op, x, y) : HONE_RT_ERR_SHAPE;
 }

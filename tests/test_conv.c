@@ -172,6 +172,36 @@ START_TEST(codes_differentiate_as_reals)
 }
 END_TEST
 
+/* Where the gradient of the output is zero nothing is added, not even the smallest number. */
+START_TEST(nothing_comes_of_zeros)
+{
+    static const Backward ways[] = {BACKWARD_FLOAT, BACKWARD_INT16, BACKWARD_BF16};
+    Compute compute;
+    ck_assert(open_level(&compute, 1, NULL));
+    Rng rng = rng_at(SEED, RNG_TEST, 8, (uint64_t)_i);
+    for (int round = 0; round < 24; round += EVERY) {
+        const bool adds = round % 2 == 1, codes = round / 2 % 2 == 1;
+        Case c;
+        case_init(&c, (Kind)_i, &rng);
+        Bound b;
+        bound_init(&b, c.node, &compute, c.batch, codes, true, adds ? 3 : (Real)NAN, &rng);
+        memset(b.out.grad, 0, shape_count(b.out.shape) * sizeof(Real));
+        b.mode.backward = ways[round % 3];
+        bound_scratch(&b);
+        for (int i = 0; i < c.node->inputs; i++)
+            b.run.accumulate[i] = adds;
+        run_both(&b);
+        for (int i = 0; i < c.node->inputs; i++)
+            for (size_t k = 0, n = shape_count(b.in[i].shape); k < n; k++)
+                ck_assert_msg(b.in[i].grad[k] == (adds ? 3 : 0), "%s: gradient %d[%zu] is %g",
+                              case_text(&c, ""), i, k, (double)b.in[i].grad[k]);
+        bound_release(&b);
+        case_release(&c);
+    }
+    compute_close(&compute);
+}
+END_TEST
+
 START_TEST(threads_do_not_matter)
 {
     Rng rng = rng_at(SEED, RNG_TEST, 5, (uint64_t)_i);
@@ -352,6 +382,7 @@ Suite *suite_conv(void)
     tcase_add_loop_test(t, reals_are_the_sums, 0, LEVELS * KINDS);
     tcase_add_loop_test(t, codes_are_exact, 0, LEVELS * KINDS);
     tcase_add_loop_test(t, codes_differentiate_as_reals, 0, KINDS);
+    tcase_add_loop_test(t, nothing_comes_of_zeros, 0, KINDS);
     tcase_add_loop_test(t, threads_do_not_matter, 0, 2 * KINDS);
     tcase_add_loop_test(t, scratch_may_be_stale, 0, LEVELS * KINDS);
     tcase_add_loop_test(t, integers_are_those_of_fixed, 0, LEVELS * KINDS);

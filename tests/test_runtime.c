@@ -342,6 +342,31 @@ START_TEST(op_rules)
 }
 END_TEST
 
+/* Up to a limit a window only fails to fit, or fits; past it the op is wrong. */
+START_TEST(window_limits)
+{
+    RULE(ERR_SHAPE, b.ops[STEM].kernel_h = 255);
+    RULE(ERR_OP, b.ops[STEM].kernel_h = 256);
+    RULE(ERR_SHAPE, b.ops[STEM].kernel_w = 255);
+    RULE(ERR_SHAPE, b.ops[STEM].stride_h = 255);
+    RULE(ERR_OP, b.ops[STEM].stride_h = 256);
+    RULE(ERR_SHAPE, b.ops[STEM].stride_w = 255);
+    RULE(ERR_OP, b.ops[STEM].stride_w = 256);
+    RULE(ERR_SHAPE, b.ops[STEM].dilation_h = 255);
+    RULE(ERR_OP, b.ops[STEM].dilation_h = 256);
+    RULE(ERR_SHAPE, b.ops[STEM].kernel_h = 66; b.ops[STEM].dilation_h = 63); /* 4096 rows */
+    RULE(ERR_OP, b.ops[STEM].kernel_h = 65; b.ops[STEM].dilation_h = 64);
+    RULE(OK, b.ops[STEM].pad_top = 2); /* the last window has room to spare */
+    RULE(OK, b.ops[STEM].pad_bottom = 2);
+    RULE(ERR_OP, b.ops[STEM].pad_bottom = 3);
+    RULE(OK, b.ops[STEM].pad_left = 1);
+    RULE(ERR_SHAPE, b.ops[STEM].pad_left = 2);
+    RULE(ERR_OP, b.ops[STEM].pad_left = 3);
+    RULE(OK, b.ops[STEM].pad_right = 2);
+    RULE(ERR_OP, b.ops[STEM].pad_right = 3);
+}
+END_TEST
+
 static int8_t *weights(Bent *b, int op)
 {
     return (int8_t *)b->constants + b->ops[op].weights;
@@ -426,6 +451,7 @@ Suite *suite_runtime(void)
     tcase_add_test(t, every_flipped_bit_is_refused);
     tcase_add_loop_test(t, every_flipped_bit_is_harmless, 0, LEVELS);
     tcase_add_test(t, header_rules);
+    tcase_add_test(t, window_limits);
     tcase_add_test(t, alignment_and_tail);
     tcase_add_test(t, tensor_rules);
     tcase_add_test(t, op_rules);

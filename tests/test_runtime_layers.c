@@ -5,6 +5,7 @@
 #include "tests/oracle/fixtures.h"
 #include "tests/suites.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,9 +134,104 @@ START_TEST(op_rules)
     RULE(ERR_OP, b.ops[AVERAGE].stride_h = 0);
     RULE(ERR_OP, b.ops[PADDED].stride_h = 1);
     RULE(ERR_OP, b.ops[DOUBLED].stride_w = 0);
+    RULE(ERR_SHAPE, b.ops[DOUBLED].stride_h = 255);
     RULE(ERR_OP, b.ops[DOUBLED].stride_h = 256);
+    RULE(ERR_SHAPE, b.ops[DOUBLED].stride_w = 255);
+    RULE(ERR_OP, b.ops[DOUBLED].stride_w = 256);
     RULE(ERR_OP, b.ops[DOUBLED].pad_left = 1);
     RULE(ERR_OP, b.ops[SOFTMAX].kernel_h = 1);
+}
+END_TEST
+
+/* ---- fields that a kind does not use ---- */
+
+#define KIND(name) (1u << HONE_RT_OP_##name)
+
+enum {
+    WINDOWS = KIND(CONV) | KIND(DEPTHWISE) | KIND(MAXPOOL) | KIND(AVGPOOL),
+    SUMS = KIND(CONV) | KIND(DEPTHWISE) | KIND(DENSE),
+    CLAMPS = SUMS | KIND(ADD) | KIND(MEAN) | KIND(MUL)
+};
+
+/* A field, the value it has where it is not used, and who uses it. */
+typedef struct Field {
+    const char *name;
+    size_t at, bytes;
+    uint32_t unused;
+    unsigned users; /* KIND(...) */
+} Field;
+
+#define FIELD(name, unused, users)                                                                 \
+    {                                                                                              \
+#name, offsetof(HoneRtOp, name), sizeof(((HoneRtOp *)0)->name), unused, users              \
+    }
+
+static const Field fields[] = {
+    FIELD(inputs[1], HONE_RT_NONE, KIND(ADD) | KIND(MUL) | KIND(CONCAT)),
+    FIELD(kernel_h, 0, WINDOWS),
+    FIELD(kernel_w, 0, WINDOWS),
+    FIELD(stride_h, 0, WINDOWS | KIND(UPSAMPLE)),
+    FIELD(stride_w, 0, WINDOWS | KIND(UPSAMPLE)),
+    FIELD(dilation_h, 0, WINDOWS),
+    FIELD(dilation_w, 0, WINDOWS),
+    FIELD(pad_top, 0, WINDOWS | KIND(PAD)),
+    FIELD(pad_left, 0, WINDOWS | KIND(PAD)),
+    FIELD(pad_bottom, 0, WINDOWS | KIND(PAD)),
+    FIELD(pad_right, 0, WINDOWS | KIND(PAD)),
+    FIELD(multiplier, 0, KIND(DEPTHWISE)),
+    FIELD(groups, 0, KIND(CONV)),
+    FIELD(weights, HONE_RT_NONE, SUMS | KIND(TABLE)),
+    FIELD(bias, HONE_RT_NONE, SUMS),
+    FIELD(requant, HONE_RT_NONE, SUMS | KIND(MEAN) | KIND(MUL) | KIND(SOFTMAX)),
+    FIELD(lo, (uint32_t)-128, CLAMPS),
+    FIELD(hi, 127, CLAMPS),
+    FIELD(m1, 0, KIND(ADD) | KIND(CONCAT)),
+    FIELD(m2, 0, KIND(ADD) | KIND(CONCAT)),
+    FIELD(k, 0, KIND(ADD) | KIND(CONCAT)),
+    FIELD(reserved[0], 0, KIND(CONCAT)),
+    FIELD(reserved[1], 0, KIND(CONCAT)),
+    FIELD(reserved[2], 0, KIND(CONCAT)),
+    FIELD(reserved[3], 0, 0),
+    FIELD(reserved[4], 0, 0),
+    FIELD(weight_type, HONE_RT_WEIGHTS_INT8, 0),
+};
+
+/* Sets the field, in the host's order of bytes, to another value than that of the unused. */
+static void use_field(HoneRtOp *op, const Field *f)
+{
+    const uint32_t other = f->unused == HONE_RT_NONE     ? 0
+                           : f->unused == (uint32_t)-128 ? (uint32_t)-127
+                           : f->unused == 127            ? 126
+                                                         : f->unused + 1;
+    const uint16_t narrow = (uint16_t)other;
+    memcpy((char *)op + f->at, f->bytes == sizeof narrow ? (const void *)&narrow : &other,
+           f->bytes);
+}
+
+/* Each such field of each op, one at a time; the two files have all kinds. */
+START_TEST(unused_fields_are_refused)
+{
+    unsigned seen = 0;
+    for (int file = 0; file < 2; file++) {
+        Bent b;
+        bent_init(&b, file ? model_file : layers_file,
+                  file ? sizeof model_file : sizeof layers_file);
+        for (uint32_t op = 0; op < b.p.op_count; op++) {
+            const HoneRtOp original = b.ops[op];
+            seen |= 1u << original.kind;
+            for (int i = 0; i < COUNT(fields); i++) {
+                if (fields[i].users & 1u << original.kind)
+                    continue;
+                use_field(&b.ops[op], &fields[i]);
+                ck_assert_msg(bent_open(&b) == HONE_RT_ERR_OP, "kind %d with %s", original.kind,
+                              fields[i].name);
+                b.ops[op] = original;
+            }
+        }
+        ck_assert_int_eq(bent_open(&b), HONE_RT_OK);
+        bent_release(&b);
+    }
+    ck_assert_uint_eq(seen, (KIND(RESHAPE) << 1) - 2);
 }
 END_TEST
 
@@ -254,6 +350,7 @@ Suite *suite_runtime_layers(void)
     tcase_add_loop_test(t, rows_in_any_order, 0, LEVELS);
     tcase_add_loop_test(t, every_flipped_bit_is_harmless, 0, LEVELS);
     tcase_add_test(t, op_rules);
+    tcase_add_test(t, unused_fields_are_refused);
     tcase_add_test(t, concat_rules);
     tcase_add_test(t, concat_keeps_its_inputs);
     tcase_add_test(t, grid_rules);

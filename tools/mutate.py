@@ -6,10 +6,10 @@
 
 A mutant is one change in one line of C: + for -, < for <=, == for !=, && for ||, 0 for 1, and so on, in
 code (no comments, strings, preprocessor lines or assertions). It is compiled in a copy of the sources;
-the suites that know the folder best run first, then all others, up to the first that fails. A mutant
-that none notices survives: a hole in the tests, or a change that changes nothing. One that exceeds the
-time of the tests is "hung", and counts as killed. Mutants that do not compile, or compile to the same
-object file, do not count.
+suites named like the file run first, then those that know the folder best, then all others, up to the
+first that fails. A mutant that none notices survives: a hole in the tests, or a change that changes
+nothing. One that exceeds the time of the tests is "hung", and counts as killed. Mutants that do not
+compile, or compile to the same object file, do not count.
 
 The order of the mutants depends on the seed and on each line's text, so --skip N goes on where another
 call stopped after its Nth, as long as few lines have changed. SPDX-License-Identifier: Apache-2.0
@@ -52,7 +52,7 @@ FIRST = {
     "runtime": "runtime runtime_layers fixed kerncheck_int d31 prove export",
     "store": "store resume",
 }
-LIMIT = 300  # seconds for one call of the tests
+LIMIT = 600  # seconds for one build or one call of the tests
 CAUGHT, HUNG = 1, 124
 
 
@@ -69,8 +69,8 @@ def places(path, text):
         # A sign, a pointer or an address is no arithmetic.
         unary = token in "+-*&" and (not re.match(r"[\w)\]]", previous[-1:] or "(") or
                                      previous in ("return", "case"))
-        pointer = token == "*" and re.search(r"(const|char|int|void|Real|_t|\b[A-Z]\w*[a-z]\w*) *$", before)
-        if token in CHANGES and not unary and not pointer and "assert" not in line \
+        pointer = token == "*" and re.search(r"(const|char|int|void|float|double|bool|long|Real|_t|\b[A-Z]\w*[a-z]\w*) *$", before)
+        if token in CHANGES and not unary and not pointer and "assert" not in line.lower() \
                 and not line.lstrip().startswith(("enum", "typedef", "#")):
             for new in CHANGES[token]:
                 key = f"{path}|{line}|{len(before)}|{new}"
@@ -96,8 +96,9 @@ def run(command, cwd, timeout=LIMIT, **more):
 class Copy:
     """A copy of the sources that mutants are made in."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, under):
         self.folder = folder
+        self.under = under
         shutil.copytree(".", folder, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("build", "runs", "data", ".git"))
         said, status = self.build()
@@ -107,14 +108,14 @@ class Copy:
 
     def build(self):
         # Without names for the debugger an object tells nothing but what it does.
-        return run(["make", "-s", "-j2", "release_flags=-O1 -g0", "build/release/hone",
+        return run([*self.under, "make", "-s", "-j2", "release_flags=-O1 -g0", "build/release/hone",
                     "build/release/tests/run"], self.folder)
 
     def test(self, suites):
         environment = dict(os.environ, HONE_PROGRAM=self.folder + "/build/release/hone")
         environment.setdefault("CK_DEFAULT_TIMEOUT", "20")
-        said, status = run(["build/release/tests/run", "-x", "-j", "2", *suites], self.folder,
-                           env=environment)
+        said, status = run([*self.under, "build/release/tests/run", "-x", "-j", "2", *suites],
+                           self.folder, env=environment)
         if status not in (0, HUNG):
             status = CAUGHT
             wrong = re.findall(r":[FE]:.*", said)
@@ -129,8 +130,16 @@ class Copy:
         return os.path.join(self.folder, "build/release", source[:-2] + ".o")
 
 
-def judge(copy, path, text, place):
-    """killed, hung, survived, same, or broken; and the first words of who noticed."""
+def stages(path, suites):
+    """The suites in three parts: those with a word of the file's name, the folder's, the others."""
+    folder, name = path[:-2].split("/")
+    named = [s for s in suites if set(s.split("_")) & set(name.split("_"))]
+    first = [s for s in FIRST.get(folder, "").split() if s not in named]
+    return named, first, [s for s in suites if s not in named + first]
+
+
+def judge(copy, path, text, place, quick):
+    """killed, hung, survived, same, or broken; and the first of the tests that noticed."""
     _, _, start, end, new = place
     original = open(copy.object_of(path), "rb").read()
     with open(copy.path(path), "w") as file:
@@ -140,8 +149,7 @@ def judge(copy, path, text, place):
             return "broken", ""
         if open(copy.object_of(path), "rb").read() == original:
             return "same", ""
-        first = FIRST.get(path.split("/")[0], "").split()
-        for suites in (first, [s for s in copy.suites if s not in first]):
+        for suites in stages(path, copy.suites)[:2 if quick else 3]:
             status, said = copy.test(suites) if suites else (0, "")
             if status != 0:
                 who = re.findall(r"^(?:.*):[FE]:(.*?):", said, re.M)
@@ -181,12 +189,16 @@ def main():
     arguments.add_argument("--skip", type=int, default=0, help="go on after this many")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--minutes", type=float, default=1e6, help="start none after this time")
+    arguments.add_argument("--quick", action="store_true", help="leave out the other folders' suites")
     arguments.add_argument("--copy", default="build/mutants", help="where the copy goes")
+    arguments.add_argument("--under", default="", help="a command that runs builds and tests: nice")
     options = arguments.parse_args()
     begin = time.monotonic()
     texts, order = chosen(options)
-    copy = Copy(os.path.abspath(options.copy))
-    status, said = copy.test([])
+    copy = Copy(os.path.abspath(options.copy), options.under.split())
+    folders = {path.split("/")[0] for path in texts}
+    status, said = copy.test(sorted({s for f in folders for s in FIRST.get(f, "").split()})
+                             if options.quick else [])
     if status != 0:
         sys.exit(said + "\nthe unchanged sources fail their tests")
     print(f"{len(order)} possible changes; the tests take {time.monotonic() - begin:.0f} s", flush=True)
@@ -196,7 +208,7 @@ def main():
         if counted >= options.count or time.monotonic() - begin > 60 * options.minutes:
             break
         _, path, start, end, new = place
-        verdict, who = judge(copy, path, texts[path], place)
+        verdict, who = judge(copy, path, texts[path], place, options.quick)
         tally[verdict] += 1
         line = line_of(texts, place)
         code = texts[path].splitlines()[line - 1].strip()
