@@ -181,8 +181,8 @@ START_TEST(nothing_comes_of_zeros)
     Rng rng = rng_at(SEED, RNG_TEST, 8, (uint64_t)_i);
     for (int round = 0; round < 24; round += EVERY) {
         const bool adds = round % 2 == 1, codes = round / 2 % 2 == 1;
-        Case c;
-        case_init(&c, (Kind)_i, &rng);
+        LayerCase c;
+        layer_case_init(&c, (LayerKind)_i, &rng);
         Bound b;
         bound_init(&b, c.node, &compute, c.batch, codes, true, adds ? 3 : (Real)NAN, &rng);
         memset(b.out.grad, 0, shape_count(b.out.shape) * sizeof(Real));
@@ -194,9 +194,9 @@ START_TEST(nothing_comes_of_zeros)
         for (int i = 0; i < c.node->inputs; i++)
             for (size_t k = 0, n = shape_count(b.in[i].shape); k < n; k++)
                 ck_assert_msg(b.in[i].grad[k] == (adds ? 3 : 0), "%s: gradient %d[%zu] is %g",
-                              case_text(&c, ""), i, k, (double)b.in[i].grad[k]);
+                              layer_case_text(&c, ""), i, k, (double)b.in[i].grad[k]);
         bound_release(&b);
-        case_release(&c);
+        layer_case_release(&c);
     }
     compute_close(&compute);
 }
