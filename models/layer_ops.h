@@ -34,8 +34,20 @@ typedef struct LayerOp {
     X(sigmoid)                                                                                     \
     X(tanh)                                                                                        \
     X(hard_sigmoid)                                                                                \
-    X(hard_swish) X(silu) X(leaky_relu) X(elu) X(max_pool) X(average_pool) X(mul) X(concat) X(pad) \
-        X(upsample) X(flatten) X(reshape) X(dropout) X(softmax)
+    X(hard_swish)                                                                                  \
+    X(silu)                                                                                        \
+    X(leaky_relu)                                                                                  \
+    X(elu)                                                                                         \
+    X(max_pool)                                                                                    \
+    X(average_pool)                                                                                \
+    X(mul)                                                                                         \
+    X(concat)                                                                                      \
+    X(pad)                                                                                         \
+    X(upsample)                                                                                    \
+    X(flatten)                                                                                     \
+    X(reshape)                                                                                     \
+    X(dropout)                                                                                     \
+    X(softmax)
 #define LAYER_OP_EXTERN(op) extern const LayerOp entry_##op;
 LAYER_OPS_MORE(LAYER_OP_EXTERN)
 #undef LAYER_OP_EXTERN
