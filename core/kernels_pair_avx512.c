@@ -4,42 +4,10 @@
 
 #if defined(__AVX512F__) && defined(__AVX512VL__) && !defined(HONE_DOUBLE)
 
-#include <immintrin.h>
+#include "core/kernels_tile_avx512.h"
+
 #include <string.h>
 
-typedef __m512 Vec;
-typedef __mmask16 Mask;
-/* As in kernels_conv_avx512.c. */
-enum { LANES = 16, ROWS = 12, OUTER_ROWS_1 = 24, OUTER_ROWS_2 = 12 };
-
-static inline Mask mask_first(int n)
-{
-    return (Mask)((1u << n) - 1u);
-}
-static inline Vec vec_load(const float *p)
-{
-    return _mm512_loadu_ps(p);
-}
-static inline Vec vec_load_part(const float *p, Mask m)
-{
-    return _mm512_maskz_loadu_ps(m, p);
-}
-static inline void vec_store(float *p, Vec v)
-{
-    _mm512_storeu_ps(p, v);
-}
-static inline void vec_store_part(float *p, Mask m, Vec v)
-{
-    _mm512_mask_storeu_ps(p, m, v);
-}
-static inline Vec vec_set(float x)
-{
-    return _mm512_set1_ps(x);
-}
-static inline Vec vec_add(Vec a, Vec b)
-{
-    return _mm512_add_ps(a, b);
-}
 static inline Vec vec_mul(Vec a, Vec b)
 {
     return _mm512_mul_ps(a, b);
