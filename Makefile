@@ -64,6 +64,10 @@ hdf5_libs   := $(shell pkg-config --libs hdf5 2>/dev/null || echo -lhdf5)
 endif
 libs        := $(hdf5_libs) -lyaml -ljpeg -lpng -lz -lm -lpthread -ldl
 test_libs   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
+# tests/mark.c says what for.
+ifneq ($(findstring linux,$(target)),)
+test_libs   += -Wl,--wrap=_mark_point
+endif
 
 # Files named after a CPU level get its instructions; the rest of the program runs anywhere, and
 # a table picks the kernels at run time. On other machines those files compile to nothing.
