@@ -1,10 +1,10 @@
 /* hone inspect of an artifact, from its bytes alone. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/inputs.h"
 #include "cli/inspect.h"
-#include "cli/json.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "export/describe.h"
+#include "report/json.h"
 #include "report/show.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* hone run: what an artifact makes of files. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/inputs.h"
-#include "cli/json.h"
 #include "cli/output.h"
 #include "cli/readers.h"
 #include "export/describe.h"
+#include "report/json.h"
 #include "report/show.h"
 #include "runtime/kernels.h"
 #include "runtime/runtime.h"
