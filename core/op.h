@@ -268,4 +268,8 @@ static inline int32_t run_zero_point(const Tensor *t)
     return t->zero_point ? (int32_t) * (const Real *)t->zero_point->data : 0;
 }
 
+/* The place of the largest number, of equal ones the first, in a row of [N,K] reals or codes: codes of
+ * one grid are ordered as what they stand for. */
+int run_largest(const Tensor *t, int row);
+
 #endif

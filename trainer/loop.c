@@ -3,7 +3,6 @@
 
 #include "trainer/calibrate.h"
 
-#include <math.h>
 #include <string.h>
 
 #define LOG_STEPS 10 /* steps between lines of metrics.jsonl, besides the first */
@@ -65,9 +64,7 @@ static double images_per_s(const Loop *l, double seconds)
 /* Weights that went bad in the very last step must not replace good ones. */
 static int check_weights(const Loop *l, Error *e)
 {
-    Real lo = 0, hi = 0;
-    l->s->compute.real->minmax(l->s->graph.trained_count, l->s->params.value, &lo, &hi);
-    if (isfinite(lo) && isfinite(hi))
+    if (compute_finite(&l->s->compute, l->s->params.value, l->s->graph.trained_count))
         return HONE_OK;
     return error_set(e, HONE_ERR_NUMERIC,
                      "after step %lld the weights are not finite; the last checkpoint is untouched",
