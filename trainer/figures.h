@@ -24,6 +24,7 @@ typedef struct Figures {
     double auc; /* 0..1 */
 } Figures;
 
+/* Nothing was measured. */
 Figures figures_none(void);
 /* Whether any figure was measured. */
 bool figures_known(const Figures *f);
