@@ -211,8 +211,8 @@ kerncheck: $(build)/tests/run ## kernels against the reference, at every CPU lev
 	@for level in $(levels); do echo "HONE_CPU=$$level"; \
 	  HONE_CPU=$$level $(MAKE) test SUITES='kern*' || exit 1; done
 # The suites that compute with kernels; the others need to see one level only.
-kernel_suites := kern* grad* conv layers layer_nets torch_layers qat qat_layers qat_nodes fuse pairs \
-                 exec runtime runtime_layers d31 prove parallel export evaluate loss
+kernel_suites := kern* grad* conv layers batchnorm layer_nets torch_layers qat qat_layers qat_nodes \
+                 fuse fuse_net pairs exec runtime runtime_layers d31 prove parallel export evaluate loss
 # The best is the one that `make test` runs at.
 levels: $(build)/tests/run ## the tests of kernels at the CPU levels below this machine's best
 	@for level in $(filter-out $(lastword $(levels)),$(levels)); do echo "HONE_CPU=$$level"; \
@@ -231,8 +231,9 @@ tsan: ## the tests that use threads under ThreadSanitizer
 clang: ## all tests as clang compiles them, warnings being errors
 	@$(MAKE) CC=clang WERROR=1 test
 # What depends on the machine; left out are suites that start programs or take minutes in emulation.
-portable_suites := core exec layers loss gradtorch gradcheck qat qat_nodes kern* runtime fixed prove \
-                   mutants parallel export trainer store state option yaml optim prune datasets
+portable_suites := core exec layers batchnorm loss gradtorch gradcheck qat qat_nodes kern* runtime fixed \
+                   prove mutants parallel export trainer store store_damage state option yaml optim \
+                   schedule prune datasets shapes augment
 aarch64: ## build for aarch64 and run most tests in emulation (qemu-user)
 	@tools/deps cross
 	@$(MAKE) $(jobs) CC=aarch64-linux-gnu-gcc WERROR=1 test SUITES='$(portable_suites)'
