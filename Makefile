@@ -215,8 +215,8 @@ kerncheck: $(build)/tests/run ## kernels against the reference, at every CPU lev
 	@for level in $(levels); do echo "HONE_CPU=$$level"; \
 	  HONE_CPU=$$level $(MAKE) test SUITES='kern*' || exit 1; done
 # The suites that compute with kernels; the others need to see one level only.
-kernel_suites := kern* grad* conv layers layer_nets torch_layers qat qat_layers qat_nodes fuse pairs \
-                 exec runtime runtime_layers d31 prove parallel export evaluate loss
+kernel_suites := kern* grad* conv layers batchnorm layer_nets torch_layers qat qat_layers qat_nodes \
+                 fuse fuse_net pairs exec runtime runtime_layers d31 prove parallel export evaluate loss
 # The best is the one that `make test` runs at.
 levels: $(build)/tests/run ## the tests of kernels at the CPU levels below this machine's best
 	@for level in $(filter-out $(lastword $(levels)),$(levels)); do echo "HONE_CPU=$$level"; \
@@ -228,7 +228,7 @@ kills: $(build)/tests/run $(build)/hone ## runs killed at 50 random moments and 
 san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) config=san test
 # The suites that start threads; kernels and file formats do not.
-threaded := core loader conv layers layer_nets torch_layers pairs fuse qat qat_layers qat_nodes \
+threaded := core loader conv layers layer_nets torch_layers pairs fuse fuse_net qat qat_layers qat_nodes \
             gradtorch gradtorchconv optim prove parallel exec trainer evaluate resume distill ema loss \
             audio api
 tsan: ## the tests that use threads under ThreadSanitizer
