@@ -3,6 +3,7 @@
 #include <hdf5.h>
 
 #include "datasets/array.h"
+#include "datasets/gzip.h"
 
 typedef struct Reader {
     const char *path, *name;
@@ -44,6 +45,21 @@ static hid_t memory_type(hid_t type, ArrayType *array)
     return H5I_INVALID_HID;
 }
 
+/* A shape is a claim: where the file stores fewer bytes than that takes, zipped as far as can be, the
+ * rest would be fill values, and memory for them. */
+static int check_stored(const Reader *r, const Array *a)
+{
+    hsize_t file = 0, stored = H5Dget_storage_size(r->set);
+    if (H5Fget_filesize(r->file, &file) < 0)
+        return refuse(r, "cannot be read: the file is damaged");
+    hsize_t most = (stored < file ? stored : file) * GZIP_RATIO_MAX;
+    if (stored == 0 && a->count > 0)
+        return refuse(r, "stores no elements");
+    return a->count <= most / array_size(a->type)
+               ? HONE_OK
+               : refuse(r, "stores fewer elements than its shape has");
+}
+
 static int read_shape(const Reader *r, int *rank, int64_t dim[ARRAY_RANK_MAX])
 {
     hsize_t extent[ARRAY_RANK_MAX];
@@ -67,12 +83,13 @@ static int read_array(const Reader *r, Array *a)
     hid_t memory = memory_type(r->type, &type);
     if (memory == H5I_INVALID_HID)
         return refuse(r, "has elements other than " ARRAY_TYPES_TEXT);
-    status = array_alloc(a, type, rank, dim, r->path, r->e);
+    status = array_shape(a, type, rank, dim, r->path, r->e);
+    if (status == HONE_OK)
+        status = check_stored(r, a);
+    if (status == HONE_OK)
+        status = array_alloc(a, r->path, r->e);
     if (status != HONE_OK || a->count == 0)
         return status;
-    /* A shape is a claim: where the file stores fewer bytes, the rest would be fill values. */
-    if (H5Dget_storage_size(r->set) == 0)
-        return refuse(r, "stores no elements");
     if (H5Dread(r->set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->data) < 0)
         return refuse(r, "cannot be read: the file is damaged");
     return HONE_OK;

@@ -194,7 +194,7 @@ static void transpose(const Array *a, const unsigned char *from)
 static int read_elements(Reader *r, Array *a)
 {
     size_t left = r->count - r->end;
-    int status = array_alloc(a, r->type, r->rank, r->dim, r->path, r->e);
+    int status = array_shape(a, r->type, r->rank, r->dim, r->path, r->e);
     if (status != HONE_OK)
         return status;
     size_t bytes = a->count * array_size(a->type);
@@ -202,6 +202,9 @@ static int read_elements(Reader *r, Array *a)
         return error_set(r->e, HONE_ERR_DATA,
                          "'%s': byte %zu: %zu bytes of elements follow, its shape asks for %zu",
                          r->path, r->end, left, bytes);
+    status = array_alloc(a, r->path, r->e);
+    if (status != HONE_OK)
+        return status;
     if (r->fortran && a->rank > 1)
         transpose(a, r->bytes + r->end);
     else if (bytes > 0)
