@@ -247,14 +247,15 @@ werror: ## compile everything with warnings being errors
 	  $(benches:%.c=build/werror/%)
 
 # Each target of fuzz/ for so long, from files that the program makes. What a run finds of interest is
-# kept in build/corpus for the next; a finding is a file crash-... there.
+# kept in build/corpus for the next; a finding is a file crash-... there. FUZZ_SEED=0: another each time.
 FUZZ_SECONDS ?= 60
+FUZZ_SEED    ?= 0
 corpus       := build/corpus
 fuzz_runs    := $(fuzzers:%=%.run)
 # HDF5 asks for as much memory as a damaged file says, and takes a no; that is no finding.
 fuzz_env     := LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 \
                 ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=2048
-fuzz_limits   = -timeout=10 -max_len=65536 -rss_limit_mb=1024 \
+fuzz_limits   = -timeout=30 -max_len=65536 -rss_limit_mb=1024 \
                 $(if $(filter checkpoint tensors,$(1)),-malloc_limit_mb=4096)
 .PHONY: fuzz fuzz-run $(fuzz_runs)
 fuzz: $(build)/hone ## fuzz every reader of files under the sanitizers (FUZZ_SECONDS=60 each)
@@ -262,8 +263,9 @@ fuzz: $(build)/hone ## fuzz every reader of files under the sanitizers (FUZZ_SEC
 	@$(MAKE) $(jobs) CC=clang config=fuzz fuzz-run
 fuzz-run: $(fuzz_runs)
 $(fuzz_runs): %.run: %
-	@log=$(corpus)/$(*F).log; $(fuzz_env) $< -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-	  -artifact_prefix=$(corpus)/crash-$(*F)- $(call fuzz_limits,$(*F)) $(corpus)/$(*F) >$$log 2>&1 || \
+	@log=$(corpus)/$(*F).log; $(fuzz_env) $< -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) \
+	  $(call fuzz_limits,$(*F)) -print_final_stats=1 -artifact_prefix=$(corpus)/crash-$(*F)- \
+	  $(corpus)/$(*F) >$$log 2>&1 || \
 	  { grep -v '^#[0-9]' $$log | head -n 60; echo "fuzz: $(*F) failed, all of it in $$log"; exit 1; }; \
 	  printf '  FUZZ  %s: %s executions\n' $(*F) "$$(sed -n 's/.*executed_units: *//p' $$log)"
 
@@ -302,7 +304,7 @@ schema: $(build)/hone ## write configs/SCHEMA.md from the option tables
 fmt: ## format everything as .clang-format says
 	@clang-format -i $(sources) $(headers)
 fmt-check: ## fail when `make fmt` would change something
-	@clang-format --dry-run --Werror $(sources) $(headers)
+	@printf '%s\n' $(sources) $(headers) | xargs -P $(JOBS) -n 40 clang-format --dry-run --Werror
 
 cov: ## line and branch coverage of the tests, per folder
 	@find build/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) config=cov test
@@ -371,11 +373,12 @@ examples: ## install into build/, build the examples against that, run them
 .PHONY: check-all clean
 # Every build warns into errors, so `werror` would find nothing more (tidy builds what is left, the
 # benches and fuzzers); `levels` and `check` run what kerncheck does.
-checks := check levels kills examples runtime-alone clang aarch64 san tsan gradcheck tidy cppcheck \
+checks := check levels kills examples runtime-alone clang aarch64 san tsan gradcheck fuzz tidy cppcheck \
           fmt-check
 check-all: ## everything above that can fail, in under 20 minutes
 	@tools/deps build test dev oracle
-	@for check in $(checks); do echo "== $$check"; $(MAKE) $(jobs) WERROR=1 $$check || exit 1; done
+	@for check in $(checks); do echo "== $$check"; begin=$$SECONDS; \
+	  $(MAKE) $(jobs) WERROR=1 $$check || exit 1; echo "== $$check: $$((SECONDS - begin)) s"; done
 	@echo "check-all: all passed"
 
 clean: ## remove what was built
