@@ -210,6 +210,7 @@ static void multiply_block(const Run *r, const Work *w, const Gather *g, const B
                                         .run_w = p->run_w,
                                         .runs = p->runs,
                                         .length = g->length,
+                                        .taps = g->length / g->from_c,
                                         .panel = w->packed + conv_panel_offset(k, w->depth, panel),
                                         .y = to + b->to + first,
                                         .y_row = p->y_row,
