@@ -229,3 +229,9 @@ void run_chunks(const Run *r, int n, RunFn fn)
     ChunkJob job = {r, fn, n, run_chunk_count(n)};
     threads_run(is_small(r) ? NULL : r->compute->threads, job.chunks, run_chunk, &job);
 }
+
+void run_finished(const Run *r, int i, int chunk)
+{
+    if (r->listener[i])
+        r->listener[i]->node->op->finished(r->listener[i], chunk);
+}
