@@ -193,6 +193,25 @@ static void find_gradients(Compiler *c)
     }
 }
 
+/* Whoever writes last to the gradient of the node's output tells the node. */
+static void find_listener(Exec *x, const Run *maker)
+{
+    const int root = compile_root(x, maker->node->out[0]);
+    for (Run *r = x->runs; r < x->runs + x->run_count; r++) /* backward comes to it last */
+        for (int k = r->node->inputs - 1; k >= 0; k--)
+            if (r->want[k] && compile_root(x, r->node->in[k]) == root) {
+                r->listener[k] = maker;
+                return;
+            }
+}
+
+static void find_listeners(Compiler *c)
+{
+    for (int i = 0; i < c->x->run_count; i++)
+        if (c->x->backward[i] && c->x->runs[i].node->op->finished)
+            find_listener(c->x, &c->x->runs[i]);
+}
+
 /* ---- all of it ---- */
 
 /* What stays with the compilation. */
@@ -254,6 +273,7 @@ int exec_compile(Exec *x, const ExecOptions *options, Error *e)
             goto done;
         find_flows(&c);
         find_gradients(&c);
+        find_listeners(&c);
     }
     status = compile_memory(&c, e);
 done:

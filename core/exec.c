@@ -230,6 +230,12 @@ void run_chunks(const Run *r, int n, RunFn fn)
     threads_run(is_small(r) ? NULL : r->compute->threads, job.chunks, run_chunk, &job);
 }
 
+void run_finished(const Run *r, int i, int chunk)
+{
+    if (r->listener[i])
+        r->listener[i]->node->op->finished(r->listener[i], chunk);
+}
+
 int run_largest(const Tensor *t, int row)
 {
     const int count = shape_channels(t->shape);

@@ -32,6 +32,11 @@ static HoneRtConv random_geometry(Rng *rng, bool depthwise)
         g.out_w =
             random_axis(rng, 20, &g.in_w, &g.kernel_w, &g.stride_w, &g.dilation_w, &g.pad_left);
     } while (g.out_h == 0 || g.out_w == 0);
+    if (rng_below(rng, 8) == 0) { /* long rows of three taps */
+        g.in_w = g.out_w = between(rng, 16, 40);
+        g.kernel_w = 3;
+        g.stride_w = g.dilation_w = g.pad_left = 1;
+    }
     g.in_c = random_channels(rng);
     g.out_c = depthwise ? g.in_c * (rng_below(rng, 6) == 0 ? between(rng, 2, 3) : 1)
                         : random_channels(rng);
