@@ -37,6 +37,7 @@ typedef struct Array {
     void *data;   /* [count], the array's own */
 } Array;
 
+/* Bytes of an element. */
 size_t array_size(ArrayType type);
 /* Element i as a double; of int64 rounded beyond 2^53. */
 double array_at(const Array *a, size_t i);
