@@ -273,6 +273,11 @@ void store_close(Store *store)
     free(store);
 }
 
+const char *store_path(const Store *store)
+{
+    return store->path;
+}
+
 const StateDict *store_contents(const Store *store)
 {
     return &store->contents;

@@ -141,7 +141,13 @@ START_TEST(export_again)
     HAS(cli_err, "export.formats");
     /* A float model has nothing to export, and leaves no folder behind. */
     RUNS(1, "\"$HONE\" export again/float.h5 --out nothing");
+    RUNS(1, "\"$HONE\" export run/last.h5 --set qat=null --out nothing");
+    ck_assert_str_eq(cli_err, "hone: 'run/last.h5' is a float model: its configuration has no qat "
+                              "section\n");
     RUNS(1, "test -e nothing");
+    RUNS(1, "\"$HONE\" verify run/model.hone run/last.h5 --set qat=null");
+    ck_assert_str_eq(cli_err, "hone: 'run/last.h5' is a float model: its configuration has no qat "
+                              "section\n");
     RUNS(0, "cmp run/model.hone again/model.hone");
 }
 END_TEST

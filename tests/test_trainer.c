@@ -111,7 +111,7 @@ static const char *const summary_keys[] = {
     "float_source", "float_accuracy", "ptq_accuracy",   "bit_exact", "unquantized_accuracy",
     "qat_accuracy", "int8_accuracy",  "compared",       "sparsity",  "images_per_s",
     "seconds",      "artifacts",      "peak_rss_bytes", "ram_bytes", "requant",
-    "ema",          "backward"};
+    "ema",          "backward",       "best_accuracy",  "best_step"};
 
 START_TEST(test_run)
 {
@@ -127,6 +127,8 @@ START_TEST(test_run)
     ck_assert_int_ge(r.summary.compared, RUN_TEST_IMAGES * 4);
     ck_assert(r.summary.qat_figures.accuracy == r.summary.int8_figures.accuracy);
     ck_assert(r.summary.qat_figures.accuracy == r.test_accuracy);
+    ck_assert(r.summary.best_figures.accuracy >= r.test_accuracy);
+    ck_assert(r.summary.best_step > 0 && r.summary.best_step <= RUN_STEPS);
     ck_assert(r.summary.ptq_figures.accuracy >= 0 && r.summary.float_figures.accuracy >= 0);
     ck_assert_double_ge(r.summary.sparsity, 0.45);
     const char *files[] = {"config.yaml", "metrics.jsonl", "last.h5",
