@@ -165,7 +165,7 @@ demo: ## train, prune, quantize, export and verify a small network, from nothing
 	@$(MAKE) -s $(jobs) all
 	@tools/demo.sh $(CONFIG)
 
-check: ## install what tests need, build, run all tests (under a minute)
+check: ## install what tests need, build, run all tests
 	@tools/deps build test
 	@$(MAKE) includes
 	@$(MAKE) -s $(jobs) all $(build)/tests/run
@@ -375,7 +375,7 @@ examples: ## install into build/, build the examples against that, run them
 # benches and fuzzers); `levels` and `check` run what kerncheck does.
 checks := check levels kills examples runtime-alone clang aarch64 san tsan gradcheck fuzz tidy cppcheck \
           fmt-check
-check-all: ## everything above that can fail, in under 20 minutes
+check-all: ## everything above that can fail
 	@tools/deps build test dev oracle
 	@for check in $(checks); do echo "== $$check"; begin=$$SECONDS; \
 	  $(MAKE) $(jobs) WERROR=1 $$check || exit 1; echo "== $$check: $$((SECONDS - begin)) s"; done
