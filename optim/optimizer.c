@@ -211,6 +211,12 @@ void optimizer_step(Optimizer *o, Params *params, const uint8_t *mask, int64_t s
     sweep_run(pool, o->count, update_block, &job);
 }
 
+int64_t optimizer_bytes(const Optimizer *o, bool masked)
+{
+    const size_t real = (3 + 2 * (size_t)o->states + (masked ? 1 : 0)) * sizeof(Real);
+    return (int64_t)(o->count * (real + (masked ? 1 : 0)));
+}
+
 const Real *optimizer_average(const Optimizer *o)
 {
     return o->average;
