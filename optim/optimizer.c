@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/memory.h"
 #include "optim/rule.h"
 #include "optim/sweep.h"
 
@@ -102,7 +103,7 @@ static int add_state(Optimizer *o, const char *name, Error *e)
 {
     assert(o->states <= OPTIMIZER_STATES_MAX);
     o->names[o->states] = name;
-    o->state[o->states] = calloc(o->count + 1, sizeof(Real));
+    o->state[o->states] = memory_new((o->count + 1) * sizeof(Real));
     return o->state[o->states++]
                ? HONE_OK
                : error_memory(e, "the optimizer's state", o->count * sizeof(Real));

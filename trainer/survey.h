@@ -37,8 +37,12 @@ typedef struct Survey {
     int count;
 } Survey;
 
-/* Runs eval.batch images, or as many as there are. quantized needs calibrated ranges. The survey is
- * the caller's to free. Errors: ERR_MEMORY, what loading the images says. */
+/* Images looked at; of a network for 224 pixels they make tens of millions of numbers. */
+enum { SURVEY_IMAGES = 16 };
+
+/* Runs the first SURVEY_IMAGES images of the test set, or as many as there are. quantized needs
+ * calibrated ranges. The survey is the caller's to free. Errors: ERR_MEMORY, what loading the images
+ * says. */
 HONE_CHECKED int survey_new(Survey *v, const Session *s, bool quantized, Error *e);
 void survey_free(Survey *v);
 
