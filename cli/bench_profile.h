@@ -2,7 +2,7 @@
 #ifndef HONE_CLI_BENCH_PROFILE_H
 #define HONE_CLI_BENCH_PROFILE_H
 
-#include "cli/json.h"
+#include "report/json.h"
 #include "trainer/bench.h"
 
 /* Three tables: phases, nodes in the order of execution, kinds of op. Nodes of less than a thousandth

@@ -1,6 +1,6 @@
 /* Compiling a graph for a mode: which nodes act, what each tensor is, which gradients are wanted. Where
  * everything lies in memory: compile_memory.c. SPDX-License-Identifier: Apache-2.0 */
-#include "core/compile_internal.h"
+#include "core/compiler.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -260,14 +260,20 @@ static inline void *run_worker(const Run *r, int worker)
     return r->worker + (size_t)worker * r->worker_bytes;
 }
 
+/* The scales of a tensor of codes: one, or one per channel. */
 static inline const Real *run_scale(const Tensor *t)
 {
     return t->scale->data;
 }
 
+/* Its zero point; 0 for weights, which have none. */
 static inline int32_t run_zero_point(const Tensor *t)
 {
     return t->zero_point ? (int32_t) * (const Real *)t->zero_point->data : 0;
 }
+
+/* The place of the largest number, of equal ones the first, in a row of [N,K] reals or codes: codes of
+ * one grid are ordered as what they stand for. */
+int run_largest(const Tensor *t, int row);
 
 #endif

@@ -168,11 +168,20 @@ static int run_batch(void *context, const Batch *b, Error *e)
     return HONE_OK;
 }
 
+static int64_t images_of(const Session *s)
+{
+    const Shape image = s->model.image->shape;
+    const int64_t fit =
+        SURVEY_PIXELS / (int64_t)(shape_count(image) / (size_t)shape_channels(image));
+    const int64_t wanted = fit < 1 ? 1 : fit < SURVEY_IMAGES ? fit : SURVEY_IMAGES;
+    const int64_t all = dataset_info(s->dataset)->count[DATASET_TEST];
+    return wanted < all ? wanted : all;
+}
+
 int survey_new(Survey *v, const Session *s, bool quantized, Error *e)
 {
     const size_t nodes = (size_t)s->graph.node_count;
-    const int64_t all = dataset_info(s->dataset)->count[DATASET_TEST];
-    const int64_t batch = all < SURVEY_IMAGES ? all : SURVEY_IMAGES;
+    const int64_t batch = images_of(s);
     const SplitWalk walk = {s->dataset, DATASET_TEST, (int)batch, batch, "survey", NULL};
     Surveyor y = {.s = s, .survey = v, .quantized = quantized};
     *v = (Survey){.layers = calloc(nodes, sizeof *v->layers)};

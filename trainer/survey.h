@@ -37,12 +37,12 @@ typedef struct Survey {
     int count;
 } Survey;
 
-/* Images looked at; of a network for 224 pixels they make tens of millions of numbers. */
-enum { SURVEY_IMAGES = 16 };
+/* How much is looked at: of 224-pixel images 5, whose layers make some 50 million numbers. */
+enum { SURVEY_IMAGES = 16, SURVEY_PIXELS = 1 << 18 };
 
-/* Runs the first SURVEY_IMAGES images of the test set, or as many as there are. quantized needs
- * calibrated ranges. The survey is the caller's to free. Errors: ERR_MEMORY, what loading the images
- * says. */
+/* Runs the first images of the test set: SURVEY_IMAGES, fewer where they have more than
+ * SURVEY_PIXELS, but one; or as many as there are. quantized needs calibrated ranges. The survey is
+ * the caller's to free. Errors: ERR_MEMORY, what loading the images says. */
 HONE_CHECKED int survey_new(Survey *v, const Session *s, bool quantized, Error *e);
 void survey_free(Survey *v);
 
