@@ -39,6 +39,20 @@ static inline Vec multiply_result_float(const ConvMultiply *m, Vec sums)
     (void)m;
     return sums;
 }
+static inline bool outer_adds_float(const ConvOuter *m)
+{
+    (void)m;
+    return true;
+}
+static inline int outer_cols_float(const ConvOuter *m)
+{
+    return m->cols;
+}
+static inline const float *outer_dy_float(const ConvOuter *m, int c, ptrdiff_t *ld)
+{
+    *ld = m->dy_ld;
+    return m->dy + c;
+}
 static inline Vec outer_result_float(const ConvOuter *m, int c, Vec sums)
 {
     (void)m, (void)c;

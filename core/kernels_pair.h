@@ -23,8 +23,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAIR_ROWS 128   /* of an outer product of int16 */
-#define PAIR_MOST 32767 /* largest int16 number in use */
+#define PAIR_ROWS  128   /* of an outer product of int16 */
+#define PAIR_MOST  32767 /* largest int16 number in use */
+#define PAIR_PANEL 32
+
+/* A matrix for outer products, in panels of PAIR_PANEL columns, the last of what is left: the rows of a
+ * panel lie side by side, else those of wide layers would meet in few lines of a cache. */
+typedef struct PairPanels {
+    uint32_t *at;
+    size_t rows;
+    int cols;
+} PairPanels;
 
 /* y[y_row[r] + c] = or += scale * sum over i, e of x[x_row[r] + run_x[i] + e] . w[run_w[i] + e][c]
  * for one panel of up to 2 * lanes columns c < cols. */
@@ -43,18 +52,20 @@ typedef struct PairMultiply {
     bool accumulate;
 } PairMultiply;
 
-/* sum[i * length + e][c] += scale[c] * (sum over r of x[x_row[r] + run_x[i] + e] . dy[r][c]). */
+/* sum[i * length + e][c] = or += scale[c] * (sum over r of x[x_row[r] + run_x[i] + e] . dy[dy_row + r][c]),
+ * for the columns of dy. */
 typedef struct PairOuter {
     const uint32_t *x;
     const int32_t *x_row; /* [rows] */
     const int32_t *run_x; /* [runs] */
     int runs, length;
-    const uint32_t *dy;
-    int dy_ld;
-    int rows, cols;    /* cols is a multiple of lanes */
-    const Real *scale; /* [cols] */
+    PairPanels dy; /* a multiple of lanes columns */
+    size_t dy_row;
+    int rows;
+    const Real *scale; /* [dy.cols] */
     Real *sum;         /* [runs * length][sum_ld] */
     int sum_ld;
+    bool accumulate;
 } PairOuter;
 
 typedef struct PairKernels {
@@ -65,10 +76,10 @@ typedef struct PairKernels {
     void (*outer)(const PairOuter *m);
     /* to[i] = (a[i] - zero_point, b[i] - zero_point); NULL for zeros. */
     void (*codes)(size_t n, const int8_t *a, const int8_t *b, int32_t zero_point, uint32_t *to);
-    /* to[r][c] = (factor[c] a[r][c], factor[c] b[r][c]), rounded half to even; b NULL: 0; zeros from
-     * c = channels to ld. In int16 a NaN gives any number. */
+    /* to[row + r][c] = (factor[c] a[r][c], factor[c] b[r][c]), rounded half to even; b NULL: 0; zeros
+     * from c = channels on. to has a multiple of lanes columns. In int16 a NaN gives any number. */
     void (*interleave)(size_t rows, int channels, const Real *a, const Real *b, const Real *factor,
-                       uint32_t *to, size_t ld);
+                       const PairPanels *to, size_t row);
     /* to[r][k] = (factor[2k] x[r][2k], factor[2k+1] x[r][2k+1]); channels is even. */
     void (*narrow)(size_t rows, int channels, const Real *x, const Real *factor, uint32_t *to);
     /* peak[c] = max(peak[c], |x[r][c]|), NaN where one is. */
@@ -90,6 +101,20 @@ static inline int pair_panel_width(const PairKernels *k, int cols, int panel)
 static inline size_t pair_panel_offset(const PairKernels *k, int depth, int panel)
 {
     return (size_t)panel * 2 * (size_t)k->lanes * (size_t)(1 + depth);
+}
+
+/* Columns of the panel that column c lies in. */
+static inline int pair_panels_width(const PairPanels *m, int c)
+{
+    const int left = m->cols - c / PAIR_PANEL * PAIR_PANEL;
+    return left < PAIR_PANEL ? left : PAIR_PANEL;
+}
+
+static inline uint32_t *pair_panels_at(const PairPanels *m, size_t row, int c)
+{
+    const int first = c / PAIR_PANEL * PAIR_PANEL;
+    return m->at + (size_t)first * m->rows + row * (size_t)pair_panels_width(m, c) +
+           (size_t)(c - first);
 }
 
 /* The largest magnitude of a number that K of can be multiplied by weights of up to `weight` and

@@ -6,7 +6,6 @@
 
 #include "core/kernels_tile_avx512.h"
 
-#include <string.h>
 
 static inline Vec vec_mul(Vec a, Vec b)
 {

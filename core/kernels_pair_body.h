@@ -19,6 +19,19 @@ static inline Vec TILE(multiply_result)(const PairMultiply *m, SUMS sums)
 {
     return vec_mul(TILE(sums_real)(sums), vec_set(m->scale));
 }
+static inline bool TILE(outer_adds)(const PairOuter *m)
+{
+    return m->accumulate;
+}
+static inline int TILE(outer_cols)(const PairOuter *m)
+{
+    return m->dy.cols;
+}
+static inline const uint32_t *TILE(outer_dy)(const PairOuter *m, int c, ptrdiff_t *ld)
+{
+    *ld = pair_panels_width(&m->dy, c);
+    return pair_panels_at(&m->dy, m->dy_row, c);
+}
 static inline Vec TILE(outer_result)(const PairOuter *m, int c, SUMS sums)
 {
     return vec_mul(TILE(sums_real)(sums), vec_load(m->scale + c));
@@ -38,26 +51,23 @@ static void TILE(codes)(size_t n, const int8_t *a, const int8_t *b, int32_t zero
 }
 
 static void TILE(interleave)(size_t rows, int channels, const float *a, const float *b,
-                             const float *factor, uint32_t *to, size_t ld)
+                             const float *factor, const PairPanels *to, size_t row)
 {
-    for (size_t r = 0; r < rows; r++, a += channels, b = b ? b + channels : NULL, to += ld) {
+    for (size_t r = 0; r < rows; r++, row++, a += channels, b = b ? b + channels : NULL) {
         int c = 0;
         for (; c + LANES <= channels; c += LANES) {
             const Vec f = vec_load(factor + c);
-            pairs_store(to + c, TILE(join)(vec_mul(vec_load(a + c), f),
-                                           b ? vec_mul(vec_load(b + c), f) : vec_set(0)));
+            pairs_store(pair_panels_at(to, row, c),
+                        TILE(join)(vec_mul(vec_load(a + c), f),
+                                   b ? vec_mul(vec_load(b + c), f) : vec_set(0)));
         }
-        if (c < channels) {
-            const int room = (int)ld - c < LANES ? (int)ld - c : LANES;
-            const Mask part = mask_first(channels - c);
+        for (; c < to->cols; c += LANES) {
+            const Mask part = mask_first(channels - c > 0 ? channels - c : 0);
             const Vec f = vec_load_part(factor + c, part);
-            pairs_store_part(to + c, mask_first(room),
-                             TILE(join)(vec_mul(vec_load_part(a + c, part), f),
-                                        b ? vec_mul(vec_load_part(b + c, part), f) : vec_set(0)));
-            c += LANES;
+            pairs_store(pair_panels_at(to, row, c),
+                        TILE(join)(vec_mul(vec_load_part(a + c, part), f),
+                                   b ? vec_mul(vec_load_part(b + c, part), f) : vec_set(0)));
         }
-        if ((size_t)c < ld)
-            memset(to + c, 0, (ld - (size_t)c) * sizeof *to);
     }
 }
 

@@ -52,15 +52,15 @@ static float widen_bf16(int16_t half)
 }
 
 static void interleave_rows(size_t rows, int channels, const Real *a, const Real *b,
-                            const Real *factor, uint32_t *to, size_t ld, Narrow narrow)
+                            const Real *factor, const PairPanels *to, size_t row, Narrow narrow)
 {
-    const size_t n = (size_t)channels;
-    for (size_t r = 0; r < rows; r++, to += ld) {
-        for (size_t c = 0; c < n; c++)
-            to[c] =
-                pair_of(narrow(a[r * n + c] * factor[c]), b ? narrow(b[r * n + c] * factor[c]) : 0);
-        memset(to + n, 0, (ld - n) * sizeof *to);
-    }
+    for (size_t r = 0; r < rows; r++)
+        for (int c = 0; c < to->cols; c++) {
+            const size_t at = r * (size_t)channels + (size_t)c;
+            const bool inside = c < channels;
+            *pair_panels_at(to, row + r, c) = pair_of(inside ? narrow(a[at] * factor[c]) : 0,
+                                                      inside && b ? narrow(b[at] * factor[c]) : 0);
+        }
 }
 
 static void narrow_rows(size_t rows, int channels, const Real *x, const Real *factor, uint32_t *to,
@@ -129,13 +129,15 @@ static float add_bf16(float sum, uint32_t a, uint32_t b)
     static void outer_##kind(const PairOuter *m)                                                   \
     {                                                                                              \
         for (int k = 0; k < m->runs * m->length; k++)                                              \
-            for (int c = 0; c < m->cols; c++) {                                                    \
+            for (int c = 0; c < m->dy.cols; c++) {                                                 \
                 const uint32_t *x = m->x + m->run_x[k / m->length] + k % m->length;                \
                 Sum sum = 0;                                                                       \
                 for (int r = 0; r < m->rows; r++)                                                  \
                     sum = add_##kind(sum, x[m->x_row[r]],                                          \
-                                     m->dy[(size_t)r * (size_t)m->dy_ld + (size_t)c]);             \
-                m->sum[(size_t)k * (size_t)m->sum_ld + (size_t)c] += (Real)sum * m->scale[c];      \
+                                     *pair_panels_at(&m->dy, m->dy_row + (size_t)r, c));           \
+                Real *to = m->sum + (size_t)k * (size_t)m->sum_ld + (size_t)c;                     \
+                const Real v = (Real)sum * m->scale[c];                                            \
+                *to = m->accumulate ? *to + v : v;                                                 \
             }                                                                                      \
     }                                                                                              \
     static void codes_##kind(size_t n, const int8_t *a, const int8_t *b, int32_t zero_point,       \
@@ -144,9 +146,9 @@ static float add_bf16(float sum, uint32_t a, uint32_t b)
         join_codes(n, a, b, zero_point, to, narrow_##kind);                                        \
     }                                                                                              \
     static void interleave_##kind(size_t rows, int channels, const Real *a, const Real *b,         \
-                                  const Real *factor, uint32_t *to, size_t ld)                     \
+                                  const Real *factor, const PairPanels *to, size_t row)            \
     {                                                                                              \
-        interleave_rows(rows, channels, a, b, factor, to, ld, narrow_##kind);                      \
+        interleave_rows(rows, channels, a, b, factor, to, row, narrow_##kind);                     \
     }                                                                                              \
     static void narrow_rows_##kind(size_t rows, int channels, const Real *x, const Real *factor,   \
                                    uint32_t *to)                                                   \

@@ -43,18 +43,19 @@ typedef struct RingGrad {
     const Real *slope, *of_y, *shift; /* map only; slope NULL: the map is d */
 } RingGrad;
 
-/* Rows of codes, one group of them. */
+/* Rows of codes. */
 typedef struct RingRead {
-    const int8_t *q;
-    size_t q_ld, row; /* bytes from pixel to pixel, pixels from row to row */
+    const int8_t *q; /* [height][width][channels] */
+    size_t row;      /* from row to row */
     int height, width, channels;
+    size_t group; /* elements from group to group of the ring */
     int32_t zero_point;
 } RingRead;
 
 typedef struct RingKernels {
-    /* to[r][to_offset + p * 16 + ch] = q[(r * row + p) * q_ld + ch] - zero_point, a real number; 0
-     * from `channels` on. */
-    void (*read)(const RingRead *s, Real *const *to, ptrdiff_t to_offset);
+    /* to[r][g * group + p * 16 + i] = q - zero_point of channel g * 16 + i, a real number; 0 from
+     * `channels` on, up to a whole group. */
+    void (*read)(const RingRead *s, Real *const *to);
     /* y[r * y_row + p * y_col + ch] = or += the output. */
     void (*gather)(const RingWindow *v, bool accumulate, Real *y, ptrdiff_t y_row, ptrdiff_t y_col);
     /* sum[16] += sum over outputs of d; product[16] += sum of d (y - pivot). */

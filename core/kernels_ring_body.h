@@ -96,33 +96,52 @@ ALWAYS_INLINE Vec ring_sum(const RingView *v, int r, const float *const *x, cons
         FUNCTION(__VA_ARGS__, 0, 1);                                                               \
     }
 
-ALWAYS_INLINE void ring_read_lanes(const RingRead *s, float *const *to, ptrdiff_t to_offset,
-                                   int lane, size_t n)
+/* The n channels from `first` on. */
+ALWAYS_INLINE void ring_read_groups(const RingRead *s, float *const *to, int first, const int n)
 {
-    const size_t ld = s->q_ld, width = (size_t)s->width, row = s->row * ld, ahead = row;
+    const size_t ld = (size_t)s->channels, width = (size_t)s->width, row = s->row, ahead = row;
+    const size_t group = s->group;
     const int32_t zero_point = s->zero_point;
     for (int r = 0; r < s->height; r++) {
-        const int8_t *q = s->q + (size_t)r * row + lane;
-        float *v = to[r] + to_offset + lane;
+        const int8_t *q = s->q + (size_t)r * row + first;
+        float *v = to[r] + (size_t)(first / RING_LANES) * group;
         for (size_t p = 0; p < width; p++, q += ld, v += RING_LANES) {
             RING_PREFETCH(q + ahead);
-            if (n < LANES)
-                vec_store(v, vec_set(0), LANES);
-            if (n > 0)
-                vec_store(v, vec_load_codes(q, zero_point, n), n);
+            for (int i = 0; i < n; i += LANES)
+                vec_store(v + (size_t)(i / RING_LANES) * group + i % RING_LANES,
+                          vec_load_codes(q + i, zero_point, LANES), LANES);
         }
     }
 }
 
-static void KERNEL(ring_read)(const RingRead *s, float *const *to, ptrdiff_t to_offset)
+/* The last group, which n channels do not fill. */
+static void ring_read_rest(const RingRead *s, float *const *to, int first, int n)
 {
-    for (int lane = 0; lane < RING_LANES; lane += LANES) {
-        const int left = s->channels - lane;
-        if (left >= LANES)
-            ring_read_lanes(s, to, to_offset, lane, LANES);
-        else
-            ring_read_lanes(s, to, to_offset, lane, left > 0 ? (size_t)left : 0);
+    for (int r = 0; r < s->height; r++) {
+        const int8_t *q = s->q + (size_t)r * s->row + first;
+        float *v = to[r] + (size_t)(first / RING_LANES) * s->group;
+        for (int p = 0; p < s->width; p++, q += s->channels, v += RING_LANES)
+            for (int i = 0; i < RING_LANES; i += LANES) {
+                vec_store(v + i, vec_set(0), LANES);
+                if (i < n)
+                    vec_store(v + i, vec_load_codes(q + i, s->zero_point, part((size_t)(n - i), 0)),
+                              part((size_t)(n - i), 0));
+            }
     }
+}
+
+/* Four groups at a time where there are: a line of codes. */
+static void KERNEL(ring_read)(const RingRead *s, float *const *to)
+{
+    int first = 0;
+    for (; first + 4 * RING_LANES <= s->channels; first += 4 * RING_LANES)
+        ring_read_groups(s, to, first, 4 * RING_LANES);
+    for (; first + 2 * RING_LANES <= s->channels; first += 2 * RING_LANES)
+        ring_read_groups(s, to, first, 2 * RING_LANES);
+    for (; first + RING_LANES <= s->channels; first += RING_LANES)
+        ring_read_groups(s, to, first, RING_LANES);
+    if (first < s->channels)
+        ring_read_rest(s, to, first, s->channels - first);
 }
 
 typedef struct RingTarget {

@@ -42,13 +42,15 @@ static Real grad_of(const RingGrad *g, size_t pixel, int ch)
     return bits >> ch % 8 & 1 ? g->dy[pixel * g->ld + (size_t)ch] : 0;
 }
 
-static void read_ref(const RingRead *s, Real *const *to, ptrdiff_t to_offset)
+static void read_ref(const RingRead *s, Real *const *to)
 {
+    const int all = (s->channels + RING_LANES - 1) / RING_LANES * RING_LANES;
     for (int r = 0; r < s->height; r++)
         for (int p = 0; p < s->width; p++) {
-            const int8_t *q = s->q + ((size_t)r * s->row + (size_t)p) * s->q_ld;
-            for (int ch = 0; ch < RING_LANES; ch++)
-                to[r][to_offset + p * RING_LANES + ch] =
+            const int8_t *q = s->q + (size_t)r * s->row + (size_t)p * (size_t)s->channels;
+            for (int ch = 0; ch < all; ch++)
+                to[r][(size_t)(ch / RING_LANES) * s->group + (size_t)p * RING_LANES +
+                      (size_t)(ch % RING_LANES)] =
                     ch < s->channels ? (Real)(q[ch] - s->zero_point) : 0;
         }
 }

@@ -9,7 +9,8 @@
  *     TAPS_PIXELS        pixels of taps_block, see there, or 0: there is none
  *
  * with functions elements_load, elements_load_part, elements_set, sums_load, sums_zero, sums_add,
- * multiply_result and outer_result (sums to reals); and for all kinds Vec of LANES reals with
+ * multiply_result and outer_result (sums to reals), outer_adds, outer_cols, and outer_dy (where column
+ * c of the first row of dy is, and how far the next row); and for all kinds Vec of LANES reals with
  * vec_load, vec_load_part, vec_store, vec_store_part, vec_add, a Mask with mask_first, and ROWS (rows
  * of a block of multiply), OUTER_ROWS_1 and _2 (rows of a block of outer with 1 and 2 vectors of
  * columns).
@@ -55,9 +56,9 @@
 #define OUTER_CASE(rows, vectors)                                                                  \
     case rows:                                                                                     \
         if (OUTER_PARTS && part)                                                                   \
-            TILE(outer_block)(m, x, dy, sum, c, last, rows, vectors, true);                        \
+            TILE(outer_block)(m, x, dy, ld, sum, c, last, rows, vectors, true);                    \
         else                                                                                       \
-            TILE(outer_block)(m, x, dy, sum, c, last, rows, vectors, false);                       \
+            TILE(outer_block)(m, x, dy, ld, sum, c, last, rows, vectors, false);                   \
         break;
 
 #define OUTER_6(vectors)                                                                           \
@@ -152,6 +153,12 @@ INLINE void TILE(multiply_block)(const MULTIPLY *m, int row, const int rows, con
             }
         }
     }
+    if (m->cols == vectors * LANES && !m->accumulate) { /* asked once, not for each vector */
+        UNROLL for (int i = 0; i < rows * vectors; i++)
+            vec_store(m->y + m->y_row[row + i / vectors] + i % vectors * LANES,
+                      TILE(multiply_result)(m, acc[i / vectors][i % vectors]));
+        return;
+    }
     UNROLL for (int r = 0; r < rows; r++)
         TILE(store_row)(m, m->y + m->y_row[row + r], acc[r], vectors);
 }
@@ -233,12 +240,13 @@ static void TILE(multiply)(const MULTIPLY *m)
 
 /* rows x vectors of the sums, over all m->rows pixels; x and sum at the block's first element. part:
  * the last vector has only the columns of last. */
-INLINE void TILE(outer_block)(const OUTER *m, const ELEMENT *x, const ELEMENT *dy, Real *sum, int c,
-                              Mask last, const int rows, const int vectors, const bool part)
+INLINE void TILE(outer_block)(const OUTER *m, const ELEMENT *x, const ELEMENT *dy, ptrdiff_t ld,
+                              Real *sum, int c, Mask last, const int rows, const int vectors,
+                              const bool part)
 {
     SUMS acc[OUTER_ROWS_1 > 2 * OUTER_ROWS_2 ? OUTER_ROWS_1 : 2 * OUTER_ROWS_2];
     UNROLL for (int i = 0; i < rows * vectors; i++) acc[i] = TILE(sums_zero)();
-    for (int p = 0; p < m->rows; p++, dy += m->dy_ld) {
+    for (int p = 0; p < m->rows; p++, dy += ld) {
         const ELEMENT *a = x + m->x_row[p];
         ELEMENTS b[2];
         UNROLL for (int v = 0; v < vectors; v++) b[v] =
@@ -251,14 +259,17 @@ INLINE void TILE(outer_block)(const OUTER *m, const ELEMENT *x, const ELEMENT *d
                 TILE(sums_add)(acc[r * vectors + v], s, b[v]);
         }
     }
+    const bool adds = TILE(outer_adds)(m);
     UNROLL for (int r = 0; r < rows; r++, sum += m->sum_ld) UNROLL for (int v = 0; v < vectors; v++)
-        vec_store(sum + v * LANES,
-                  vec_add(vec_load(sum + v * LANES),
-                          TILE(outer_result)(m, c + v * LANES, acc[r * vectors + v])));
+    {
+        const Vec result = TILE(outer_result)(m, c + v * LANES, acc[r * vectors + v]);
+        Real *to = sum + v * LANES;
+        vec_store(to, adds ? vec_add(vec_load(to), result) : result);
+    }
 }
 
-static void TILE(outer_call)(const OUTER *m, const ELEMENT *x, const ELEMENT *dy, Real *sum, int c,
-                             int cols, int rows)
+static void TILE(outer_call)(const OUTER *m, const ELEMENT *x, const ELEMENT *dy, ptrdiff_t ld,
+                             Real *sum, int c, int cols, int rows)
 {
     const bool part = cols % LANES != 0;
     const Mask last = mask_first(cols % LANES);
@@ -275,16 +286,19 @@ static void TILE(outer_call)(const OUTER *m, const ELEMENT *x, const ELEMENT *dy
 
 static void TILE(outer)(const OUTER *m)
 {
-    for (int c = 0; c < m->cols; c += 2 * LANES) {
-        const int cols = m->cols - c < 2 * LANES ? m->cols - c : 2 * LANES;
+    const int all = TILE(outer_cols)(m);
+    for (int c = 0; c < all; c += 2 * LANES) {
+        const int cols = all - c < 2 * LANES ? all - c : 2 * LANES;
         const int most = cols > LANES ? OUTER_ROWS_2 : OUTER_ROWS_1;
         const int blocks = (m->length + most - 1) / most;
+        ptrdiff_t ld;
+        const ELEMENT *dy = TILE(outer_dy)(m, c, &ld);
         for (int i = 0; i < m->runs; i++)
             for (int b = 0, e = 0; b < blocks; b++) {
                 const int rows = (m->length - e + blocks - b - 1) / (blocks - b);
                 const ptrdiff_t k = (ptrdiff_t)i * m->length + e;
                 TILE(outer_call)
-                (m, m->x + m->run_x[i] + e, m->dy + c, m->sum + k * m->sum_ld + c, c, cols, rows);
+                (m, m->x + m->run_x[i] + e, dy, ld, m->sum + k * m->sum_ld + c, c, cols, rows);
                 e += rows;
             }
     }

@@ -11,8 +11,7 @@
 
 enum {
     PIECE_REALS = 16 * 1024, /* of dY in a piece of a flat layer: stays in a cache */
-    SLICED_LEAST = 128,
-    SLICED_MOST = 256 /* rows of a piece where dW is made in slices */
+    SLICED_LEAST = 128       /* rows of a piece where dW is made in slices */
 };
 
 /* Lies at the start of Run.shared during a call. */
@@ -35,14 +34,15 @@ static int round_up(int n, int to)
     return (n + to - 1) / to * to;
 }
 
-/* Rows of a flat layer in a piece: a cache has them, and pairs fill the blocks of the product. */
+/* Rows of a flat layer in a piece: a cache has them, and both their halves fill the blocks of the
+ * product of dW, each of which is a sweep over all sums. */
 static int flat_rows(const Run *r, const Work *w)
 {
-    const int all = batch_of(r) * w->shape.pixels;
+    const int blocks = 2 * w->pairs.forward.block_rows, all = batch_of(r) * w->shape.pixels;
     if (w->partials.slices == 1)
-        return round_up(PIECE_REALS / w->shape.out_c + 1, 2 * w->pairs.forward.block_rows);
+        return round_up(PIECE_REALS / w->shape.out_c + 1, blocks);
     const int even = round_up((all + RUN_CHUNKS - 1) / RUN_CHUNKS, 2);
-    return even < SLICED_LEAST ? SLICED_LEAST : even < SLICED_MOST ? even : SLICED_MOST;
+    return even < SLICED_LEAST ? SLICED_LEAST : even < blocks ? even : blocks;
 }
 
 static void work_layout(const Run *r, const ConvShape *shape, Carve *c, Work *w)
@@ -151,12 +151,10 @@ static void sweep_chunk(const Run *r, int chunk, int begin, int end, int worker)
     scratch_layout(r, w, run_worker(r, worker), &s);
     if (bias)
         memset(bias, 0, (size_t)p->outputs * sizeof *bias);
-    if (sums)
-        memset(sums, 0, (size_t)p->depth * (size_t)p->ld * sizeof *sums);
     for (int i = begin; i < end; i++) {
         take_piece(r, w, i, &s, bias);
         if (sums)
-            pairs_weights(r, &w->pairs, rows_of(r, w, i), &s.piece, sums, s.tile);
+            pairs_weights(r, &w->pairs, rows_of(r, w, i), &s.piece, i > begin, sums, s.tile);
         if (r->want[0])
             pairs_input(r, &w->pairs, rows_of(r, w, i), &s.piece);
     }
@@ -177,13 +175,11 @@ static void slice_chunk(const Run *r, int chunk, int begin, int end, int worker)
         const Slice s = partials_slice(p, u % p->slices);
         const size_t ld = (size_t)p->ld;
         Real *sums = partials_sums(p, part) + (size_t)s.from_k * ld + (size_t)s.from_o;
-        for (int k = 0; k < s.inputs; k++)
-            memset(sums + (size_t)k * ld, 0,
-                   (size_t)round_up(s.outputs, r->compute->conv->lanes) * sizeof *sums);
         const int first = (int)((int64_t)w->count * part / p->parts);
         const int last = (int)((int64_t)w->count * (part + 1) / p->parts);
         for (int i = first; i < last; i++)
-            pairs_slice(r, &w->pairs, rows_of(r, w, i), &w->stored[i], s, sums, scratch.tile);
+            pairs_slice(r, &w->pairs, rows_of(r, w, i), &w->stored[i], s, i > first, sums,
+                        scratch.tile);
     }
 }
 

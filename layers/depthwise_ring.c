@@ -197,18 +197,14 @@ static void read_rows(const Run *r, const Work *w, const Ring *x, size_t image, 
     const size_t pixel =
         image * pixels_of(r->in[0]) + (size_t)begin * (size_t)s->x.from + (size_t)s->skip;
     Real *const *to = ring_slots(x, begin, end - begin);
-    for (int g = 0; g < w->groups; g++) {
-        const int ch = g * RING_LANES, left = w->channels - ch;
-        const RingRead rows = {.q = (const int8_t *)r->in[0]->data + pixel * (size_t)w->channels +
-                                    (size_t)ch,
-                               .q_ld = (size_t)w->channels,
-                               .row = (size_t)s->x.from,
-                               .height = end - begin,
-                               .width = s->inside,
-                               .channels = left < RING_LANES ? left : RING_LANES,
-                               .zero_point = run_zero_point(r->in[0])};
-        r->compute->real->ring->read(&rows, to, (ptrdiff_t)((size_t)g * ring_group(x)));
-    }
+    const RingRead rows = {.q = (const int8_t *)r->in[0]->data + pixel * (size_t)w->channels,
+                           .row = (size_t)s->x.from * (size_t)w->channels,
+                           .height = end - begin,
+                           .width = s->inside,
+                           .channels = w->channels,
+                           .group = ring_group(x),
+                           .zero_point = run_zero_point(r->in[0])};
+    r->compute->real->ring->read(&rows, to);
 }
 
 /* Makes the rows of an image that outputs [row, row + rows) meet and that are not there yet, and

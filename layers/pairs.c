@@ -212,13 +212,20 @@ static void take_dx(const Pairs *p, PairRows rows, const Real *dy, const Real *f
     }
 }
 
-static void take_dw(const Pairs *p, PairRows rows, const Real *dy, const Real *factor, uint32_t *to)
+/* dY of a piece in pairs, from column `col` on, a multiple of PAIR_PANEL. */
+static PairPanels dw_panels(const Pairs *p, PairRows rows, const PairPiece *piece, int col)
 {
-    const size_t cols = pixels_of(p);
-    const size_t all = (size_t)rows.out * cols, half = (size_t)half_of(rows.out) * cols;
-    const size_t both = all - half, ld = (size_t)p->ld, n = (size_t)p->out_c;
-    p->kernels->interleave(both, p->out_c, dy, dy + half * n, factor, to, ld);
-    p->kernels->interleave(half - both, p->out_c, dy + both * n, NULL, factor, to + both * ld, ld);
+    const size_t half = (size_t)half_of(rows.out) * pixels_of(p);
+    return (PairPanels){piece->dw + (size_t)col * half, half, p->ld - col};
+}
+
+static void take_dw(const Pairs *p, PairRows rows, const Real *dy, const PairPiece *piece)
+{
+    const PairPanels to = dw_panels(p, rows, piece, 0);
+    const size_t both = (size_t)rows.out * pixels_of(p) - to.rows, n = (size_t)p->out_c;
+    p->kernels->interleave(both, p->out_c, dy, dy + to.rows * n, piece->factors, &to, 0);
+    p->kernels->interleave(to.rows - both, p->out_c, dy + both * n, NULL, piece->factors, &to,
+                           both);
 }
 
 void pairs_take(const Run *r, const Pairs *p, PairRows rows, const Real *dy, PairPiece *piece)
@@ -232,7 +239,7 @@ void pairs_take(const Run *r, const Pairs *p, PairRows rows, const Real *dy, Pai
     }
     if (p->want_dw) {
         dw_factors(r, p, piece);
-        take_dw(p, rows, dy, piece->factors, piece->dw);
+        take_dw(p, rows, dy, piece);
     }
 }
 
@@ -279,19 +286,20 @@ static void fill_tile(const Run *r, const Pairs *p, PairRows image, int first, i
 static void outer(const Pairs *p, PairOuter m, int first, int count)
 {
     const int parts = (count + PAIR_ROWS - 1) / PAIR_ROWS;
-    m.dy_ld = m.sum_ld = p->ld;
-    m.dy += (size_t)first * (size_t)p->ld;
+    m.sum_ld = p->ld;
+    m.dy_row = (size_t)first;
     for (int i = 0; i < parts; i++) {
         m.rows = (count + parts - i - 1) / (parts - i);
         p->kernels->outer(&m);
         m.x_row += m.rows;
-        m.dy += (size_t)m.rows * (size_t)p->ld;
+        m.dy_row += (size_t)m.rows;
+        m.accumulate = true;
         count -= m.rows;
     }
 }
 
-void pairs_weights(const Run *r, const Pairs *p, PairRows rows, const PairPiece *piece, Real *sums,
-                   uint32_t *tile)
+void pairs_weights(const Run *r, const Pairs *p, PairRows rows, const PairPiece *piece,
+                   bool accumulate, Real *sums, uint32_t *tile)
 {
     const Gather *g = &p->forward;
     const Phase *phase = &g->phases[0];
@@ -305,22 +313,24 @@ void pairs_weights(const Run *r, const Pairs *p, PairRows rows, const PairPiece 
                           .run_x = phase->run_x,
                           .runs = phase->runs,
                           .length = g->length,
-                          .dy = piece->dw,
-                          .cols = p->ld,
+                          .dy = dw_panels(p, rows, piece, 0),
                           .scale = piece->dw_scales,
-                          .sum = sums},
+                          .sum = sums,
+                          .accumulate = accumulate || row > 0},
               row * phase->cols, here * phase->cols);
     }
 }
 
 void pairs_slice(const Run *r, const Pairs *p, PairRows rows, const PairPiece *piece, Slice s,
-                 Real *sums, uint32_t *tile)
+                 bool accumulate, Real *sums, uint32_t *tile)
 {
     static const int32_t zero = 0;
     const Gather *g = &p->forward;
-    const int half = half_of(rows.out), lanes = p->kernels->lanes;
+    const int half = half_of(rows.out);
+    PairPanels dy = dw_panels(p, rows, piece, s.from_o);
     const size_t in_c = (size_t)g->from_c;
     const int8_t *x = (const int8_t *)r->in[0]->data + rows.from + s.from_k;
+    dy.cols = s.from_o + s.outputs < p->out_c ? s.outputs : dy.cols;
     for (int row = 0; row < half; row += g->block_rows) {
         const int here = half - row < g->block_rows ? half - row : g->block_rows;
         for (int i = row; i < row + here; i++)
@@ -333,10 +343,10 @@ void pairs_slice(const Run *r, const Pairs *p, PairRows rows, const PairPiece *p
                           .run_x = &zero,
                           .runs = 1,
                           .length = s.inputs,
-                          .dy = piece->dw + s.from_o,
-                          .cols = (s.outputs + lanes - 1) / lanes * lanes,
+                          .dy = dy,
                           .scale = piece->dw_scales + s.from_o,
-                          .sum = sums},
+                          .sum = sums,
+                          .accumulate = accumulate || row > 0},
               row, here);
     }
 }

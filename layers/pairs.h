@@ -32,7 +32,7 @@ typedef struct PairPiece {
     Real dx_scale;
     uint32_t *dx;    /* dY with the border that gather.h wants, [y][x][out_c / 2] */
     Real *dw_scales; /* [ld], that of x included */
-    uint32_t *dw;    /* [half the rows, of pixels][ld] */
+    uint32_t *dw;    /* [half the rows, of pixels][ld], as PairPanels */
 } PairPiece;
 
 /* Rows of phase 0 of an image or piece, as source and as destination; elements before it in x. */
@@ -55,12 +55,12 @@ size_t pairs_tile(const Pairs *p);
 void pairs_pack(const Run *r, const Pairs *p, int panel);
 /* Rounds dy, rows.out rows of it. */
 void pairs_take(const Run *r, const Pairs *p, PairRows rows, const Real *dy, PairPiece *piece);
-/* Adds a piece's dW^T to sums, [K][ld]. */
-void pairs_weights(const Run *r, const Pairs *p, PairRows rows, const PairPiece *piece, Real *sums,
-                   uint32_t *tile);
+/* Makes a piece's dW^T, [K][ld], or adds it to sums. */
+void pairs_weights(const Run *r, const Pairs *p, PairRows rows, const PairPiece *piece,
+                   bool accumulate, Real *sums, uint32_t *tile);
 /* A slice of that, of a flat layer; sums is where the slice begins. */
 void pairs_slice(const Run *r, const Pairs *p, PairRows rows, const PairPiece *piece, Slice s,
-                 Real *sums, uint32_t *tile);
+                 bool accumulate, Real *sums, uint32_t *tile);
 /* Makes or adds to dX of a piece. */
 void pairs_input(const Run *r, const Pairs *p, PairRows rows, const PairPiece *piece);
 

@@ -119,7 +119,7 @@ static uint32_t *numbers(const PairKernels *ref, size_t n, int most, Rng *rng)
     for (size_t i = 0; i < n; i++) {
         const Real a = (Real)(below(rng, 2 * most + 1) - most);
         const Real b = (Real)(below(rng, 2 * most + 1) - most);
-        ref->interleave(1, 1, &a, &b, &one, p + i, 1);
+        ref->interleave(1, 1, &a, &b, &one, &(PairPanels){p + i, 1, 1}, 0);
     }
     return p;
 }
@@ -190,25 +190,26 @@ START_TEST(outer_matches)
     Rng rng = rng_at(SEED, RNG_TEST, 2, 0);
     for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
         Windows w;
-        const int cols = k->lanes * (1 + below(&rng, 4)), dy_ld = cols + below(&rng, 3);
+        const int cols = k->lanes * (1 + below(&rng, 6)), before = below(&rng, 3);
         const int sum_ld = cols + below(&rng, 3);
         windows_make(&w, cols, &rng);
         const size_t n = (size_t)w.depth * (size_t)sum_ld;
         uint32_t *x = numbers(ref, w.size, k->scaled ? 255 : 3, &rng);
-        uint32_t *dy = numbers(ref, (size_t)(w.rows * dy_ld), k->scaled ? PAIR_MOST : 3, &rng);
+        const size_t rows = (size_t)(before + w.rows + below(&rng, 3));
+        uint32_t *dy = numbers(ref, rows * (size_t)cols, k->scaled ? PAIR_MOST : 3, &rng);
         Real *scale = reals((size_t)cols, &rng), *sum = reals(n, &rng), *want = copy_of(sum, n);
         PairOuter m = {.x = x,
                        .x_row = w.x_row,
                        .run_x = w.run_x,
                        .runs = w.runs,
                        .length = w.length,
-                       .dy = dy,
-                       .dy_ld = dy_ld,
+                       .dy = {dy, rows, cols},
+                       .dy_row = (size_t)before,
                        .rows = w.rows,
-                       .cols = cols,
                        .scale = scale,
                        .sum = sum,
-                       .sum_ld = sum_ld};
+                       .sum_ld = sum_ld,
+                       .accumulate = below(&rng, 2) > 0};
         k->outer(&m);
         m.sum = want;
         ref->outer(&m);
@@ -256,15 +257,21 @@ START_TEST(rounding_matches)
         const size_t rows = 1 + (size_t)below(&rng, 5);
         const int channels = 2 * (1 + below(&rng, 35));
         const size_t n = rows * (size_t)channels;
-        const size_t ld = ((size_t)channels + 15) / 16 * 16, to = rows * ld;
+        const size_t row = (size_t)below(&rng, 3), all = row + rows + (size_t)below(&rng, 3);
+        const int cols = (channels + 15) / 16 * 16;
+        const size_t to = all * (size_t)cols;
         Real *a = reals(n, &rng), *b = reals(n, &rng), *factor = reals((size_t)channels, &rng);
         for (int c = 0; c < channels; c++)
             factor[c] *= k->scaled ? 1000 : 1;
         for (size_t i = 0; i < n; i += 3)
             a[i] = rintf((float)a[i] * 4) / 8; /* halves, for int16 with a factor of 1000 */
         uint32_t *have = elements(to), *want = elements(to);
-        k->interleave(rows, channels, a, round % 3 ? b : NULL, factor, have, ld);
-        ref->interleave(rows, channels, a, round % 3 ? b : NULL, factor, want, ld);
+        memset(have, 0, to * sizeof *have);
+        memset(want, 0, to * sizeof *want);
+        k->interleave(rows, channels, a, round % 3 ? b : NULL, factor,
+                      &(PairPanels){have, all, cols}, row);
+        ref->interleave(rows, channels, a, round % 3 ? b : NULL, factor,
+                        &(PairPanels){want, all, cols}, row);
         expect_bits("interleave", have, want, to, sizeof *have);
         k->narrow(rows, channels, a, factor, have);
         ref->narrow(rows, channels, a, factor, want);

@@ -142,26 +142,26 @@ static void check_gradients(Arena *a, const Kernels *const *t)
 static void check_read(Arena *a, const Kernels *const *t)
 {
     const int height = draw(&a->rng, 1, 4), width = draw(&a->rng, 1, 20);
-    const int channels = draw(&a->rng, 0, 2) ? RING_LANES : draw(&a->rng, 1, RING_LANES);
-    const size_t ld = (size_t)channels + rng_below(&a->rng, 40);
-    const size_t row = (size_t)width + rng_below(&a->rng, 3);
-    const size_t pixels = (size_t)height * row;
-    const int q = bytes_new(a, (pixels - 1) * ld + (size_t)channels);
-    const int to = reals_new(a, pixels * RING_LANES, false);
+    const int groups = draw(&a->rng, 1, 10);
+    const int channels = groups * RING_LANES - (draw(&a->rng, 0, 2) ? 0 : draw(&a->rng, 1, 15));
+    const size_t row = ((size_t)width + rng_below(&a->rng, 3)) * (size_t)channels;
+    const size_t pixels = (size_t)height * (size_t)width, all = pixels * (size_t)groups;
+    const int q = bytes_new(a, (size_t)height * row);
+    const int to = reals_new(a, all * RING_LANES, false);
     for (int s = 0; s < 2; s++) {
         Real *rows[ROWS];
         for (int r = 0; r < height; r++)
-            rows[r] = reals(a, s, to) + (size_t)(height - 1 - r) * row * RING_LANES;
+            rows[r] = reals(a, s, to) + (size_t)(height - 1 - r) * (size_t)width * RING_LANES;
         const RingRead read = {.q = (const int8_t *)a->data[s][q],
-                               .q_ld = ld,
                                .row = row,
                                .height = height,
                                .width = width,
                                .channels = channels,
+                               .group = pixels * RING_LANES,
                                .zero_point = -37};
-        t[s]->ring->read(&read, rows, 0);
+        t[s]->ring->read(&read, rows);
     }
-    arena_check(a, t[1]->name, "read", pixels);
+    arena_check(a, t[1]->name, "read", all);
 }
 
 typedef void (*KernelCheck)(Arena *a, const Kernels *const *t);
