@@ -111,7 +111,8 @@ START_TEST(evaluation)
 }
 END_TEST
 
-/* Codes are bytes, a pixel's bits stand in one; the extent is two numbers. Gradients stay real. */
+/* Codes are bytes, a pixel's bits stand in one, all of them in whole lines of memory; the extent is two
+ * numbers. Gradients stay real. */
 START_TEST(quantized_layers)
 {
     static const struct {
@@ -120,7 +121,7 @@ START_TEST(quantized_layers)
     } cases[] = {{BACKWARD_FLOAT, ARITHMETIC_FLOAT},
                  {BACKWARD_BF16, ARITHMETIC_BF16},
                  {BACKWARD_INT16, ARITHMETIC_INT16}};
-    enum { BITS = BATCH * PIXELS, EXTENT = 2 * REAL };
+    enum { BITS = (BATCH * PIXELS + 63) / 64 * 64, EXTENT = 2 * REAL };
     for (int i = 0; i < 3; i++) {
         WorkNet t;
         const Mode mode = {
