@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "export/lower.h"
+#include "export/notes.h"
 #include "export/prove.h"
 #include "export/write_hone.h"
 
@@ -16,11 +17,17 @@ static int make_bytes(const HoneNet *net, const IntegerPlan *plan, unsigned char
                                 .input = net->image,
                                 .output = net->logits,
                                 .classes = net->options.classes};
+    const NotesSource said = {
+        .classes = net->options.classes, .input = {IMAGE_SCALE, 0}, .output = LOSS_OUTPUT_SOFTMAX};
+    NotesSections notes;
     Lowered l;
     int status = lower_program(&l, &source, e);
     if (status != HONE_OK)
         return status;
-    status = write_hone_bytes(&l.program, NULL, 0, bytes, size, e);
+    status = notes_sections(&notes, &said, e);
+    if (status == HONE_OK)
+        status = write_hone_bytes(&l.program, notes.section, NOTES_SECTIONS, bytes, size, e);
+    notes_release(&notes);
     lower_release(&l);
     return status;
 }

@@ -1,6 +1,7 @@
 /* Building networks through hone.h. SPDX-License-Identifier: Apache-2.0 */
 #include "api/net.h"
 
+#include "core/option_value.h"
 #include "layers/layers.h"
 #include "qat/fuse.h"
 #include "qat/insert.h"
@@ -175,14 +176,25 @@ HoneTensor hone_dropout(HoneNet *net, const char *name, HoneTensor x, double rat
 
 /* ---- the end of building ---- */
 
-static const QatOptions quantization = {
-    .present = true,
-    .weights = {.bits = 8, .granularity = QAT_PER_CHANNEL},
-    .activations = {.bits = 8, .observer = OBSERVER_EMA, .momentum = 0.99, .share_inputs = true},
-};
+/* Quantization as the program `hone` does it unless told otherwise. */
+static int add_quantization(Graph *g, Error *e)
+{
+    QatOptions o;
+    int status = option_defaults(&qat_options, NULL, &o, &g->arena, e);
+    o.present = true;
+    if (status == HONE_OK)
+        status = qat_insert(g, &o, e);
+    return status == HONE_OK ? qat_fuse(g, e) : status;
+}
 
-static const OptimizerOptions descent = {
-    .momentum = 0.9, .nesterov = true, .weight_decay = 1e-4}; /* kind 0: sgd */
+static int add_optimizer(HoneNet *net, Error *e)
+{
+    OptimizerOptions o;
+    int status = option_defaults(&optimizer_options, "sgd", &o, &net->graph.arena, e);
+    o.nesterov = true;
+    o.weight_decay = 1e-4;
+    return status == HONE_OK ? optimizer_new(&net->optimizer, &o, &net->graph, e) : status;
+}
 
 static int check_logits(const HoneNet *net, const Value *logits, Error *e)
 {
@@ -207,13 +219,11 @@ int hone_net_finish(HoneNet *net, HoneTensor logits, HoneError *error)
     Value *loss = layer_softmax_xent(g, "loss", value(logits), net->labels, 0);
     status = graph_failed(g, e);
     if (status == HONE_OK)
-        status = qat_insert(g, &quantization, e);
-    if (status == HONE_OK)
-        status = qat_fuse(g, e);
+        status = add_quantization(g, e);
     if (status == HONE_OK)
         status = params_new(&net->params, g, net->options.seed, e);
     if (status == HONE_OK)
-        status = optimizer_new(&net->optimizer, &descent, g, e);
+        status = add_optimizer(net, e);
     if (status != HONE_OK)
         return status;
     net->loss = loss;

@@ -28,14 +28,10 @@ static int check_labels(const HoneNet *net, const int32_t *labels, int count, Er
 /* The flat block of gradients, and the loss. */
 static int check_finite(const HoneNet *net, double loss, Error *e)
 {
-    Real lo = 0, hi = 0;
-    net->compute.real->minmax(net->graph.trained_count, net->params.grad, &lo, &hi);
-    if (isfinite(loss) && isfinite(lo) && isfinite(hi))
+    if (isfinite(loss) && compute_finite(&net->compute, net->params.grad, net->graph.trained_count))
         return HONE_OK;
-    return error_set(
-        e, HONE_ERR_NUMERIC,
-        "the loss is %g and the gradient within %g..%g: a lower learning rate may help", loss,
-        (double)lo, (double)hi);
+    return error_set(e, HONE_ERR_NUMERIC, "step %lld: the %s not finite; a lower lr may help",
+                     (long long)net->steps + 1, isfinite(loss) ? "gradient is" : "loss is");
 }
 
 int hone_train_step(HoneNet *net, const uint8_t *pixels, const int32_t *labels, double lr,
@@ -102,22 +98,6 @@ void hone_freeze(HoneNet *net)
 
 /* ---- evaluation ---- */
 
-/* Codes of one grid and numbers are ordered alike. */
-static int largest(const Tensor *t, int image)
-{
-    const int classes = shape_channels(t->shape);
-    int top = 0;
-    for (int k = 1; k < classes; k++) {
-        const size_t a = (size_t)image * (size_t)classes + (size_t)k;
-        const size_t b = (size_t)image * (size_t)classes + (size_t)top;
-        const int8_t *code = t->data;
-        const Real *real = t->data;
-        if (t->elem == ELEM_CODE ? code[a] > code[b] : real[a] > real[b])
-            top = k;
-    }
-    return top;
-}
-
 static int count_right(HoneNet *net, Exec *x, const uint8_t *pixels, const int32_t *labels,
                        int count)
 {
@@ -129,7 +109,7 @@ static int count_right(HoneNet *net, Exec *x, const uint8_t *pixels, const int32
         api_fill(net, x, pixels + (size_t)first * api_pixels(net), n);
         exec_forward(x);
         for (int i = 0; i < n; i++)
-            right += largest(exec_tensor(x, logits), i) == labels[first + i];
+            right += run_largest(exec_tensor(x, logits), i) == labels[first + i];
     }
     return right;
 }

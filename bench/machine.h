@@ -15,6 +15,7 @@ typedef struct MachineUse {
     double clock, busy, own;
 } MachineUse;
 
+/* What was used so far. */
 MachineUse machine_use(void);
 /* Processors that other programs, and the host behind a virtual machine, used meanwhile. */
 double machine_others(MachineUse before, MachineUse after);

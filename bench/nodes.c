@@ -14,7 +14,7 @@
 #include "bench/peak.h"
 #include "bench/single.h"
 
-#include "core/text.h"
+#include "report/json.h"
 #include "trainer/config.h"
 
 #include <stdio.h>
@@ -217,39 +217,44 @@ static void add_tables(const Bench *b, const char *machine, Text *out)
         i = add_model(b, i, out);
 }
 
-static void add_json_row(const Bench *b, const Row *row, Text *out)
+static void add_json_row(const Bench *b, const Row *row, Json *j)
 {
-    text_add(out, "{\"model\": ");
-    text_add_json(out, row->model);
-    text_add(out, ", \"layer\": ");
-    text_add_json(out, row->layer);
-    text_add(out, ", \"shape\": ");
-    text_add_json(out, row->shape);
-    text_printf(out, ", \"batch\": %d, \"times\": %d, \"macs\": %lld", row->batch, row->times,
-                (long long)row->macs);
+    json_open(j, NULL, '{');
+    json_text(j, "model", row->model);
+    json_text(j, "layer", row->layer);
+    json_text(j, "shape", row->shape);
+    json_whole(j, "batch", row->batch);
+    json_whole(j, "times", row->times);
+    json_whole(j, "macs", row->macs);
     for (int f = 0; f < FORMS; f++) {
+        char form[16];
         double rate = rate_of(row->operations[f], row->ms[f]);
-        text_printf(out, ", \"%c_%s\": {\"ms\": %.5f, \"gops\": %.2f, \"share\": %.4f}",
-                    forms[f].quantize ? 'q' : 'f', forms[f].backward ? "backward" : "forward",
-                    row->ms[f], rate, share_of(b, f, rate));
+        snprintf(form, sizeof form, "%c_%s", forms[f].quantize ? 'q' : 'f',
+                 forms[f].backward ? "backward" : "forward");
+        json_open(j, form, '{');
+        json_real(j, "ms", row->ms[f]);
+        json_real(j, "gops", rate);
+        json_real(j, "share", share_of(b, f, rate));
+        json_close(j);
     }
-    text_add(out, "}");
+    json_close(j);
 }
 
 static void add_json(const Bench *b, const char *machine, Text *out)
 {
-    text_add(out, "{\"machine\": ");
-    text_add_json(out, machine);
-    text_printf(out,
-                ", \"kernels\": \"%s\", \"threads\": %d, \"others\": %.3f, "
-                "\"float_ceiling\": %.1f, \"int8_ceiling\": %.1f, \"layers\": [",
-                b->compute.integer->name, threads_count(b->compute.threads), b->others,
-                b->ceiling[0], b->ceiling[1]);
-    for (int i = 0; i < b->count; i++) {
-        text_add(out, i > 0 ? ",\n  " : "\n  ");
-        add_json_row(b, &b->rows[i], out);
-    }
-    text_add(out, "\n]}\n");
+    Json j = {.out = out};
+    json_open(&j, NULL, '{');
+    json_text(&j, "machine", machine);
+    json_text(&j, "kernels", b->compute.integer->name);
+    json_whole(&j, "threads", threads_count(b->compute.threads));
+    json_real(&j, "others", b->others);
+    json_real(&j, "float_ceiling", b->ceiling[0]);
+    json_real(&j, "int8_ceiling", b->ceiling[1]);
+    json_open(&j, "layers", '[');
+    for (int i = 0; i < b->count; i++)
+        add_json_row(b, &b->rows[i], &j);
+    json_close(&j);
+    json_close(&j);
 }
 
 static int print(const Bench *b, Error *e)

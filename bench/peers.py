@@ -29,15 +29,11 @@ Needs nothing but Python's own library. SPDX-License-Identifier: Apache-2.0
 """
 import argparse
 import collections
-import json
 import os
-import shlex
-import statistics
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True  # nothing into the source tree
-from measure import (OTHERS_MAX, ROOT, Failure, machine, median_of, number, positive, run, say,
+from measure import (Comparison, Failure, call, cell, median_of, positive, ratio, rows, run,
                      threads_of)
 
 BATCHES = {"resnet8": 128, "vww": 32, "kws": 100, "mobilenet_v2_cifar": 64, "mobilenet_v2_224": 16,
@@ -56,30 +52,36 @@ Case = collections.namedtuple("Case", "model batch threads")
 def torch_version(python):
     """None where there is no PyTorch."""
     try:
-        done = subprocess.run([python, "-c", "import torch; print(torch.__version__)"],
-                              capture_output=True, text=True)
-    except OSError:
+        return call([python, "-c", "import torch; print(torch.__version__)"]).strip()
+    except (Failure, OSError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
-class Bench:
+class Bench(Comparison):
+    program, figure, unit = "peers.py", "images_per_s", "images/s"
+
     def __init__(self, args):
-        self.args = args
-        self.steps = {}   # (case, mode): of Hone, found by a short run
-        self.macs = None  # {model: multiply-accumulates} of PyTorch
-        self.failed = {}  # {case: sentence}
+        super().__init__(args, args.python)
+        self.steps = {}  # (case, mode): of Hone, found by a short run
         self.torch = torch_version(args.python)
         self.newest = torch_version(args.newest) if args.newest else None
         if not self.torch:
-            say(f"peers: {args.python} has no PyTorch (tools/deps dev installs Debian's), so Hone is "
-                "measured alone")
-        if args.newest and not self.newest:
-            raise Failure(f"--newest: {args.newest} has no PyTorch")
+            self.say(f"{args.python} has no PyTorch (tools/deps dev installs Debian's), so Hone is "
+                     "measured alone")
 
     def contestants(self):
         newest = [*NEWEST_FLOAT, *NEWEST_QAT] if self.newest else []
         return HONE + (TORCH if self.torch else []) + newest
+
+    def title(self, contestant):
+        return " ".join(contestant)
+
+    def may_fail(self, contestant):
+        return contestant[0] == "newest"
+
+    def prepare(self, case):
+        if self.torch:
+            self.check_same_network(case.model)
 
     def hone(self, case, mode, steps):
         return run([self.args.hone, "bench", "step", f"configs/bench/{case.model}.yaml", "--mode",
@@ -105,89 +107,39 @@ class Bench:
             self.steps[case, mode] = max(STEPS_MIN, steps)
         return self.hone(case, mode, self.steps[case, mode])
 
-    def check_same_network(self, name):
-        if not self.torch:
-            return
-        if not self.macs:
-            command = [self.args.python, "bench/peers/models.py"]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-            if done.returncode != 0:
-                raise Failure(f"{shlex.join(command)}: {done.stderr.strip().splitlines()[-1]}")
-            self.macs = {m["model"]: m["macs"] for m in map(json.loads, done.stdout.splitlines())}
-        ours = run([self.args.hone, "inspect", f"configs/bench/{name}.yaml", "--json"])["macs"]
-        if ours != self.macs[name]:
-            raise Failure(f"{name}: {ours} multiply-accumulates in Hone, {self.macs[name]} in PyTorch")
+    def tables(self, cases):
+        hone = next(iter(cases.values()))["hone", "qat"][0]
+        torch = f"PyTorch {self.torch}" if self.torch else "no PyTorch"
+        lines = self.preamble(cases, f"Hone: {hone['cpu']} kernels, {hone['blas_core']}; {torch}",
+                              "Images per second, ratios of Hone's figure to the other:", DISTURBED)
+        lines += rows(cases, COLUMNS)
+        if self.newest:
+            lines += ["", f"Beside PyTorch {self.newest}, the fastest way each (eager or compiled; fx or "
+                      "pt2e):", "", *rows(cases, NEWEST_COLUMNS)]
+        return lines
 
-    def run_case(self, case):
-        """{contestant: its results, one per round}."""
-        self.check_same_network(case.model)
-        results = {c: [] for c in self.contestants()}
-        for turn in range(1, self.args.rounds + 1):
-            for contestant in list(results):
-                what = f"{case.model}, batch {case.batch}, threads {case.threads}, round {turn}"
-                try:
-                    result = self.measure(contestant, case)
-                except Failure as error:
-                    if contestant[0] != "newest":
-                        raise
-                    say(f"peers: {what}: {' '.join(contestant)} is left out: {error}")
-                    del results[contestant]
-                    continue
-                results[contestant].append(result)
-                say(f"peers: {what}: {' '.join(contestant)} {result['images_per_s']:.1f} images/s")
-        return results
-
-    def run_all(self):
-        """{Case: results}; cases that failed are in self.failed."""
-        cases = {}
-        try:
-            for model, batch in self.args.models:
-                for threads in self.args.threads:
-                    case = Case(model, batch, threads)
-                    try:
-                        cases[case] = self.run_case(case)
-                    except (Failure, OSError) as error:
-                        say(f"peers: {error}")
-                        self.failed[case] = str(error)
-        except KeyboardInterrupt:
-            say("peers: interrupted; the rows so far:")
-        return cases
+    def as_json(self, cases):
+        return super().as_json(cases, torch=self.torch, newest=self.newest)
 
 
-# ---- the table ----------------------------------------------------------------------------------
+# ---- the tables ---------------------------------------------------------------------------------
 
-def ratio(results, above, below, key):
-    """Median and extremes of the rounds' ratios, or a dash."""
-    if above not in results or below not in results:
-        return "–"
-    ratios = [a[key] / b[key] for a, b in zip(results[above], results[below])]
-    return f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
-
-
-def cell(results, contestant, key, unit=1):
-    return number(median_of(results[contestant], key) / unit) if contestant in results else "–"
-
-
-COLUMNS = [  # heading, text of a cell from the results of a case
-    ("PyTorch float", lambda r: cell(r, ("torch", "float"), "images_per_s")),
-    ("PyTorch QAT", lambda r: cell(r, ("torch", "qat"), "images_per_s")),
-    ("Hone float", lambda r: cell(r, ("hone", "float"), "images_per_s")),
-    ("Hone QAT", lambda r: cell(r, ("hone", "qat"), "images_per_s")),
-    ("QAT / QAT", lambda r: ratio(r, ("hone", "qat"), ("torch", "qat"), "images_per_s")),
-    ("float / float", lambda r: ratio(r, ("hone", "float"), ("torch", "float"), "images_per_s")),
-    ("QAT / PyTorch float",
+COLUMNS = [
+    ("PyTorch float", "--:", lambda r: cell(r, ("torch", "float"), "images_per_s")),
+    ("PyTorch QAT", "--:", lambda r: cell(r, ("torch", "qat"), "images_per_s")),
+    ("Hone float", "--:", lambda r: cell(r, ("hone", "float"), "images_per_s")),
+    ("Hone QAT", "--:", lambda r: cell(r, ("hone", "qat"), "images_per_s")),
+    ("QAT / QAT", "--:", lambda r: ratio(r, ("hone", "qat"), ("torch", "qat"), "images_per_s")),
+    ("float / float", "--:",
+     lambda r: ratio(r, ("hone", "float"), ("torch", "float"), "images_per_s")),
+    ("QAT / PyTorch float", "--:",
      lambda r: ratio(r, ("hone", "qat"), ("torch", "float"), "images_per_s")),
-    ("QAT step / float step",
+    ("QAT step / float step", "--:",
      lambda r: ratio(r, ("hone", "qat"), ("hone", "float"), "ms_per_step")),
-    ("MB, PyTorch QAT", lambda r: cell(r, ("torch", "qat"), "peak_rss_bytes", 1e6)),
-    ("MB, Hone QAT", lambda r: cell(r, ("hone", "qat"), "peak_rss_bytes", 1e6)),
-    ("memory", lambda r: ratio(r, ("hone", "qat"), ("torch", "qat"), "peak_rss_bytes")),
+    ("MB, PyTorch QAT", "--:", lambda r: cell(r, ("torch", "qat"), "peak_rss_bytes", 1e6)),
+    ("MB, Hone QAT", "--:", lambda r: cell(r, ("hone", "qat"), "peak_rss_bytes", 1e6)),
+    ("memory", "--:", lambda r: ratio(r, ("hone", "qat"), ("torch", "qat"), "peak_rss_bytes")),
 ]
-
-
-DISTURBED = ("**Disturbed, not for quoting.** With several threads the ratios then flatter Hone: "
-             "PyTorch's threads wait for each other after every operation, Hone's take what work "
-             "is left.")
 
 
 def fastest(results, contestants):
@@ -196,65 +148,25 @@ def fastest(results, contestants):
     return max(measured, key=lambda c: median_of(results[c], "images_per_s"), default=None)
 
 
-def newest_table(bench, cases):
-    """Lines of what --newest asks for."""
-    lines = [
-        "", f"Beside PyTorch {bench.newest}, the fastest way each (eager or compiled; fx or pt2e):", "",
-        "| model | batch | threads | float | way | QAT | way | Hone QAT / QAT | Hone float / float |",
-        "|---|--:|--:|--:|---|--:|---|--:|--:|",
-    ]
-    for case, results in cases.items():
-        cells = [case.model, str(case.batch), str(case.threads)]
-        best = [fastest(results, ways) for ways in (NEWEST_FLOAT, NEWEST_QAT)]
-        for way in best:
-            cells += [cell(results, way, "images_per_s"), way[1] if way else "–"]
-        for mode, way in zip(("qat", "float"), reversed(best)):
-            cells.append(ratio(results, ("hone", mode), way, "images_per_s"))
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+def way(results, contestants):
+    best = fastest(results, contestants)
+    return best[1] if best else "–"
 
 
-def table(bench, cases):
-    """cases: {Case: results}, at least one"""
-    every = [r for results in cases.values() for runs in results.values() for r in runs]
-    hone = next(iter(cases.values()))["hone", "qat"][0]
-    others = [r["others"] for r in every]
-    lines = [
-        f"{machine()}; Hone: {hone['cpu']} kernels, {hone['blas_core']}; "
-        + (f"PyTorch {bench.torch}" if bench.torch else "no PyTorch") + ".",
-        f"Rounds: {bench.args.rounds}, {bench.args.seconds:g} s for each measurement. Other programs used "
-        f"{statistics.median(others):.2f} processors (median; at most {max(others):.2f}).",
-        *([DISTURBED] if max(others) > OTHERS_MAX else []),
-        "",
-        "    " + shlex.join(["bench/peers.py"] + sys.argv[1:]),
-        "",
-        "Images per second, ratios of Hone's figure to the other:",
-        "",
-        "| model | batch | threads | " + " | ".join(heading for heading, _ in COLUMNS) + " |",
-        "|---|--:|--:|" + "--:|" * len(COLUMNS),
-    ]
-    for case, results in cases.items():
-        cells = [case.model, str(case.batch), str(case.threads)]
-        cells += [text(results) for _, text in COLUMNS]
-        lines.append("| " + " | ".join(cells) + " |")
-    if bench.newest:
-        lines += newest_table(bench, cases)
-    if bench.failed:
-        lines += ["", *(f"Not measured: {c.model}, batch {c.batch}, {c.threads} threads: {sentence}"
-                        for c, sentence in bench.failed.items())]
-    return "\n".join(lines)
+NEWEST_COLUMNS = [
+    ("float", "--:", lambda r: cell(r, fastest(r, NEWEST_FLOAT), "images_per_s")),
+    ("way", "---", lambda r: way(r, NEWEST_FLOAT)),
+    ("QAT", "--:", lambda r: cell(r, fastest(r, NEWEST_QAT), "images_per_s")),
+    ("way", "---", lambda r: way(r, NEWEST_QAT)),
+    ("Hone QAT / QAT", "--:",
+     lambda r: ratio(r, ("hone", "qat"), fastest(r, NEWEST_QAT), "images_per_s")),
+    ("Hone float / float", "--:",
+     lambda r: ratio(r, ("hone", "float"), fastest(r, NEWEST_FLOAT), "images_per_s")),
+]
 
-
-def as_json(bench, cases):
-    return json.dumps({
-        "machine": machine(),
-        "torch": bench.torch,
-        "newest": bench.newest,
-        "cases": [dict(case._asdict(), rounds=[
-            {f"{program}_{mode}": results[program, mode][i] for program, mode in results}
-            for i in range(bench.args.rounds)]) for case, results in cases.items()],
-        "failed": [dict(case._asdict(), why=why) for case, why in bench.failed.items()],
-    }, indent=1)
+DISTURBED = ("**Disturbed, not for quoting.** With several threads the ratios then flatter Hone: "
+             "PyTorch's threads wait for each other after every operation, Hone's take what work "
+             "is left.")
 
 
 # ---- the command line ---------------------------------------------------------------------------
@@ -295,17 +207,12 @@ def parse_arguments():
 
 def main():
     args = parse_arguments()
-    try:
-        bench = Bench(args)
-    except Failure as error:
-        say(f"peers: {error}")
+    bench = Bench(args)
+    if args.newest and not bench.newest:
+        bench.say(f"--newest: {args.newest} has no PyTorch")
         return 1
-    cases = bench.run_all()
-    if args.json:
-        print(as_json(bench, cases))
-    elif cases:
-        print(table(bench, cases))
-    return 1 if bench.failed or not cases else 0
+    return bench.report(bench.run_all(Case(model, batch, threads) for model, batch in args.models
+                                      for threads in args.threads))
 
 
 if __name__ == "__main__":

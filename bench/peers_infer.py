@@ -26,18 +26,13 @@ Without them Hone is measured alone. SPDX-License-Identifier: Apache-2.0
 """
 import argparse
 import collections
-import json
 import os
 import pathlib
-import shlex
-import statistics
-import subprocess
 import sys
 import tempfile
 
 sys.dont_write_bytecode = True  # nothing into the source tree
-from measure import (OTHERS_MAX, ROOT, Failure, machine, median_of, number, positive, run, say,
-                     threads_of)
+from measure import Comparison, Failure, call, cell, positive, ratio, rows, run, threads_of
 
 IMAGES = {  # channels, height, width
     "resnet8": (3, 32, 32), "vww": (3, 96, 96), "kws": (1, 49, 10),
@@ -52,21 +47,13 @@ RUNS_MIN, RUNS_MAX = 50, 1000000
 Case = collections.namedtuple("Case", "model threads")
 
 
-def call(command):
-    """Runs a program that prints nothing we want; returns its stdout."""
-    done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode != 0:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise Failure(f"{shlex.join(map(str, command))}: status {done.returncode}: {last}")
-    return done.stdout
+class Bench(Comparison):
+    program, figure, unit = "peers_infer.py", LATENCY, "us"
 
-
-class Bench:
     def __init__(self, args, work):
-        self.args, self.work = args, work
-        self.runs = {}    # case: of Hone, found by a short run
-        self.macs = None  # {model: multiply-accumulates} of PyTorch
-        self.failed = {}  # {case: sentence}
+        super().__init__(args, args.torch_python)
+        self.work = work
+        self.runs = {}  # case: of Hone, found by a short run
         self.version = self.library = None
         self.find_onnx()
 
@@ -80,25 +67,25 @@ class Bench:
             call([self.args.torch_python, "-c", "import torch"])
             call(["cc", "-O2", PEERS / "onnx_latency.c", "-o", self.work / "latency", "-ldl"])
         except (Failure, OSError) as error:
-            say(f"peers_infer: {error}\npeers_infer: no ONNX Runtime (--help says how to get it), so "
-                "Hone is measured alone")
+            self.say(error)
+            self.say("no ONNX Runtime (--help says how to get it), so Hone is measured alone")
             return
         self.version, self.library = version, library.strip()
 
     def contestants(self):
         return [HONE, INT8, FLOAT] if self.library else [HONE]
 
-    def check_same_network(self, name):
-        if not self.macs:
-            lines = call([self.args.torch_python, PEERS / "models.py"]).splitlines()
-            self.macs = {m["model"]: m["macs"] for m in map(json.loads, lines)}
-        ours = run([self.args.hone, "inspect", f"configs/bench/{name}.yaml", "--json"])["macs"]
-        if ours != self.macs[name]:
-            raise Failure(f"{name}: {ours} multiply-accumulates in Hone, {self.macs[name]} in PyTorch")
+    def title(self, contestant):
+        return contestant
+
+    def prepare(self, case):
+        if self.library:
+            self.check_same_network(case.model)
+            self.write_model(case.model)
 
     def write_model(self, name):
         if not (self.work / f"{name}.int8.onnx").exists():
-            say(f"peers_infer: {name}: writing ONNX files")
+            self.say(f"{name}: writing ONNX files")
             call([self.args.torch_python, PEERS / "onnx_float.py", name, self.work])
             call([self.args.onnx_python, PEERS / "onnx_int8.py", name, self.work])
 
@@ -119,95 +106,25 @@ class Bench:
             self.runs[case] = min(max(wanted, RUNS_MIN), RUNS_MAX)
         return self.hone(case, self.runs[case])
 
-    def run_case(self, case):
-        """{contestant: its results, one per round}."""
-        if self.library:
-            self.check_same_network(case.model)
-            self.write_model(case.model)
-        results = {c: [] for c in self.contestants()}
-        for turn in range(1, self.args.rounds + 1):
-            for contestant in results:
-                result = self.measure(contestant, case)
-                results[contestant].append(result)
-                say(f"peers_infer: {case.model}, threads {case.threads}, round {turn}: {contestant} "
-                    f"{result[LATENCY]:.1f} us")
-        return results
+    def tables(self, cases):
+        hone = next(iter(cases.values()))[HONE][0]
+        onnx = f"ONNX Runtime {self.version}" if self.library else "no ONNX Runtime"
+        return self.preamble(
+            cases, f"Hone: {hone['kernels']} kernels; {onnx}",
+            "Microseconds per image, and how many times as long ONNX Runtime takes:",
+        ) + rows(cases, COLUMNS)
 
-    def run_all(self):
-        """{Case: results}; cases that failed are in self.failed."""
-        cases = {}
-        try:
-            for case in (Case(m, t) for m in self.args.models for t in self.args.threads):
-                try:
-                    cases[case] = self.run_case(case)
-                except (Failure, OSError) as error:
-                    say(f"peers_infer: {error}")
-                    self.failed[case] = str(error)
-        except KeyboardInterrupt:
-            say("peers_infer: interrupted; the rows so far:")
-        return cases
+    def as_json(self, cases):
+        return super().as_json(cases, onnxruntime=self.version)
 
 
-# ---- the table ----------------------------------------------------------------------------------
-
-def latency(results, contestant):
-    return number(median_of(results[contestant], LATENCY)) if contestant in results else "–"
-
-
-def times(results, contestant):
-    """How many times as long the contestant takes as Hone: median and extremes of the rounds."""
-    if contestant not in results:
-        return "–"
-    ratios = [a[LATENCY] / b[LATENCY] for a, b in zip(results[contestant], results[HONE])]
-    return f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
-
-
-COLUMNS = [  # heading, text of a cell from the results of a case
-    ("ONNX Runtime float", lambda r: latency(r, FLOAT)),
-    ("ONNX Runtime int8", lambda r: latency(r, INT8)),
-    ("Hone int8", lambda r: latency(r, HONE)),
-    ("ONNX int8 / Hone", lambda r: times(r, INT8)),
-    ("ONNX float / Hone", lambda r: times(r, FLOAT)),
+COLUMNS = [
+    ("ONNX Runtime float", "--:", lambda r: cell(r, FLOAT, LATENCY)),
+    ("ONNX Runtime int8", "--:", lambda r: cell(r, INT8, LATENCY)),
+    ("Hone int8", "--:", lambda r: cell(r, HONE, LATENCY)),
+    ("ONNX int8 / Hone", "--:", lambda r: ratio(r, INT8, HONE, LATENCY)),
+    ("ONNX float / Hone", "--:", lambda r: ratio(r, FLOAT, HONE, LATENCY)),
 ]
-
-
-def table(bench, cases):
-    """cases: {Case: results}, at least one"""
-    every = [r for results in cases.values() for runs in results.values() for r in runs]
-    hone = next(iter(cases.values()))[HONE][0]
-    others = [r["others"] for r in every]
-    lines = [
-        f"{machine()}; Hone: {hone['kernels']} kernels; "
-        + (f"ONNX Runtime {bench.version}" if bench.library else "no ONNX Runtime") + ".",
-        f"Rounds: {bench.args.rounds}, {bench.args.seconds:g} s for each measurement. Other programs "
-        f"used {statistics.median(others):.2f} processors (median; at most {max(others):.2f}).",
-        *(["**Disturbed, not for quoting.**"] if max(others) > OTHERS_MAX else []),
-        "",
-        "    " + shlex.join(["bench/peers_infer.py"] + sys.argv[1:]),
-        "",
-        "Microseconds per image, and how many times as long ONNX Runtime takes:",
-        "",
-        "| model | threads | " + " | ".join(heading for heading, _ in COLUMNS) + " |",
-        "|---|--:|" + "--:|" * len(COLUMNS),
-    ]
-    for case, results in cases.items():
-        cells = [case.model, str(case.threads)] + [text(results) for _, text in COLUMNS]
-        lines.append("| " + " | ".join(cells) + " |")
-    if bench.failed:
-        lines += ["", *(f"Not measured: {c.model}, {c.threads} threads: {sentence}"
-                        for c, sentence in bench.failed.items())]
-    return "\n".join(lines)
-
-
-def as_json(bench, cases):
-    return json.dumps({
-        "machine": machine(),
-        "onnxruntime": bench.version,
-        "cases": [dict(case._asdict(), rounds=[
-            {contestant.replace(" ", "_"): results[contestant][i] for contestant in results}
-            for i in range(bench.args.rounds)]) for case, results in cases.items()],
-        "failed": [dict(case._asdict(), why=why) for case, why in bench.failed.items()],
-    }, indent=1)
 
 
 # ---- the command line ---------------------------------------------------------------------------
@@ -242,12 +159,7 @@ def parse_arguments():
 def compare(args, work):
     """The exit status."""
     bench = Bench(args, work)
-    cases = bench.run_all()
-    if args.json:
-        print(as_json(bench, cases))
-    elif cases:
-        print(table(bench, cases))
-    return 1 if bench.failed or not cases else 0
+    return bench.report(bench.run_all(Case(m, t) for m in args.models for t in args.threads))
 
 
 def main():
@@ -259,7 +171,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="hone-onnx-") as folder:
             return compare(args, pathlib.Path(folder))
     except OSError as error:
-        say(f"peers_infer: {error}")
+        print(f"peers_infer: {error}", file=sys.stderr)
         return 1
 
 

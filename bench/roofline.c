@@ -7,7 +7,7 @@
 #include "bench/machine.h"
 #include "bench/peak.h"
 
-#include "core/text.h"
+#include "report/json.h"
 
 #include <stdio.h>
 
@@ -111,22 +111,24 @@ static void add_table(const Table *t, Text *out)
 
 static void add_json(const Table *t, const char *machine, Text *out)
 {
-    text_add(out, "{\"machine\": ");
-    text_add_json(out, machine);
-    text_printf(out, ", \"others\": %.3f, \"ceilings\": [", t->others);
+    Json j = {.out = out};
+    json_open(&j, NULL, '{');
+    json_text(&j, "machine", machine);
+    json_real(&j, "others", t->others);
+    json_open(&j, "ceilings", '[');
     for (int i = 0; i < t->count; i++)
         for (int c = 0; c < t->columns; c++) {
             const Row *r = &t->rows[i];
-            text_add(out, i + c > 0 ? ", {\"name\": " : "{\"name\": ");
-            text_add_json(out, r->name);
-            text_printf(out, ", \"unit\": \"%s\", \"threads\": %d, \"best\": ", r->unit,
-                        t->threads[c]);
-            text_add_real(out, r->rate[c].best);
-            text_add(out, ", \"median\": ");
-            text_add_real(out, r->rate[c].median);
-            text_add(out, "}");
+            json_open(&j, NULL, '{');
+            json_text(&j, "name", r->name);
+            json_text(&j, "unit", r->unit);
+            json_whole(&j, "threads", t->threads[c]);
+            json_real(&j, "best", r->rate[c].best);
+            json_real(&j, "median", r->rate[c].median);
+            json_close(&j);
         }
-    text_add(out, "]}\n");
+    json_close(&j);
+    json_close(&j);
 }
 
 static int run(const Options *o, Error *e)

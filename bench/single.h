@@ -35,6 +35,7 @@ typedef struct SingleTime {
     double forward_ms, backward_ms;
 } SingleTime;
 
+/* Times one layer on random numbers, alone in a graph. Errors: those of compiling it. */
 HONE_CHECKED int single_measure(const LayerShape *s, const SingleOptions *o, SingleTime *t,
                                 Error *e);
 

@@ -1,10 +1,10 @@
 /* hone bench infer: how long the runtime takes for one image. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/inputs.h"
-#include "cli/json.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "core/rng.h"
 #include "export/parallel.h"
+#include "report/json.h"
 #include "report/show.h"
 #include "runtime/runtime.h"
 #include "trainer/bench.h"

@@ -1,8 +1,8 @@
 /* hone bench step: how fast a configuration trains. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/inputs.h"
-#include "cli/json.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "report/json.h"
 #include "report/show.h"
 #include "trainer/bench.h"
 

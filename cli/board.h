@@ -26,6 +26,7 @@ typedef struct Board {
     bool headed;     /* the heading of the epochs' lines was shown */
 } Board;
 
+/* quiet: nothing is shown but what fails. */
 void board_open(Board *b, bool quiet);
 void board_close(Board *b);
 /* A line that stays, without its newline. */

@@ -2,10 +2,9 @@
 #include "trainer/evaluate.h"
 
 #include "cli/board.h"
-#include "cli/figures.h"
 #include "cli/inputs.h"
-#include "cli/json.h"
 #include "cli/output.h"
+#include "report/json.h"
 #include "report/show.h"
 
 #include <inttypes.h>
@@ -157,7 +156,7 @@ static void print(const EvalArguments *a, const Result *r, Text *out)
         return;
     }
     json_open(&j, NULL, '{');
-    json_figures(&j, NULL, &r->v.figures);
+    figures_json(&r->v.figures, r->v.figures.accuracy >= 0, NULL, &j);
     json_real(&j, "loss", r->v.loss);
     json_whole(&j, "n", r->v.n);
     json_text(&j, "split", splits[split_of(a)]);

@@ -1,10 +1,10 @@
 /* hone inspect of an artifact, from its bytes alone. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/inputs.h"
 #include "cli/inspect.h"
-#include "cli/json.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "export/describe.h"
+#include "report/json.h"
 #include "report/show.h"
 
 #include <stdio.h>
@@ -47,6 +47,15 @@ static void add_frontend(const HoneRtFrontRecord *r, Text *out)
                 (unsigned)r->fft, (unsigned)r->clip, (unsigned)r->rate);
 }
 
+/* How the classes' probabilities come about, in a word; NULL: the artifact does not say. */
+static const char *probability(const Description *d)
+{
+    static const char *const words[] = {[LOSS_OUTPUT_PLAIN] = NULL,
+                                        [LOSS_OUTPUT_SOFTMAX] = "softmax",
+                                        [LOSS_OUTPUT_SIGMOID] = "sigmoid"};
+    return d->softmax ? "output" : words[d->notes.output];
+}
+
 static void add_header(const Description *d, const char *path, Text *out)
 {
     const char *slash = strrchr(path, '/');
@@ -61,6 +70,9 @@ static void add_header(const Description *d, const char *path, Text *out)
     text_printf(out, "  %-12s%s, scale %.4g, zero point %d\n",
                 d->classes > 0 ? "classes" : "output", shape_of(&d->output).text,
                 (double)d->output.scale, d->output.zero_point);
+    if (probability(d))
+        text_printf(out, "  %-12sthe %s%s\n", "probability", probability(d),
+                    d->softmax ? "" : " of the output");
     if (d->notes.has_input)
         text_printf(out, "  %-12s%g * (code - %d)\n", "real input", (double)d->notes.input.scale,
                     (int)d->notes.input.zero_point);
@@ -209,6 +221,7 @@ static void add_json(const Description *d, Text *out)
     json_close(&j);
     json_names(&j, &d->notes);
     json_tensor(&j, "output", &d->output);
+    json_text(&j, "probability", probability(d));
     if (d->frontend)
         json_frontend(&j, d->frontend);
     json_open(&j, "layers", '[');

@@ -1,12 +1,11 @@
 /* hone inspect of what has a graph: a configuration, or a checkpoint, which is a configuration with
  * weights. SPDX-License-Identifier: Apache-2.0 */
-#include "cli/figures.h"
 #include "cli/inputs.h"
 #include "cli/inspect.h"
-#include "cli/json.h"
 #include "cli/layers.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "report/json.h"
 #include "report/show.h"
 #include "trainer/phases.h"
 
@@ -147,9 +146,9 @@ static void json_progress(const Subject *s, Json *j)
     const Progress *p = &s->checkpoint->progress;
     json_whole(j, "step", p->step);
     json_bool(j, "complete", p->complete != 0);
-    json_figures(j, "test", &p->test_figures);
-    json_figures(j, "float", &p->float_figures);
-    json_figures(j, "ptq", &p->ptq_figures);
+    figures_json(&p->test_figures, session_classifies(s->session), "test", j);
+    figures_json(&p->float_figures, session_classifies(s->session), "float", j);
+    figures_json(&p->ptq_figures, session_classifies(s->session), "ptq", j);
     json_real(j, "sparsity",
               s->layers.weights ? (double)s->layers.zero_weights / (double)s->layers.weights : 0);
 }

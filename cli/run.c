@@ -1,14 +1,13 @@
 /* hone run: what an artifact makes of files. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/inputs.h"
-#include "cli/json.h"
 #include "cli/output.h"
 #include "cli/readers.h"
 #include "export/describe.h"
+#include "report/json.h"
 #include "report/show.h"
 #include "runtime/kernels.h"
 #include "runtime/runtime.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +27,7 @@ typedef struct Runner {
     void *arena;
     Notes notes;
     ReadTarget target;
-    bool scores; /* outputs are scores of classes, to be made probabilities */
+    bool probable; /* outputs are probabilities of classes, or become them */
     int outputs;
     int8_t *codes;  /* [outputs] */
     double *values; /* [outputs], real */
@@ -38,14 +37,15 @@ typedef struct Runner {
 
 /* ---- the artifact ---------------------------------------------------------------------------- */
 
-/* Whether the artifact leaves the softmax to us. */
-static int look_at_outputs(Runner *r, Error *e)
+/* What the artifact says about its outputs. */
+static int read_notes(Runner *r, Error *e)
 {
     Description d;
     int status = describe_artifact(&d, r->bytes, r->count, e);
     if (status != HONE_OK)
         return status;
-    r->scores = d.classes > 0 && !d.softmax;
+    r->notes = d.notes;
+    r->probable = d.softmax || d.notes.output != LOSS_OUTPUT_PLAIN;
     describe_release(&d);
     return HONE_OK;
 }
@@ -88,9 +88,7 @@ static int open_runner(Runner *r, const RunArguments *a, Error *e)
     if (opened != HONE_RT_OK)
         return error_set(e, HONE_ERR_DATA, "'%s': not a valid artifact: %s", a->artifact,
                          hone_rt_status_text(opened));
-    status = notes_read(&r->notes, r->bytes, (int)r->model.program.class_count, e);
-    if (status == HONE_OK)
-        status = look_at_outputs(r, e);
+    status = read_notes(r, e);
     if (status == HONE_OK)
         status = prepare(r, e);
     r->target.header = a->header;
@@ -133,17 +131,8 @@ static int compute(Runner *r, const int8_t *input, Error *e)
     for (int i = 0; i < r->outputs; i++)
         r->values[i] = (double)scale * (r->codes[i] - out->zero_point);
     sort(r);
+    loss_probabilities(r->notes.output, r->values, r->outputs);
     return HONE_OK;
-}
-
-/* Scores to probabilities. */
-static void softmax(Runner *r)
-{
-    double top = r->values[r->order[0]], sum = 0;
-    for (int i = 0; i < r->outputs; i++)
-        sum += r->values[i] = exp(r->values[i] - top);
-    for (int i = 0; i < r->outputs; i++)
-        r->values[i] /= sum;
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -153,9 +142,12 @@ static void add_text(Runner *r, Text *out)
     char buffer[32];
     for (int i = 0; i < r->top && r->notes.classes > 0; i++) {
         int k = r->order[i];
-        text_printf(out, "%s %s %s", i > 0 ? "," : "",
-                    notes_class(&r->notes, k, buffer, sizeof buffer),
-                    show_percent(r->values[k]).text);
+        text_printf(out, "%s %s ", i > 0 ? "," : "",
+                    notes_class(&r->notes, k, buffer, sizeof buffer));
+        if (r->probable)
+            text_add(out, show_percent(r->values[k]).text);
+        else
+            text_printf(out, "%.6g", r->values[k]);
     }
     for (int i = 0; i < r->outputs && r->notes.classes == 0; i++)
         text_printf(out, " %.6g", r->values[i]);
@@ -171,7 +163,7 @@ static void add_json(Runner *r, Json *j)
         json_open(j, NULL, '{');
         json_whole(j, "class", k);
         json_text(j, "name", notes_class(&r->notes, k, buffer, sizeof buffer));
-        json_real(j, "probability", r->values[k]);
+        json_real(j, r->probable ? "probability" : "value", r->values[k]);
         json_whole(j, "code", r->codes[k]);
         json_close(j);
     }
@@ -187,8 +179,6 @@ static int run_file(Runner *r, const char *path, Json *json, Text *out, Error *e
     int status = read_rows(&rows, &r->target, path, e);
     for (size_t i = 0; i < rows.rows && status == HONE_OK; i++) {
         status = compute(r, rows.codes + i * r->target.elements, e);
-        if (status == HONE_OK && r->scores)
-            softmax(r);
         if (status == HONE_OK && json) {
             json_open(json, NULL, '{');
             json_text(json, "input", path);
@@ -239,7 +229,10 @@ const Verb verb_run = {
         "Images (.jpg, .png) are cut to the shape of the artifact's input around the centre and\n"
         "resized. Arrays (.npy) and tables (.csv) hold one input or a row per input, in real\n"
         "numbers as in the data that the model was trained on; for a model of images uint8 are\n"
-        "pixels. Recordings (.wav) go through the front end that the artifact carries.\n",
+        "pixels. Recordings (.wav) go through the front end that the artifact carries.\n"
+        "\n"
+        "A classifier's outputs become probabilities as the artifact says (the softmax of all, or\n"
+        "the sigmoid of each); where it says nothing they are shown as they are.\n",
     .example = "hone run runs/mobilenet_qat/model.hone cat.jpg dog.png\n"
                "hone run model.hone table.csv --header --json",
     .flags = (const Flag[]){OPERAND("ARTIFACT", RunArguments, artifact, "artifact (.hone)"),

@@ -1,10 +1,9 @@
 /* hone verify: does an artifact compute what the trainer evaluates, bit for bit?
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/board.h"
-#include "cli/figures.h"
 #include "cli/inputs.h"
-#include "cli/json.h"
 #include "cli/output.h"
+#include "report/json.h"
 #include "report/show.h"
 #include "trainer/finish.h"
 
@@ -34,7 +33,7 @@ static void print_json(const FinishProof *proof, Text *out)
     json_whole(&j, "mismatches", r->mismatches);
     json_text(&j, "first_layer", r->first_layer[0] ? r->first_layer : NULL);
     json_whole(&j, "images", r->images);
-    json_figures(&j, NULL, &proof->artifact.figures);
+    figures_json(&proof->artifact.figures, proof->artifact.figures.accuracy >= 0, NULL, &j);
     json_close(&j);
 }
 

@@ -18,6 +18,7 @@ typedef struct Arena {
     size_t used;        /* bytes used of the newest block */
 } Arena;
 
+/* Zeroed bytes, aligned for any type; NULL when out of memory. */
 void *arena_alloc(Arena *a, size_t bytes);
 /* A copy of text, or printf into the arena; NULL when out of memory. */
 char *arena_text(Arena *a, const char *text);

@@ -1,6 +1,6 @@
 /* Compiling a graph for a mode: which nodes act, what each tensor is, which gradients are wanted. Where
  * everything lies in memory: compile_memory.c. SPDX-License-Identifier: Apache-2.0 */
-#include "core/compile_internal.h"
+#include "core/compiler.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -193,6 +193,25 @@ static void find_gradients(Compiler *c)
     }
 }
 
+/* Whoever writes last to the gradient of the node's output tells the node. */
+static void find_listener(Exec *x, const Run *maker)
+{
+    const int root = compile_root(x, maker->node->out[0]);
+    for (Run *r = x->runs; r < x->runs + x->run_count; r++) /* backward comes to it last */
+        for (int k = r->node->inputs - 1; k >= 0; k--)
+            if (r->want[k] && compile_root(x, r->node->in[k]) == root) {
+                r->listener[k] = maker;
+                return;
+            }
+}
+
+static void find_listeners(Compiler *c)
+{
+    for (int i = 0; i < c->x->run_count; i++)
+        if (c->x->backward[i] && c->x->runs[i].node->op->finished)
+            find_listener(c->x, &c->x->runs[i]);
+}
+
 /* ---- all of it ---- */
 
 /* What stays with the compilation. */
@@ -254,6 +273,7 @@ int exec_compile(Exec *x, const ExecOptions *options, Error *e)
             goto done;
         find_flows(&c);
         find_gradients(&c);
+        find_listeners(&c);
     }
     status = compile_memory(&c, e);
 done:

@@ -1,6 +1,8 @@
 /* The machine as the trainer uses it: see compute.h. SPDX-License-Identifier: Apache-2.0 */
 #include "core/compute.h"
 
+#include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 int compute_open(Compute *c, int threads, const char *level, Error *e)
@@ -26,4 +28,35 @@ void compute_close(Compute *c)
 {
     threads_free(c->threads);
     *c = (Compute){0};
+}
+
+/* ---- numbers that are not finite ---- */
+
+#define FINITE_BLOCK ((size_t)65536)
+
+typedef struct FiniteJob {
+    const Kernels *kernels;
+    const Real *v;
+    size_t n, block;
+    atomic_bool bad;
+} FiniteJob;
+
+static void check_block(void *context, int block, int worker)
+{
+    (void)worker;
+    FiniteJob *job = context;
+    size_t at = (size_t)block * job->block, left = job->n - at;
+    Real lo, hi;
+    job->kernels->minmax(left < job->block ? left : job->block, job->v + at, &lo, &hi);
+    if (!isfinite(lo) || !isfinite(hi))
+        atomic_store(&job->bad, true);
+}
+
+bool compute_finite(const Compute *c, const Real *v, size_t n)
+{
+    FiniteJob job = {.kernels = c->real, .v = v, .n = n, .block = FINITE_BLOCK};
+    while (n / job.block >= THREADS_BLOCKS_MAX)
+        job.block *= 2;
+    threads_run(c->threads, (int)((n + job.block - 1) / job.block), check_block, &job);
+    return !atomic_load(&job.bad);
 }

@@ -31,4 +31,7 @@ typedef struct Compute {
 HONE_CHECKED int compute_open(Compute *c, int threads, const char *level, Error *e);
 void compute_close(Compute *c);
 
+/* Whether all n numbers are finite. */
+bool compute_finite(const Compute *c, const Real *v, size_t n);
+
 #endif

@@ -62,16 +62,3 @@ int error_memory(Error *e, const char *what, size_t bytes)
 {
     return error_set(e, HONE_ERR_MEMORY, "out of memory: %zu bytes for %s", bytes, what);
 }
-
-const char *error_meaning(int code)
-{
-    switch (code) {
-#define HONE_ERROR_CASE(name, value, text)                                                         \
-    case HONE_##name:                                                                              \
-        return text;
-        HONE_ERRORS(HONE_ERROR_CASE)
-#undef HONE_ERROR_CASE
-    default:
-        return "an unknown error code";
-    }
-}

@@ -12,22 +12,17 @@
 
 #include <stddef.h>
 
-#define HONE_ERRORS(X)                                                                             \
-    X(OK, 0, "no error")                                                                           \
-    X(ERR_USAGE, -1, "wrong usage of the command line")                                            \
-    X(ERR_CONFIG, -2, "a configuration that cannot be run")                                        \
-    X(ERR_DATA, -3, "a file whose content is wrong")                                               \
-    X(ERR_IO, -4, "a file that cannot be read or written")                                         \
-    X(ERR_MEMORY, -5, "out of memory")                                                             \
-    X(ERR_SHAPE, -6, "tensors that do not fit")                                                    \
-    X(ERR_NUMERIC, -7, "a NaN, an infinity or an overflow")                                        \
-    X(ERR_MISMATCH, -8, "two computations that must agree differ")                                 \
-    X(ERR_INTERRUPTED, -9, "stopped by a signal, state saved")
-
 enum {
-#define HONE_ERROR_ENUM(name, value, text) HONE_##name = (value),
-    HONE_ERRORS(HONE_ERROR_ENUM)
-#undef HONE_ERROR_ENUM
+    HONE_OK = 0,
+    HONE_ERR_USAGE = -1,       /* wrong usage of the command line */
+    HONE_ERR_CONFIG = -2,      /* a configuration that cannot be run */
+    HONE_ERR_DATA = -3,        /* a file whose content is wrong */
+    HONE_ERR_IO = -4,          /* a file that cannot be read or written */
+    HONE_ERR_MEMORY = -5,      /* out of memory */
+    HONE_ERR_SHAPE = -6,       /* tensors that do not fit */
+    HONE_ERR_NUMERIC = -7,     /* a NaN, an infinity or an overflow */
+    HONE_ERR_MISMATCH = -8,    /* two computations that must agree differ */
+    HONE_ERR_INTERRUPTED = -9, /* stopped by a signal, state saved */
 };
 
 /* Results that must not be dropped. */
@@ -58,8 +53,5 @@ int error_memory(Error *e, const char *what, size_t bytes);
 #define error_prefix(...)         (error_prefix(__VA_ARGS__), HONE_ERR_DATA)
 #define error_memory(...)         (error_memory(__VA_ARGS__), HONE_ERR_MEMORY)
 #endif
-
-/* The short meaning of a code, a constant string. */
-const char *error_meaning(int code);
 
 #endif

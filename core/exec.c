@@ -229,3 +229,21 @@ void run_chunks(const Run *r, int n, RunFn fn)
     ChunkJob job = {r, fn, n, run_chunk_count(n)};
     threads_run(is_small(r) ? NULL : r->compute->threads, job.chunks, run_chunk, &job);
 }
+
+void run_finished(const Run *r, int i, int chunk)
+{
+    if (r->listener[i])
+        r->listener[i]->node->op->finished(r->listener[i], chunk);
+}
+
+int run_largest(const Tensor *t, int row)
+{
+    const int count = shape_channels(t->shape);
+    const int8_t *code = (const int8_t *)t->data + (t->elem == ELEM_CODE ? row * count : 0);
+    const Real *real = (const Real *)t->data + (t->elem == ELEM_CODE ? 0 : row * count);
+    int top = 0;
+    for (int k = 1; k < count; k++)
+        if (t->elem == ELEM_CODE ? code[k] > code[top] : real[k] > real[top])
+            top = k;
+    return top;
+}

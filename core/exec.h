@@ -50,6 +50,7 @@ Control *exec_control(Exec *x);
 void exec_weigh(Exec *x, const Value *loss, double weight);
 size_t exec_arena_bytes(const Exec *x);
 
+/* Computes every acting node, in order. */
 void exec_forward(Exec *x);
 /* Gradients of the loss, or of the losses' weighted sum: into Params.grad and the tensors. Training only, after exec_forward. */
 void exec_backward(Exec *x);

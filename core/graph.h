@@ -107,6 +107,7 @@ Node *graph_node_at(Graph *g, int index, const Op *op, const char *name, int inp
 /* Makes every node from position index on read `now` where it read `was`. */
 void graph_rewire(Graph *g, int index, const Value *was, Value *now);
 
+/* By name; NULL where there is none. */
 Node *graph_find_node(const Graph *g, const char *name);
 Param *graph_find_param(const Graph *g, const char *name);
 /* The nodes that read v, in order; returns how many, at most room are stored. */

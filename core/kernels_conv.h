@@ -32,6 +32,7 @@ typedef struct ConvMultiply {
     const int32_t *run_x; /* [runs] */
     const int32_t *run_w; /* [runs], in rows of the panel */
     int runs, length;     /* runs may be 0 */
+    int taps;             /* equal parts of a run, which may be those of neighbours; 0: one */
     const Real *panel;    /* see conv_panel_*: [1 + K][width], row 0 is the bias */
     Real *y;
     const int32_t *y_row; /* [rows] */

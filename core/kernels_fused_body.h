@@ -4,6 +4,15 @@
 #ifndef HONE_CORE_KERNELS_FUSED_BODY_H
 #define HONE_CORE_KERNELS_FUSED_BODY_H
 
+/* Arrays that no cache holds: the processor's own prefetching does not reach far enough where there
+ * is work to do on each line. Bytes that a sweep of one array is ahead, and one of two. */
+enum { AHEAD_OF_ONE = 4096, AHEAD_OF_TWO = 1024 };
+
+ALWAYS_INLINE void fetch(const float *p, const int bytes)
+{
+    __builtin_prefetch((const char *)p + bytes, 0, 3);
+}
+
 /* ---- statistics ---- */
 
 ALWAYS_INLINE void statistics_block(size_t rows, size_t ld, const float *x, const float *pivot,
@@ -130,6 +139,7 @@ ALWAYS_INLINE void quantize_rows(const ChannelQuantize *p, const QuantizeBounds 
     const size_t n = (size_t)p->channels;
 #define QUANTIZE_STEP(i, count)                                                                    \
     do {                                                                                           \
+        fetch(x + (i), AHEAD_OF_ONE);                                                              \
         const Vec v = vec_load(p->slope + (i), count) * vec_load(x + (i), count) +                 \
                       vec_load(p->shift + (i), count);                                             \
         const unsigned bits = quantize_part(b, v, p->zero_point, q + (i), count, v_low, v_high);   \
@@ -229,6 +239,8 @@ ALWAYS_INLINE void masked_sums_block(size_t rows, size_t ld, size_t mask_ld, con
     }
     for (size_t r = 0; r < rows; r++, dy += ld, x += ld, mask += mask_ld) {
         for (int j = 0; j < count; j++) {
+            fetch(dy + j * LANES, AHEAD_OF_TWO);
+            fetch(x + j * LANES, AHEAD_OF_TWO);
             const Vec d = masked(dy + j * LANES, mask + j * LANES / 8, part(n, j));
             s[j] = s[j] + d;
             q[j] = q[j] + d * (vec_load(x + j * LANES, part(n, j)) - p[j]);

@@ -34,6 +34,7 @@ typedef struct PairMultiply {
     const int32_t *run_x;  /* [runs] */
     const int32_t *run_w;  /* [runs], in rows of the panel */
     int runs, length;      /* runs may be 0 */
+    int taps;              /* as in kernels_conv.h */
     const uint32_t *panel; /* as kernels_conv.h's, [1 + K / 2][width]; row 0 is zeros */
     Real scale;
     Real *y;

@@ -13,6 +13,7 @@ typedef __mmask16 Mask;
 /* 24 accumulators, 2 vectors of weights and a broadcast fit the 32 registers; 12 rows fit the
  * general ones. The outer product has one pointer for all its rows. */
 enum { LANES = 16, ROWS = 12, OUTER_ROWS_1 = 24, OUTER_ROWS_2 = 12 };
+#define TAPS_PIXELS 16
 
 static inline Mask mask_first(int n)
 {

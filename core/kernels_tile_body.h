@@ -6,6 +6,7 @@
  *     SUMS               a vector of LANES sums
  *     MULTIPLY, OUTER    the arguments, as kernels_conv.h and kernels_pair.h have them
  *     OUTER_PARTS        0 where the columns of outer are whole vectors, else 1
+ *     TAPS_PIXELS        pixels of taps_block, see there, or 0: there is none
  *
  * with functions elements_load, elements_load_part, elements_set, sums_load, sums_zero, sums_add,
  * multiply_result and outer_result (sums to reals); and for all kinds Vec of LANES reals with
@@ -23,32 +24,32 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 24")
 
-#define MULTIPLY_CASE(rows, vectors)                                                               \
+#define MULTIPLY_CASE(rows, vectors, taps)                                                         \
     case rows:                                                                                     \
-        TILE(multiply_block)(m, row, rows, vectors);                                               \
+        TILE(multiply_block)(m, row, rows, vectors, taps);                                         \
         break;
 
 #if defined(__AVX512F__)
-#define MULTIPLY_MANY(vectors)                                                                     \
-    MULTIPLY_CASE(7, vectors)                                                                      \
-    MULTIPLY_CASE(8, vectors)                                                                      \
-    MULTIPLY_CASE(9, vectors)                                                                      \
-    MULTIPLY_CASE(10, vectors)                                                                     \
-    MULTIPLY_CASE(11, vectors)                                                                     \
-    MULTIPLY_CASE(12, vectors)
+#define MULTIPLY_MANY(vectors, taps)                                                               \
+    MULTIPLY_CASE(7, vectors, taps)                                                                \
+    MULTIPLY_CASE(8, vectors, taps)                                                                \
+    MULTIPLY_CASE(9, vectors, taps)                                                                \
+    MULTIPLY_CASE(10, vectors, taps)                                                               \
+    MULTIPLY_CASE(11, vectors, taps)                                                               \
+    MULTIPLY_CASE(12, vectors, taps)
 #else
-#define MULTIPLY_MANY(vectors)
+#define MULTIPLY_MANY(vectors, taps)
 #endif
 
-#define MULTIPLY_SWITCH(vectors)                                                                   \
+#define MULTIPLY_SWITCH(vectors, taps)                                                             \
     switch (rows) {                                                                                \
-        MULTIPLY_CASE(1, vectors)                                                                  \
-        MULTIPLY_CASE(2, vectors)                                                                  \
-        MULTIPLY_CASE(3, vectors)                                                                  \
-        MULTIPLY_CASE(4, vectors)                                                                  \
-        MULTIPLY_CASE(5, vectors)                                                                  \
-        MULTIPLY_CASE(6, vectors)                                                                  \
-        MULTIPLY_MANY(vectors)                                                                     \
+        MULTIPLY_CASE(1, vectors, taps)                                                            \
+        MULTIPLY_CASE(2, vectors, taps)                                                            \
+        MULTIPLY_CASE(3, vectors, taps)                                                            \
+        MULTIPLY_CASE(4, vectors, taps)                                                            \
+        MULTIPLY_CASE(5, vectors, taps)                                                            \
+        MULTIPLY_CASE(6, vectors, taps)                                                            \
+        MULTIPLY_MANY(vectors, taps)                                                               \
     }
 
 #define OUTER_CASE(rows, vectors)                                                                  \
@@ -119,26 +120,35 @@ INLINE void TILE(store_row)(const MULTIPLY *m, Real *y, const SUMS *sums, const 
     }
 }
 
-INLINE void TILE(multiply_block)(const MULTIPLY *m, int row, const int rows, const int vectors)
+/* The parts of a run, `taps` of them, are summed side by side. */
+INLINE void TILE(multiply_block)(const MULTIPLY *m, int row, const int rows, const int vectors,
+                                 const int taps)
 {
+    const ptrdiff_t step = m->length / taps;
     SUMS acc[ROWS][2];
     const ELEMENT *x[ROWS];
     UNROLL for (int r = 0; r < rows; r++)
     {
         x[r] = m->x + m->x_row[row + r];
+        __asm__("" : "+r"(x[r])); /* 12 pointers and an index fit, a base and 12 offsets do not */
         UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = TILE(sums_load)(m->panel + v * LANES);
     }
     for (int i = 0; i < m->runs; i++) {
         const ELEMENT *w = m->panel + (ptrdiff_t)(1 + m->run_w[i]) * vectors * LANES;
-        const ptrdiff_t begin = m->run_x[i], end = begin + m->length;
+        const ptrdiff_t begin = m->run_x[i], end = begin + step;
         for (ptrdiff_t e = begin; e < end; e++, w += vectors * LANES) {
-            ELEMENTS b[2];
-            UNROLL for (int v = 0; v < vectors; v++) b[v] = TILE(elements_load)(w + v * LANES);
-            UNROLL for (int r = 0; r < rows; r++)
+            __asm__("" : "+r"(e));
+            UNROLL for (int t = 0; t < taps; t++)
             {
-                const ELEMENTS a = TILE(elements_set)(x[r][e]);
-                UNROLL for (int v = 0; v < vectors; v++) acc[r][v] =
-                    TILE(sums_add)(acc[r][v], a, b[v]);
+                const ELEMENT *wt = w + t * step * vectors * LANES;
+                ELEMENTS b[2];
+                UNROLL for (int v = 0; v < vectors; v++) b[v] = TILE(elements_load)(wt + v * LANES);
+                UNROLL for (int r = 0; r < rows; r++)
+                {
+                    const ELEMENTS a = TILE(elements_set)(x[r][e + t * step]);
+                    UNROLL for (int v = 0; v < vectors; v++) acc[r][v] =
+                        TILE(sums_add)(acc[r][v], a, b[v]);
+                }
             }
         }
     }
@@ -146,18 +156,76 @@ INLINE void TILE(multiply_block)(const MULTIPLY *m, int row, const int rows, con
         TILE(store_row)(m, m->y + m->y_row[row + r], acc[r], vectors);
 }
 
+#if TAPS_PIXELS > 0
+
+/* One vector of columns takes as many loads as products that way. Where a run is three taps and
+ * TAPS_PIXELS windows lie a tap apart, an element is loaded once for the three windows that meet it,
+ * in the order that multiply_block has with three taps. */
+static bool TILE(taps_apply)(const MULTIPLY *m, int row)
+{
+    const int32_t *x = m->x_row + row, step = m->length / 3;
+    bool even = m->rows - row >= TAPS_PIXELS;
+    for (int i = 1; even && i < TAPS_PIXELS; i++)
+        even = x[i] - x[i - 1] == step;
+    return even;
+}
+
+/* Inlined, it costs the other loops of multiply their registers. */
+static __attribute__((noinline)) void TILE(taps_block)(const MULTIPLY *m, int row)
+{
+    const ptrdiff_t step = m->length / 3, tap = step * LANES;
+    SUMS acc[TAPS_PIXELS];
+    UNROLL for (int i = 0; i < TAPS_PIXELS; i++) acc[i] = TILE(sums_load)(m->panel);
+    for (int i = 0; i < m->runs; i++) {
+        const ELEMENT *w = m->panel + (ptrdiff_t)(1 + m->run_w[i]) * LANES, *const end = w + tap;
+        const ELEMENT *x[TAPS_PIXELS / 4 + 1]; /* of every fourth pixel */
+        UNROLL for (int j = 0; j <= TAPS_PIXELS / 4; j++) x[j] =
+            m->x + m->x_row[row] + m->run_x[i] + 4 * j * step;
+        for (; w < end; w += LANES) {
+            ELEMENTS b[3];
+            UNROLL for (int t = 0; t < 3; t++) b[t] = TILE(elements_load)(w + t * tap);
+            UNROLL for (int j = 0; j < TAPS_PIXELS + 2; j++)
+            {
+                const ELEMENTS a = TILE(elements_set)(x[j / 4][j % 4 * step]);
+                UNROLL for (int t = 0; t < 3; t++) if (t <= j && j - t < TAPS_PIXELS) acc[j - t] =
+                    TILE(sums_add)(acc[j - t], a, b[t]);
+            }
+            UNROLL for (int j = 0; j <= TAPS_PIXELS / 4; j++)
+            {
+                x[j]++;
+                __asm__("" : "+r"(x[j])); /* pointers, not offsets from one */
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < TAPS_PIXELS; r++)
+        TILE(store_row)(m, m->y + m->y_row[row + r], acc + r, 1);
+}
+
+#endif
+
 /* Rows are cut into blocks of nearly equal height: 64 rows are 6 blocks of 11 or 10, not five of 12
  * and a slow one of 4. */
 static void TILE(multiply)(const MULTIPLY *m)
 {
-    const int blocks = (m->rows + ROWS - 1) / ROWS;
-    for (int b = 0, row = 0; b < blocks; b++) {
-        const int rows = (m->rows - row + blocks - b - 1) / (blocks - b);
-        if (m->cols > LANES)
-            MULTIPLY_SWITCH(2)
-        else
-            MULTIPLY_SWITCH(1)
-        row += rows;
+    for (int row = 0, rows; row < m->rows; row += rows) {
+        const int left = m->rows - row, blocks = (left + ROWS - 1) / ROWS;
+        rows = (left + blocks - 1) / blocks;
+        if (m->cols > LANES) {
+            MULTIPLY_SWITCH(2, 1)
+            continue;
+        }
+#if TAPS_PIXELS > 0
+        if (m->taps == 3 && TILE(taps_apply)(m, row)) {
+            TILE(taps_block)(m, row);
+            rows = TAPS_PIXELS;
+            continue;
+        }
+        if (m->taps == 3) {
+            MULTIPLY_SWITCH(1, 3)
+            continue;
+        }
+#endif
+        MULTIPLY_SWITCH(1, 1)
     }
 }
 

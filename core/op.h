@@ -149,8 +149,9 @@ struct Run {
     const Compute *compute;
     const Mode *mode;
     const Control *control;
-    const IntegerLayer *integer; /* Mode.integer only */
-    const Stream *stream;        /* made by fused nodes only */
+    const Run *listener[NODE_INPUTS_MAX]; /* who is told of in[i]->grad, see run_finished() */
+    const IntegerLayer *integer;          /* Mode.integer only */
+    const Stream *stream;                 /* made by fused nodes only */
 };
 
 enum {
@@ -198,6 +199,9 @@ struct Op {
     /* Produces in[i]->grad for each want[i], from out[j]->grad; NULL: not differentiable. Not called where
      * no input wants one. */
     void (*backward)(const Run *r);
+    /* Before backward, from run_finished(): the gradient of out[0] is final for the samples of a chunk,
+     * and some of it still in a cache. Every chunk comes once or never. NULL: all the same to it. */
+    void (*finished)(const Run *r, int chunk);
     /* Updates states (running statistics, ranges) after a training step, serially; may be NULL. */
     void (*commit)(const Run *r);
     /* Multiply-accumulates of one sample; NULL: none. */
@@ -258,14 +262,24 @@ static inline void *run_worker(const Run *r, int worker)
     return r->worker + (size_t)worker * r->worker_bytes;
 }
 
+/* For backward functions that cut the batch by samples, with run_chunks(): in[i]->grad is written for
+ * the samples of this chunk. Whoever made in[i] is told if nobody else adds to its gradient later. */
+void run_finished(const Run *r, int i, int chunk);
+
+/* The scales of a tensor of codes: one, or one per channel. */
 static inline const Real *run_scale(const Tensor *t)
 {
     return t->scale->data;
 }
 
+/* Its zero point; 0 for weights, which have none. */
 static inline int32_t run_zero_point(const Tensor *t)
 {
     return t->zero_point ? (int32_t) * (const Real *)t->zero_point->data : 0;
 }
+
+/* The place of the largest number, of equal ones the first, in a row of [N,K] reals or codes: codes of
+ * one grid are ordered as what they stand for. */
+int run_largest(const Tensor *t, int row);
 
 #endif

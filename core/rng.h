@@ -38,6 +38,7 @@ Rng rng_at(uint64_t seed, RngStream stream, uint64_t a, uint64_t b);
 /* The same generator, blocks of four words further on from its first value. */
 Rng rng_after(Rng r, uint32_t blocks);
 
+/* The next word: any of the 2^32 alike. */
 uint32_t rng_u32(Rng *r);
 /* Uniform in [0, 1), multiples of 2^-24: exact in float. */
 float rng_uniform(Rng *r);

@@ -32,6 +32,7 @@ static inline int shape_channels(Shape s)
     return s.rank > 0 ? s.dim[s.rank - 1] : 1;
 }
 
+/* Whether rank and all sizes are equal. */
 static inline bool shape_equal(Shape a, Shape b)
 {
     if (a.rank != b.rank)

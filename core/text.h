@@ -20,6 +20,7 @@ typedef struct Text {
     bool failed;
 } Text;
 
+/* Append a string, bytes that need not end in NUL, or what printf makes. */
 void text_add(Text *t, const char *s);
 void text_add_bytes(Text *t, const char *s, size_t length);
 void text_printf(Text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -53,6 +54,7 @@ typedef struct TextNearest {
     size_t distance;
 } TextNearest;
 
+/* Offers a word. */
 void text_nearest(TextNearest *n, const char *candidate);
 
 #endif

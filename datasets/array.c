@@ -29,7 +29,7 @@ double array_at(const Array *a, size_t i)
     }
 }
 
-int array_alloc(Array *a, ArrayType type, int rank, const int64_t *dim, const char *what, Error *e)
+int array_shape(Array *a, ArrayType type, int rank, const int64_t *dim, const char *what, Error *e)
 {
     size_t most = ARRAY_BYTES_MAX / array_size(type);
     *a = (Array){.type = type, .rank = rank, .count = 1};
@@ -40,8 +40,13 @@ int array_alloc(Array *a, ArrayType type, int rank, const int64_t *dim, const ch
                              (long long)dim[i], i);
         a->count *= (size_t)dim[i];
     }
-    a->data = malloc(a->count * array_size(type) + 1);
-    return a->data != NULL ? HONE_OK : error_memory(e, what, a->count * array_size(type));
+    return HONE_OK;
+}
+
+int array_alloc(Array *a, const char *what, Error *e)
+{
+    a->data = malloc(a->count * array_size(a->type) + 1);
+    return a->data != NULL ? HONE_OK : error_memory(e, what, a->count * array_size(a->type));
 }
 
 void array_release(Array *a)

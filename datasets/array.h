@@ -37,13 +37,17 @@ typedef struct Array {
     void *data;   /* [count], the array's own */
 } Array;
 
+/* Bytes of an element. */
 size_t array_size(ArrayType type);
 /* Element i as a double; of int64 rounded beyond 2^53. */
 double array_at(const Array *a, size_t i);
-/* Sets rank, dim and count, and allocates. Errors: HONE_ERR_DATA, with what, for a shape with a
- * negative extent or of more than ARRAY_BYTES_MAX; HONE_ERR_MEMORY. */
-HONE_CHECKED int array_alloc(Array *a, ArrayType type, int rank, const int64_t *dim,
+/* Sets all but data, which becomes NULL. Errors: HONE_ERR_DATA, with what, for a shape with a negative
+ * extent or of more than ARRAY_BYTES_MAX. */
+HONE_CHECKED int array_shape(Array *a, ArrayType type, int rank, const int64_t *dim,
                              const char *what, Error *e);
+/* Allocates what array_shape says, which the caller has compared with what there is to read. Errors:
+ * HONE_ERR_MEMORY. */
+HONE_CHECKED int array_alloc(Array *a, const char *what, Error *e);
 void array_release(Array *a);
 
 /* NumPy's format, versions 1 to 3, C and Fortran order, little-endian (NEP 1). Errors: HONE_ERR_IO;

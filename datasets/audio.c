@@ -309,7 +309,8 @@ static int audio_sample(const void *state, DatasetSplit split, int64_t epoch, in
     (void)epoch; /* the same clips every epoch */
     (void)e;
     const Audio *a = state;
-    memcpy(pixels, a->features[split] + (size_t)index * a->values, a->values);
+    if (pixels != NULL)
+        memcpy(pixels, a->features[split] + (size_t)index * a->values, a->values);
     *label = a->files[split][index]->label;
     return HONE_OK;
 }

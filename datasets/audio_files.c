@@ -149,6 +149,12 @@ static int find_classes(AudioFiles *a, const char *folder, Error *e)
 
 /* ---- splits ---- */
 
+/* Whether a speaker makes the test split. */
+static bool holds_out(const DatasetOptions *o)
+{
+    return o->holdout && o->holdout[0] != '\0';
+}
+
 /* Says who is there instead. */
 static int unknown_speaker(const AudioFiles *a, const DatasetOptions *o, Error *e)
 {
@@ -172,24 +178,27 @@ static int unknown_speaker(const AudioFiles *a, const DatasetOptions *o, Error *
     return HONE_ERR_CONFIG;
 }
 
+/* Where speakers are known, none is in both splits. */
+static bool is_tested(const AudioFile *f, const DatasetOptions *o)
+{
+    AudioPart whose = f->speaker.length > 0 ? f->speaker : part_of(f->name);
+    return holds_out(o) ? same(f->speaker, part_of(o->holdout))
+                        : listing_share(whose.text, whose.length) < o->test_share;
+}
+
 static int split_files(AudioFiles *a, const char *folder, const DatasetOptions *o, Error *e)
 {
     size_t count[DATASET_SPLITS] = {0};
-    bool hold = o->holdout && o->holdout[0] != '\0';
-    if (hold && o->speaker_field < 0)
+    if (holds_out(o) && o->speaker_field < 0)
         return error_set(e, HONE_ERR_CONFIG,
                          "audio: dataset.holdout names a speaker, but dataset.speaker_field does "
                          "not say where names have them");
     for (size_t i = 0; i < a->listing.count; i++) {
         AudioFile *f = &a->files[i];
-        /* Where speakers are known, none is in both splits. */
-        AudioPart whose = f->speaker.length > 0 ? f->speaker : part_of(f->name);
-        bool test = hold ? same(f->speaker, part_of(o->holdout))
-                         : listing_share(whose.text, whose.length) < o->test_share;
-        f->split = test ? DATASET_TEST : DATASET_TRAIN;
+        f->split = is_tested(f, o) ? DATASET_TEST : DATASET_TRAIN;
         count[f->split]++;
     }
-    if (hold && count[DATASET_TEST] == 0)
+    if (holds_out(o) && count[DATASET_TEST] == 0)
         return unknown_speaker(a, o, e);
     for (int split = 0; split < DATASET_SPLITS; split++)
         if (count[split] == 0)

@@ -263,6 +263,8 @@ static int cifar_sample(const void *state, DatasetSplit split, int64_t epoch, in
     if (status != HONE_OK)
         return status;
     *label = record[c->label_at];
+    if (pixels == NULL)
+        return HONE_OK;
     const uint8_t *red = record + c->layout->labels, *green = red + PLANE_BYTES,
                   *blue = green + PLANE_BYTES;
     for (int i = 0; i < PLANE_BYTES; i++) {

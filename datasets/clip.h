@@ -51,6 +51,7 @@ typedef struct ClipDraw {
     Rng rng;       /* of the noise */
 } ClipDraw;
 
+/* What happens to clip `index` of `rate` samples per second in this epoch: a pure function. */
 ClipDraw clip_draw(const ClipAugmentOptions *options, int rate, uint64_t seed, int64_t epoch,
                    int64_t index);
 /* out[clip]: the clip at begin, moved, played at another speed around its middle (between samples

@@ -9,7 +9,7 @@
 
 #include <zlib.h>
 
-enum { PIECE = 1 << 16, RATIO_MAX = 1032, GZIP_WINDOW = 16 + MAX_WBITS };
+enum { PIECE = 1 << 16, GZIP_WINDOW = 16 + MAX_WBITS };
 
 struct Gzip {
     FILE *file;
@@ -149,5 +149,5 @@ int gzip_read(Gzip *z, void *to, size_t count, size_t *got, Error *e)
 
 uint64_t gzip_most(const Gzip *z)
 {
-    return z->zipped ? z->size * RATIO_MAX : z->size;
+    return z->zipped ? z->size * GZIP_RATIO_MAX : z->size;
 }

@@ -26,8 +26,11 @@ void gzip_close(Gzip *z);
  * HONE_ERR_DATA for a damaged or shortened stream and for bytes behind it, with the byte. */
 HONE_CHECKED int gzip_read(Gzip *z, void *to, size_t count, size_t *got, Error *e);
 
-/* No more bytes than this can come out, whatever a header inside claims: the file's size, or 1032
- * times that where it is zipped, the most that deflate reaches (zlib's "Technical Details"). */
+/* The most that deflate makes smaller (zlib's "Technical Details"). */
+#define GZIP_RATIO_MAX 1032
+
+/* No more bytes than this can come out, whatever a header inside claims: the file's size, or
+ * GZIP_RATIO_MAX times that where it is zipped. */
 uint64_t gzip_most(const Gzip *z);
 
 #endif

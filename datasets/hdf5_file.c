@@ -3,6 +3,7 @@
 #include <hdf5.h>
 
 #include "datasets/array.h"
+#include "datasets/gzip.h"
 
 typedef struct Reader {
     const char *path, *name;
@@ -22,19 +23,21 @@ static hid_t memory_type(hid_t type, ArrayType *array)
     size_t size = H5Tget_size(type);
     bool is_signed = kind == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
     const struct {
-        bool fits;
+        H5T_class_t kind;
+        size_t size;
+        bool is_signed;
         ArrayType array;
         hid_t memory;
     } types[] = {
-        {kind == H5T_INTEGER && size == 1 && !is_signed, ARRAY_U8, H5T_NATIVE_UINT8},
-        {kind == H5T_INTEGER && size == 1 && is_signed, ARRAY_I8, H5T_NATIVE_INT8},
-        {kind == H5T_INTEGER && size == 4 && is_signed, ARRAY_I32, H5T_NATIVE_INT32},
-        {kind == H5T_INTEGER && size == 8 && is_signed, ARRAY_I64, H5T_NATIVE_INT64},
-        {kind == H5T_FLOAT && size == 4, ARRAY_F32, H5T_NATIVE_FLOAT},
-        {kind == H5T_FLOAT && size == 8, ARRAY_F64, H5T_NATIVE_DOUBLE},
+        {H5T_INTEGER, 1, false, ARRAY_U8, H5T_NATIVE_UINT8},
+        {H5T_INTEGER, 1, true, ARRAY_I8, H5T_NATIVE_INT8},
+        {H5T_INTEGER, 4, true, ARRAY_I32, H5T_NATIVE_INT32},
+        {H5T_INTEGER, 8, true, ARRAY_I64, H5T_NATIVE_INT64},
+        {H5T_FLOAT, 4, false, ARRAY_F32, H5T_NATIVE_FLOAT},
+        {H5T_FLOAT, 8, false, ARRAY_F64, H5T_NATIVE_DOUBLE},
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (types[i].fits) {
+        if (types[i].kind == kind && types[i].size == size && types[i].is_signed == is_signed) {
             *array = types[i].array;
             return types[i].memory;
         }
@@ -42,30 +45,54 @@ static hid_t memory_type(hid_t type, ArrayType *array)
     return H5I_INVALID_HID;
 }
 
-static int read_array(Reader *r, Array *a)
+/* A shape is a claim: where the file stores fewer bytes than that takes, zipped as far as can be, the
+ * rest would be fill values, and memory for them. */
+static int check_stored(const Reader *r, const Array *a)
+{
+    hsize_t file = 0, stored = H5Dget_storage_size(r->set);
+    if (H5Fget_filesize(r->file, &file) < 0)
+        return refuse(r, "cannot be read: the file is damaged");
+    hsize_t most = (stored < file ? stored : file) * GZIP_RATIO_MAX;
+    if (stored == 0 && a->count > 0)
+        return refuse(r, "stores no elements");
+    return a->count <= most / array_size(a->type)
+               ? HONE_OK
+               : refuse(r, "stores fewer elements than its shape has");
+}
+
+static int read_shape(const Reader *r, int *rank, int64_t dim[ARRAY_RANK_MAX])
 {
     hsize_t extent[ARRAY_RANK_MAX];
-    int64_t dim[ARRAY_RANK_MAX];
-    ArrayType type = ARRAY_U8;
-    int rank = H5Sget_simple_extent_ndims(r->space);
-    if (rank < 0 || rank > ARRAY_RANK_MAX)
+    *rank = H5Sget_simple_extent_ndims(r->space);
+    if (*rank < 0 || *rank > ARRAY_RANK_MAX)
         return refuse(r, "has more than 4 axes, or none");
     if (H5Sget_simple_extent_dims(r->space, extent, NULL) < 0)
         return refuse(r, "has no shape");
-    for (int i = 0; i < rank; i++)
+    for (int i = 0; i < *rank; i++)
         dim[i] = extent[i] > INT64_MAX ? -1 : (int64_t)extent[i];
+    return HONE_OK;
+}
+
+static int read_array(const Reader *r, Array *a)
+{
+    int64_t dim[ARRAY_RANK_MAX];
+    ArrayType type = ARRAY_U8;
+    int rank, status = read_shape(r, &rank, dim);
+    if (status != HONE_OK)
+        return status;
     hid_t memory = memory_type(r->type, &type);
     if (memory == H5I_INVALID_HID)
         return refuse(r, "has elements other than " ARRAY_TYPES_TEXT);
-    /* A shape is a claim: where the file stores fewer bytes, the rest would be fill values. */
-    hsize_t stored = H5Dget_storage_size(r->set);
-    int status = array_alloc(a, type, rank, dim, r->path, r->e);
-    if (status == HONE_OK && stored == 0 && a->count > 0)
-        return refuse(r, "stores no elements");
-    if (status == HONE_OK && a->count > 0 &&
-        H5Dread(r->set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->data) < 0)
+    status = array_shape(a, type, rank, dim, r->path, r->e);
+    if (status == HONE_OK)
+        status = check_stored(r, a);
+    if (status == HONE_OK)
+        status = array_alloc(a, r->path, r->e);
+    if (status != HONE_OK || a->count == 0)
+        return status;
+    if (H5Dread(r->set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->data) < 0)
         return refuse(r, "cannot be read: the file is damaged");
-    return status;
+    return HONE_OK;
 }
 
 static int open_and_read(Reader *r, Array *a)

@@ -316,6 +316,8 @@ static int images_sample(const void *state, DatasetSplit split, int64_t epoch, i
     const bool cached = i < s->cached;
     uint8_t *kept = cached ? s->cache + i * set->sample_bytes : NULL;
     *label = s->files[i].label;
+    if (pixels == NULL)
+        return HONE_OK;
     if (cached && atomic_load_explicit(&s->slots[i], memory_order_acquire) == READY) {
         memcpy(pixels, kept, set->sample_bytes);
         return HONE_OK;

@@ -88,7 +88,8 @@ int kind_held_sample(const void *state, DatasetSplit split, int64_t epoch, int64
     (void)epoch;
     (void)e;
     const KindHeld *set = state;
-    memcpy(bytes, set->bytes[split] + (size_t)index * set->sample_bytes, set->sample_bytes);
+    if (bytes != NULL)
+        memcpy(bytes, set->bytes[split] + (size_t)index * set->sample_bytes, set->sample_bytes);
     *label = set->labels[split][index];
     return HONE_OK;
 }

@@ -13,7 +13,8 @@ typedef struct DatasetKind {
      * whatever *state holds, NULL at first. */
     int (*open)(void **state, const DatasetOptions *options, const char *root, DatasetInfo *info,
                 Error *e);
-    /* As dataset_sample, with arguments that are in range; the label is the same in every epoch. */
+    /* As dataset_sample, with arguments that are in range; the label is the same in every epoch. pixels
+     * may be NULL: then only the label is wanted, and nothing is decoded or drawn for it. */
     int (*sample)(const void *state, DatasetSplit split, int64_t epoch, int64_t index,
                   uint8_t *pixels, int32_t *label, Error *e);
     /* As dataset_vary; NULL where samples do not come from recordings. */

@@ -60,6 +60,7 @@ typedef struct Mel {
     double *dct;    /* [coefficients][mels], NULL for LOG_MEL */
 } Mel;
 
+/* The tables of a spec; the caller frees. Errors: HONE_ERR_MEMORY. */
 HONE_CHECKED int mel_new(Mel **mel, const MelSpec *spec, Error *e);
 void mel_free(Mel *mel);
 

@@ -27,30 +27,28 @@ static int mark_classes(Normal *n, const OptionInts *wanted, const DatasetInfo *
     return HONE_OK;
 }
 
-/* Labels do not depend on the epoch. */
 static int find_samples(Normal *n, const DatasetKind *kind, const void *state, DatasetInfo *info,
                         Error *e)
 {
     const int64_t all = info->count[DATASET_TRAIN];
-    uint8_t *pixels = malloc(info->sample_bytes);
-    int status = HONE_OK;
     int64_t found = 0;
     n->index = malloc((size_t)all * sizeof *n->index);
-    if (pixels == NULL || n->index == NULL)
-        status = error_memory(e, "the normal samples", (size_t)all * sizeof *n->index);
-    for (int64_t i = 0; i < all && status == HONE_OK; i++) {
-        int32_t label = 0;
-        status = kind->sample(state, DATASET_TRAIN, 0, i, pixels, &label, e);
-        if (status == HONE_OK && n->is[label])
+    if (n->index == NULL)
+        return error_memory(e, "the normal samples", (size_t)all * sizeof *n->index);
+    for (int64_t i = 0; i < all; i++) {
+        int32_t label;
+        int status = kind->sample(state, DATASET_TRAIN, 0, i, NULL, &label, e);
+        if (status != HONE_OK)
+            return status;
+        if (n->is[label])
             n->index[found++] = i;
     }
-    free(pixels);
-    if (status == HONE_OK && found == 0)
-        status = error_set(e, HONE_ERR_CONFIG,
-                           "%s: none of the %lld training samples is of a class in dataset.normal",
-                           info->kind, (long long)all);
     info->count[DATASET_TRAIN] = found;
-    return status;
+    return found > 0 ? HONE_OK
+                     : error_set(e, HONE_ERR_CONFIG,
+                                 "%s: none of the %lld training samples is of a class in "
+                                 "dataset.normal",
+                                 info->kind, (long long)all);
 }
 
 int normal_open(Normal *n, const DatasetOptions *options, const DatasetKind *kind,

@@ -132,16 +132,21 @@ static int read_dictionary(Reader *r)
     return HONE_OK;
 }
 
-static int read_header(Reader *r)
+static int cut_short(const Reader *r)
+{
+    return error_set(r->e, HONE_ERR_DATA, "'%s' ends at byte %zu, inside its header", r->path,
+                     r->count);
+}
+
+/* What stands before the dictionary; sets where that lies. */
+static int read_prefix(Reader *r)
 {
     const unsigned char *b = r->bytes;
     if (r->count < 6 || memcmp(b, MAGIC, 6) != 0)
         return refuse(r, "not the magic string of a .npy file");
     size_t start = r->count > 6 && b[6] == 1 ? 10 : 12;
     if (r->count < start)
-        return error_set(r->e, HONE_ERR_DATA, "'%s' ends at byte %zu, inside its header", r->path,
-                         r->count);
-    r->at = 6;
+        return cut_short(r);
     if (b[6] < 1 || b[6] > 3 || b[7] != 0)
         return error_set(r->e, HONE_ERR_DATA,
                          "'%s': byte 6: version %d.%d; 1.0, 2.0 and 3.0 are read", r->path, b[6],
@@ -151,10 +156,15 @@ static int read_header(Reader *r)
         length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
     r->at = start;
     r->end = start + length;
-    if (r->end > r->count)
-        return error_set(r->e, HONE_ERR_DATA, "'%s' ends at byte %zu, inside its header", r->path,
-                         r->count);
-    int status = read_dictionary(r);
+    return r->end > r->count ? cut_short(r) : HONE_OK;
+}
+
+static int read_header(Reader *r)
+{
+    int status = read_prefix(r);
+    if (status != HONE_OK)
+        return status;
+    status = read_dictionary(r);
     skip_spaces(r);
     return status == HONE_OK && r->at != r->end ? refuse(r, "the header goes on behind its end")
                                                 : status;
@@ -184,7 +194,7 @@ static void transpose(const Array *a, const unsigned char *from)
 static int read_elements(Reader *r, Array *a)
 {
     size_t left = r->count - r->end;
-    int status = array_alloc(a, r->type, r->rank, r->dim, r->path, r->e);
+    int status = array_shape(a, r->type, r->rank, r->dim, r->path, r->e);
     if (status != HONE_OK)
         return status;
     size_t bytes = a->count * array_size(a->type);
@@ -192,6 +202,9 @@ static int read_elements(Reader *r, Array *a)
         return error_set(r->e, HONE_ERR_DATA,
                          "'%s': byte %zu: %zu bytes of elements follow, its shape asks for %zu",
                          r->path, r->end, left, bytes);
+    status = array_alloc(a, r->path, r->e);
+    if (status != HONE_OK)
+        return status;
     if (r->fortran && a->rank > 1)
         transpose(a, r->bytes + r->end);
     else if (bytes > 0)

@@ -278,6 +278,8 @@ static int shapes_sample(const void *state, DatasetSplit split, int64_t epoch, i
     int canvas[VALUES]; /* 1/16 of a byte step */
     Mask mask;
     *label = (int32_t)(index % CLASSES);
+    if (pixels == NULL)
+        return HONE_OK;
     Paint ground = put_ground(&rng, canvas);
     for (int patches = between(&rng, CLUTTER_MIN, CLUTTER_MAX); patches > 0; patches--)
         put_patch(&rng, canvas, &ground);

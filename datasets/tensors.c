@@ -45,9 +45,13 @@ static int split_table(Source *s, Array *table, int64_t label, Error *e)
                          " columns, none of them is the label column %" PRId64 " beside others",
                          s->x_name, columns, at);
     int64_t dim[2] = {rows, columns - 1};
-    int status = array_alloc(&s->x, ARRAY_F64, 2, dim, s->x_name, e);
+    int status = array_shape(&s->x, ARRAY_F64, 2, dim, s->x_name, e);
     if (status == HONE_OK)
-        status = array_alloc(&s->y, ARRAY_F64, 1, dim, s->x_name, e);
+        status = array_shape(&s->y, ARRAY_F64, 1, dim, s->x_name, e);
+    if (status == HONE_OK)
+        status = array_alloc(&s->x, s->x_name, e);
+    if (status == HONE_OK)
+        status = array_alloc(&s->y, s->x_name, e);
     if (status != HONE_OK)
         return status;
     const double *in = table->data;

@@ -5,7 +5,7 @@
  *                           .classes = 10};
  *     Lowered l;
  *     if (lower_program(&l, &source, &e) != HONE_OK) ...
- *     write_hone_file("model.hone", &l.program, NULL, 0, &e);
+ *     write_hone_bytes(&l.program, NULL, 0, &bytes, &count, &e);
  *     lower_release(&l);
  *
  * One op and one tensor per quantized layer, in the graph's order; tensor 0 is the image. The

@@ -1,4 +1,4 @@
-/* Names of classes and meaning of inputs: see notes.h. SPDX-License-Identifier: Apache-2.0 */
+/* Names of classes, meaning of inputs and outputs: see notes.h. SPDX-License-Identifier: Apache-2.0 */
 #include "export/notes.h"
 
 #include <math.h>
@@ -7,22 +7,24 @@
 
 #include "runtime/runtime.h"
 
-static const NotesInput image_input = {1.0f / 128, 0};
+static const NotesInput image_input = {IMAGE_SCALE, 0};
 
 _Static_assert(sizeof(NotesInput) == 8, "the struct is the section");
 
-int notes_sections(NotesSections *s, const char *const *names, int classes, NotesInput input,
-                   Error *e)
+int notes_sections(NotesSections *s, const NotesSource *source, Error *e)
 {
-    *s = (NotesSections){.input = input};
-    for (int k = 0; names && k < classes; k++)
-        text_add_bytes(&s->names, names[k], strlen(names[k]) + 1);
+    const NotesInput input = source->input;
+    *s = (NotesSections){.input = input, .output = (uint32_t)source->output};
+    for (int k = 0; source->names && k < source->classes; k++)
+        text_add_bytes(&s->names, source->names[k], strlen(source->names[k]) + 1);
     if (text_failed(&s->names))
         return error_memory(e, "the names of the classes", s->names.room);
     bool image = !(input.scale < image_input.scale) && !(input.scale > image_input.scale) &&
                  input.zero_point == image_input.zero_point;
     s->section[0] = (WriteSection){NOTES_TAG_CLASSES, s->names.data, s->names.length};
     s->section[1] = (WriteSection){NOTES_TAG_INPUT, &s->input, image ? 0 : sizeof s->input};
+    s->section[2] = (WriteSection){NOTES_TAG_OUTPUT, &s->output,
+                                   source->output == LOSS_OUTPUT_PLAIN ? 0 : sizeof s->output};
     return HONE_OK;
 }
 
@@ -58,6 +60,21 @@ static int read_input(Notes *n, const void *section, size_t bytes, Error *e)
     return HONE_OK;
 }
 
+static int read_output(Notes *n, const void *section, size_t bytes, Error *e)
+{
+    uint32_t output;
+    if (bytes != sizeof output)
+        return error_set(e, HONE_ERR_DATA, "the artifact's section OUTP has %zu bytes, not %zu",
+                         bytes, sizeof output);
+    memcpy(&output, section, sizeof output);
+    if (output != LOSS_OUTPUT_SOFTMAX && output != LOSS_OUTPUT_SIGMOID)
+        return error_set(e, HONE_ERR_DATA,
+                         "the artifact's section OUTP says %u, neither 1 (softmax) nor 2 (sigmoid)",
+                         (unsigned)output);
+    n->output = (LossOutput)output;
+    return HONE_OK;
+}
+
 int notes_read(Notes *n, const void *artifact, int classes, Error *e)
 {
     size_t bytes;
@@ -69,6 +86,9 @@ int notes_read(Notes *n, const void *artifact, int classes, Error *e)
     section = hone_rt_section(artifact, NOTES_TAG_INPUT, &bytes);
     if (section && status == HONE_OK)
         status = read_input(n, section, bytes, e);
+    section = hone_rt_section(artifact, NOTES_TAG_OUTPUT, &bytes);
+    if (section && status == HONE_OK)
+        status = read_output(n, section, bytes, e);
     return status;
 }
 

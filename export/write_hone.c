@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "export/write_hone.h"
 
-#include "core/file.h"
 #include "runtime/runtime.h"
 
 #include <assert.h>
@@ -111,16 +110,4 @@ int write_hone_bytes(const HoneRtProgram *program, const WriteSection *extra, si
     *bytes = file;
     *count = total;
     return HONE_OK;
-}
-
-int write_hone_file(const char *path, const HoneRtProgram *program, const WriteSection *extra,
-                    size_t extra_count, Error *e)
-{
-    unsigned char *bytes;
-    size_t count;
-    int status = write_hone_bytes(program, extra, extra_count, &bytes, &count, e);
-    if (status == HONE_OK)
-        status = file_write_atomic(path, bytes, count, e);
-    free(bytes);
-    return status;
 }

@@ -1,4 +1,4 @@
-/* Writes an integer program as a .hone file (docs/FORMAT.md): the bytes depend on the program alone,
+/* An integer program as the bytes of a .hone file (docs/FORMAT.md): the bytes depend on the program alone,
  * never on time, path or machine. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_EXPORT_WRITE_HONE_H
 #define HONE_EXPORT_WRITE_HONE_H
@@ -23,9 +23,5 @@ typedef struct WriteSection {
 HONE_CHECKED int write_hone_bytes(const HoneRtProgram *program, const WriteSection *extra,
                                   size_t extra_count, unsigned char **bytes, size_t *count,
                                   Error *e);
-
-/* The same, into a file that is replaced as a whole. Besides: ERR_IO. */
-HONE_CHECKED int write_hone_file(const char *path, const HoneRtProgram *program,
-                                 const WriteSection *extra, size_t extra_count, Error *e);
 
 #endif

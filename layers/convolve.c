@@ -210,6 +210,7 @@ static void multiply_block(const Run *r, const Work *w, const Gather *g, const B
                                         .run_w = p->run_w,
                                         .runs = p->runs,
                                         .length = g->length,
+                                        .taps = g->length / g->from_c,
                                         .panel = w->packed + conv_panel_offset(k, w->depth, panel),
                                         .y = to + b->to + first,
                                         .y_row = p->y_row,
@@ -364,6 +365,8 @@ static void backward_chunk(const Run *r, int chunk, int begin, int end, int work
         if (bias)
             r->compute->conv->column_sums(m.size_out / out_c, w->shape.out_c, dy, bias);
     }
+    if (r->want[0] && !w->shape.flat)
+        run_finished(r, 0, chunk);
 }
 
 /* Columns [from, from + n) of `rows` rows of x, at their places in rows of in_c reals. */

@@ -160,6 +160,8 @@ static void sweep_chunk(const Run *r, int chunk, int begin, int end, int worker)
         if (r->want[0])
             pairs_input(r, &w->pairs, rows_of(r, w, i), &s.piece);
     }
+    if (r->want[0] && !w->shape.flat)
+        run_finished(r, 0, chunk);
 }
 
 /* Unit u makes slice u % slices of partial u / slices. */

@@ -117,6 +117,19 @@ static void place_phase(Gather *g, int phase_y, int phase_x, int32_t **runs, Car
     g->phases[phase_y * g->x.phases + phase_x] = p;
 }
 
+/* How a source is read: which windows, through which tile, in blocks of how many rows. */
+static void plan_windows(Gather *g, const ConvShape *shape, bool codes)
+{
+    const bool rows = shape->x.dilation == 1 && (!g->x.back || shape->x.stride == 1);
+    g->reversed = g->x.back && rows;
+    g->length = g->from_c * (rows ? shape->x.kernel : 1);
+    g->direct = !codes && (shape->flat || (axis_inside(&g->y) && axis_inside(&g->x)));
+    g->width = g->direct ? g->x.from : (g->x.most - 1) * g->x.step + g->x.highest - g->x.lowest + 1;
+    g->block_rows = block_rows(g);
+    const int tile_rows = (g->block_rows - 1) * g->y.step + g->y.highest - g->y.lowest + 1;
+    g->tile = g->direct ? 0 : (size_t)tile_rows * (size_t)g->width * (size_t)g->from_c;
+}
+
 void gather_init(Gather *g, const ConvShape *shape, bool back, bool codes, Carve *c)
 {
     *g = (Gather){.y = gather_axis(&shape->y, back),
@@ -124,14 +137,7 @@ void gather_init(Gather *g, const ConvShape *shape, bool back, bool codes, Carve
                   .from_c = back ? shape->out_c : shape->in_c,
                   .to_c = back ? shape->in_c : shape->out_c,
                   .flat = shape->flat};
-    g->direct = !codes && (shape->flat || (axis_inside(&g->y) && axis_inside(&g->x)));
-    g->width = g->direct ? g->x.from : (g->x.most - 1) * g->x.step + g->x.highest - g->x.lowest + 1;
-    const bool rows = shape->x.dilation == 1 && (!back || shape->x.stride == 1);
-    g->reversed = back && rows;
-    g->length = g->from_c * (rows ? shape->x.kernel : 1);
-    g->block_rows = block_rows(g);
-    const int tile_rows = (g->block_rows - 1) * g->y.step + g->y.highest - g->y.lowest + 1;
-    g->tile = g->direct ? 0 : (size_t)tile_rows * (size_t)g->width * (size_t)g->from_c;
+    plan_windows(g, shape, codes);
     g->phase_count = g->y.phases * g->x.phases;
     g->phases = carve(c, (size_t)g->phase_count * sizeof *g->phases);
     const size_t taps = (size_t)shape->y.kernel * (size_t)shape->x.kernel;

@@ -78,6 +78,7 @@ static void bind_part(const Run *r, const Work *w, int group, Part *p)
     p->run.shared = w->rest;
     p->run.stream = NULL;
     p->run.accumulate[0] = false;
+    p->run.listener[0] = NULL;
     p->x.shape.dim[3] = w->one.in_c;
     p->x.data = offset(w->x, (size_t)group * size_x * element_of(r->in[0]));
     p->x.grad = offset(w->dx, (size_t)group * size_x * sizeof(Real));

@@ -69,3 +69,30 @@ double loss_of_sample(LossKind kind, const double *outputs, int count, const dou
     }
     return sum / count;
 }
+
+LossOutput loss_output(const LossOptions *options)
+{
+    static const LossOutput outputs[] = {[LOSS_CROSS_ENTROPY] = LOSS_OUTPUT_SOFTMAX,
+                                         [LOSS_MSE] = LOSS_OUTPUT_PLAIN,
+                                         [LOSS_BCE] = LOSS_OUTPUT_SIGMOID};
+    return outputs[options->kind];
+}
+
+static void softmax(double *v, int count)
+{
+    double top = v[0], sum = 0;
+    for (int i = 1; i < count; i++)
+        top = fmax(top, v[i]);
+    for (int i = 0; i < count; i++)
+        sum += v[i] = exp(v[i] - top);
+    for (int i = 0; i < count; i++)
+        v[i] /= sum;
+}
+
+void loss_probabilities(LossOutput kind, double *outputs, int count)
+{
+    if (kind == LOSS_OUTPUT_SOFTMAX)
+        softmax(outputs, count);
+    for (int i = 0; i < count && kind == LOSS_OUTPUT_SIGMOID; i++)
+        outputs[i] = 1 / (1 + exp(-outputs[i])); /* 0 where exp is infinite */
+}

@@ -38,4 +38,16 @@ Value *layer_loss(Graph *g, const char *name, const LossOptions *options, Value 
 double loss_of_sample(LossKind kind, const double *outputs, int count, const double *target,
                       int label);
 
+/* How outputs become the probabilities of classes. The numbers are those of an artifact's section OUTP. */
+typedef enum LossOutput {
+    LOSS_OUTPUT_PLAIN = 0,   /* they do not, or are them already */
+    LOSS_OUTPUT_SOFTMAX = 1, /* of all together */
+    LOSS_OUTPUT_SIGMOID = 2, /* of each alone */
+} LossOutput;
+
+/* What training with this loss makes of the outputs. */
+LossOutput loss_output(const LossOptions *options);
+/* Turns outputs [count] into probabilities; plain ones stay. */
+void loss_probabilities(LossOutput kind, double *outputs, int count);
+
 #endif

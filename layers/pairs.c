@@ -380,6 +380,7 @@ void pairs_input(const Run *r, const Pairs *p, PairRows rows, const PairPiece *p
             multiply(r, p,
                      (PairMultiply){.x = piece->dx + (size_t)first * from_row,
                                     .length = g->length,
+                                    .taps = g->length / g->from_c,
                                     .scale = piece->dx_scale,
                                     .y = dx + (size_t)first * stride * to_row,
                                     .rows = here},

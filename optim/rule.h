@@ -49,6 +49,7 @@ static inline Real optimizer_keep(Real x, uint8_t m)
     return x;
 }
 
+/* The root in the type of the parameters, rounded once. */
 static inline Real optimizer_sqrt(Real x)
 {
 #ifdef HONE_DOUBLE

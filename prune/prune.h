@@ -81,6 +81,7 @@ typedef struct PruneLayer {
     size_t kept;      /* of them, by the mask */
 } PruneLayer;
 
+/* Those that are pruned; i in [0, pruner_layer_count). */
 int pruner_layer_count(const Pruner *p);
 PruneLayer pruner_layer(const Pruner *p, int i);
 /* Pruned share of all weights in the layers that are pruned, 0..1. */

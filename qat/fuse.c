@@ -86,14 +86,19 @@ static bool is_closed(const Graph *g, const Node *const *covers, int count)
     return true;
 }
 
+/* Whether codes go into the layer and codes whose range is observed come out. */
+static bool takes_and_gives_codes(const QuantLayer *q)
+{
+    if (!q->output || !q->extent || !q->anchor->in[0]->scale)
+        return false;
+    return ((const FakequantAttributes *)q->output->attributes)->axis == QUANT_AXIS_NONE;
+}
+
 /* The op that can do the layer's work, or NULL. */
 static const Op *op_for(const QuantLayer *q)
 {
     const Node *anchor = q->anchor;
-    if (!q->output || !q->extent || (q->activation && !q->activation->op->bounds))
-        return NULL;
-    const FakequantAttributes *grid = q->output->attributes;
-    if (grid->axis != QUANT_AXIS_NONE || !anchor->in[0]->scale)
+    if (!takes_and_gives_codes(q) || (q->activation && !q->activation->op->bounds))
         return NULL;
     if (anchor->op == &op_add)
         return anchor->in[1]->scale ? &op_fused_add : NULL;

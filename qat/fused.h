@@ -4,6 +4,7 @@
 
 #include "qat/fuse.h"
 
+/* The layer whose work a fused node does. */
 static inline const FusedLayer *fused_layer(const Node *n)
 {
     return n->attributes;
@@ -19,6 +20,7 @@ typedef struct FusedOutput {
     int32_t zero_point, lo, hi;
 } FusedOutput;
 
+/* Of a fused node that runs now: the scale is that of this step. */
 FusedOutput fused_output(const Run *r);
 
 /* Smallest and largest number, both NaN where something is not finite. */

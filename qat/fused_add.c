@@ -72,10 +72,14 @@ static void give(const Run *r, int k, size_t i, size_t n)
         r->compute->real->mask_grad(n, dy, (const uint8_t *)r->saved + i / 8, r->accumulate[k], dx);
 }
 
-static void backward_items(const Run *r, int chunk, int begin, int end, int worker)
+/* Whether a sample begins at a byte of the mask, so that the batch can be cut by samples. */
+static bool by_samples(const Run *r)
 {
-    (void)chunk, (void)worker;
-    const Elements e = elements_of(count_of(r), begin, end);
+    return count_of(r) / (size_t)r->out[0]->shape.dim[0] % 8 == 0;
+}
+
+static void backward_elements(const Run *r, Elements e)
+{
     for (size_t i = e.first, last = e.first + e.count; i < last; i += TILE) {
         const size_t n = last - i < TILE ? last - i : TILE;
         for (int k = 0; k < 2; k++)
@@ -84,9 +88,28 @@ static void backward_items(const Run *r, int chunk, int begin, int end, int work
     }
 }
 
+static void backward_items(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk, (void)worker;
+    backward_elements(r, elements_of(count_of(r), begin, end));
+}
+
+static void backward_samples(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)worker;
+    const size_t sample = count_of(r) / (size_t)r->out[0]->shape.dim[0];
+    backward_elements(r, (Elements){(size_t)begin * sample, (size_t)(end - begin) * sample});
+    for (int k = 0; k < 2; k++)
+        if (r->want[k])
+            run_finished(r, k, chunk);
+}
+
 static void backward(const Run *r)
 {
-    run_chunks(r, elements_items(count_of(r)), backward_items);
+    if (by_samples(r))
+        run_chunks(r, r->out[0]->shape.dim[0], backward_samples);
+    else
+        run_chunks(r, elements_items(count_of(r)), backward_items);
 }
 
 const Op op_fused_add = {

@@ -4,7 +4,8 @@
  *     forward    y by blocks of the anchor, kept; of each block, hot: sums and extremes per channel
  *                statistics, the map a y + b, and from the channels' extremes the extent
  *                one sweep from y to codes and one bit each: nothing was clipped
- *     backward   one sweep: sums of dz and dz (y - mean), dz being dy where the bit is set
+ *     backward   one sweep: sums of dz and dz (y - mean), dz being dy where the bit is set; where the
+ *                node that writes dy last says so (Op.finished), chunk by chunk at once
  *                the map a dz + b y + c to the gradient of y, made block by block for the anchor's
  *                backward and never stored as a whole
  *
@@ -33,6 +34,9 @@ typedef struct Parts {
     double *first, *second;  /* [RUN_CHUNKS][channels] */
     Real *least, *most;      /* [RUN_CHUNKS][channels] */
     Real *a, *b, *k, *pivot; /* [channels] */
+    double *dz, *dzy;        /* [RUN_CHUNKS][channels], where y is kept: sums of backward ... */
+    Real *room;              /* [RUN_CHUNKS][2][channels] */
+    bool *summed;            /* [RUN_CHUNKS] ... of those chunks that have been told of */
 } Parts;
 
 /* At the start of a worker's scratch. */
@@ -94,6 +98,17 @@ static size_t lent_bytes(const Run *r)
     return fused_layer(r->node)->affine && few && again(r) ? all_bytes(r) : 0;
 }
 
+static size_t mask_bytes(const Run *r)
+{
+    return align64(rows_of(r) * MASK_ROW_BYTES(channels_of(r)));
+}
+
+static size_t sums_bytes(const Run *r)
+{
+    const size_t each = 2 * channels_of(r) * (sizeof(double) + sizeof(Real)) + sizeof(bool);
+    return kept_bytes(r) > 0 ? RUN_CHUNKS * each : 0;
+}
+
 static Parts parts_of(const Run *r)
 {
     const size_t c = channels_of(r);
@@ -110,6 +125,10 @@ static Parts parts_of(const Run *r)
     p.b = p.a + c;
     p.k = p.b + c;
     p.pivot = p.k + c;
+    p.dz = (double *)(void *)(p.mask + mask_bytes(r));
+    p.dzy = p.dz + RUN_CHUNKS * c;
+    p.room = (Real *)(p.dzy + RUN_CHUNKS * c);
+    p.summed = (bool *)(p.room + RUN_CHUNKS * 2 * c);
     return p;
 }
 
@@ -164,7 +183,7 @@ static void needs(const Run *r, Needs *needs)
         bind_affine(r, &affine);
         f->affine->op->needs(&affine.run, &norm);
     }
-    needs->saved = kept_bytes(r) + rows_of(r) * MASK_ROW_BYTES(c);
+    needs->saved = kept_bytes(r) + mask_bytes(r) + sums_bytes(r);
     needs->kept = norm.kept;
     needs->shared = shared_bytes(c) + lent_bytes(r) + inner.shared;
     needs->worker = worker_bytes(c) + inner.worker;
@@ -357,6 +376,8 @@ static void forward(const Run *r)
         bind_affine(r, &affine);
     if (!batch_map)
         known_map(r, &p, &affine);
+    if (sums_bytes(r) > 0)
+        memset(p.summed, 0, RUN_CHUNKS * sizeof *p.summed);
     f->anchor->op->forward(&anchor.run);
     if (batch_map) {
         channel_sums_total(p.channels, run_chunk_count(batch), p.first, p.second);
@@ -368,25 +389,40 @@ static void forward(const Run *r)
 
 /* ---- backward ---- */
 
+/* The sums of a chunk. */
+static void sum_gradients(const Run *r, const Parts *p, int chunk)
+{
+    const size_t c = p->channels, at = (size_t)chunk * c, last = chunk_row(r, p, chunk + 1);
+    Inner affine;
+    ChannelSums s;
+    bind_affine(r, &affine);
+    channel_sums_begin(&s, c, p->room + 2 * at, p->dz + at, p->dzy + at);
+    for (size_t n, row = chunk_row(r, p, chunk); row < last; row += n) {
+        n = channel_sums_piece(&s, last - row);
+        r->compute->real->masked_grad_sums(n, (int)c, r->out[0]->grad + row * c,
+                                           p->mask + row * MASK_ROW_BYTES(c), p->y + row * c,
+                                           batchnorm_mean(&affine.run), s.real, s.real + c);
+        channel_sums_added(&s, n);
+    }
+    channel_sums_end(&s);
+}
+
+static void finished(const Run *r, int chunk)
+{
+    const Parts p = parts_of(r);
+    if (sums_bytes(r) == 0)
+        return;
+    sum_gradients(r, &p, chunk);
+    p.summed[chunk] = true;
+}
+
 static void grad_sum_items(const Run *r, int chunk, int begin, int end, int worker)
 {
-    (void)begin, (void)end;
+    (void)begin, (void)end, (void)worker;
     const Parts p = parts_of(r);
     chunk = backwards(r, chunk);
-    const size_t at = (size_t)chunk * p.channels, last = chunk_row(r, &p, chunk + 1);
-    size_t row = chunk_row(r, &p, chunk);
-    ChunkState *s = run_worker(r, worker);
-    channel_sums_begin(&s->sums, p.channels, s->room, p.first + at, p.second + at);
-    while (row < last) {
-        const size_t n = channel_sums_piece(&s->sums, last - row);
-        r->compute->real->masked_grad_sums(n, (int)p.channels, r->out[0]->grad + row * p.channels,
-                                           p.mask + row * MASK_ROW_BYTES(p.channels),
-                                           p.y + row * p.channels, p.pivot, s->sums.real,
-                                           s->sums.real + p.channels);
-        channel_sums_added(&s->sums, n);
-        row += n;
-    }
-    channel_sums_end(&s->sums);
+    if (!p.summed[chunk])
+        sum_gradients(r, &p, chunk);
 }
 
 /* The gradient of y, or where the anchor applies the map dz alone, for the anchor. */
@@ -434,8 +470,8 @@ static void backward(const Run *r)
     }
     if (kept_bytes(r) > 0) {
         run_chunks(r, batch, grad_sum_items);
-        channel_sums_total(p.channels, run_chunk_count(batch), p.first, p.second);
-        batchnorm_grad_map(&affine.run, p.first, p.second, p.a, p.b, p.k);
+        channel_sums_total(p.channels, run_chunk_count(batch), p.dz, p.dzy);
+        batchnorm_grad_map(&affine.run, p.dz, p.dzy, p.a, p.b, p.k);
     } else if (f->affine) {
         batchnorm_grad_slope(&affine.run, p.a);
         stream.solve = solve;
@@ -467,5 +503,6 @@ const Op op_fused_layer = {
     .needs = needs,
     .forward = forward,
     .backward = backward,
+    .finished = finished,
     .commit = commit,
 };

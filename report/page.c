@@ -177,7 +177,8 @@ static void add_samples(Text *t, const Page *p)
         text_printf(t, "<div%s>", s->right ? "" : " class=wrong");
         html_add_picture(t, &s->picture, s->label);
         html_add(t, s->prediction);
-        text_printf(t, " %.0f %%", 100 * s->confidence);
+        if (!isnan(s->confidence))
+            text_printf(t, " %.0f %%", 100 * s->confidence);
         if (!s->right) {
             text_add(t, "<br>is ");
             html_add(t, s->label);

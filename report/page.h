@@ -32,7 +32,7 @@ typedef struct PageLayer {
 typedef struct PageSample {
     HtmlPicture picture;
     const char *label, *prediction;
-    double confidence; /* softmax probability of the prediction */
+    double confidence; /* probability of the prediction; NaN: unknown */
     bool right;
 } PageSample;
 

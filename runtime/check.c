@@ -32,8 +32,8 @@ static HoneRtStatus check_tensor(const HoneRtProgram *p, const HoneRtTensor *t)
         return HONE_RT_ERR_TENSOR;
     if (t->offset > p->activation_bytes || plane * t->c > p->activation_bytes - t->offset)
         return HONE_RT_ERR_TENSOR;
-    if (t->zero_point < -128 || t->zero_point > 127 || !is_positive_float(t->scale_bits) ||
-        t->reserved != 0 || !is_string(p, t->name))
+    if (!hone_rt_is_code(t->zero_point) || !is_positive_float(t->scale_bits) || t->reserved != 0 ||
+        !is_string(p, t->name))
         return HONE_RT_ERR_TENSOR;
     return HONE_RT_OK;
 }

@@ -65,18 +65,26 @@ static HoneRtStatus check_table(const HoneRtProgram *p, const HoneRtOp *op)
     return hone_rt_has_constant(p, op->weights, HONE_RT_TABLE) ? HONE_RT_OK : HONE_RT_ERR_CONSTANT;
 }
 
-static HoneRtStatus check_concat(const HoneRtProgram *p, const HoneRtOp *op)
+/* The inputs of a CONCAT; 0 where one follows an absent one. */
+static int count_inputs(const HoneRtOp *op)
 {
-    const HoneRtTensor *y = &p->tensors[op->output];
-    uint64_t channels = 0;
     int inputs = 0;
-    if (!hone_rt_window_is_absent(op) || !is_bare(op) || (op->reserved[3] | op->reserved[4]) != 0)
-        return HONE_RT_ERR_OP;
     while (inputs < HONE_RT_MAX_INPUTS && hone_rt_op_input(op, inputs) != HONE_RT_NONE)
         inputs++;
     for (int i = inputs; i < HONE_RT_MAX_INPUTS; i++)
         if (hone_rt_op_input(op, i) != HONE_RT_NONE)
-            return HONE_RT_ERR_OP;
+            return 0;
+    return inputs;
+}
+
+static HoneRtStatus check_concat(const HoneRtProgram *p, const HoneRtOp *op)
+{
+    const HoneRtTensor *y = &p->tensors[op->output];
+    const int inputs = count_inputs(op);
+    uint64_t channels = 0;
+    if (!hone_rt_window_is_absent(op) || !is_bare(op) || (op->reserved[3] | op->reserved[4]) != 0 ||
+        inputs == 0)
+        return HONE_RT_ERR_OP;
     for (int i = 0; i < inputs; i++) {
         const uint32_t id = hone_rt_op_input(op, i);
         if (id >= p->tensor_count || !same_grid(&p->tensors[id], y))

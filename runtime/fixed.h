@@ -93,11 +93,13 @@ static inline uint32_t hone_rt_s24_pack(uint32_t m, int k)
     return (uint32_t)k << 24 | m;
 }
 
+/* m of a packed word. */
 static inline int32_t hone_rt_s24_mantissa(uint32_t word)
 {
     return (int32_t)(word & 0xffffffu);
 }
 
+/* k of a packed word. */
 static inline int hone_rt_s24_shift(uint32_t word)
 {
     return (int)(word >> 24);
@@ -164,15 +166,26 @@ static inline int hone_rt_add_from_float_bits(uint32_t r1, uint32_t r2, HoneRtAd
     return 0;
 }
 
+/* True when v is in lo..hi. */
+static inline int hone_rt_within(int64_t v, int64_t lo, int64_t hi)
+{
+    return v >= lo && v <= hi;
+}
+
+/* True when v is one of an int8's values. */
+static inline int hone_rt_is_code(int32_t v)
+{
+    return hone_rt_within(v, -128, 127);
+}
+
 /* True when every field of p is in its range; the kernels assume it. */
 static inline int hone_rt_add_valid(const HoneRtAdd *p)
 {
-    const int32_t end = (int32_t)1 << HONE_RT_ADD_BITS;
-    const int scale = p->m1 >= 0 && p->m1 < end && p->m2 >= 0 && p->m2 < end &&
-                      p->k >= HONE_RT_ADD_MIN_SHIFT && p->k <= HONE_RT_ADD_MAX_SHIFT;
-    const int zero_points = p->a_zp >= -128 && p->a_zp <= 127 && p->b_zp >= -128 &&
-                            p->b_zp <= 127 && p->y_zp >= -128 && p->y_zp <= 127;
-    return scale && zero_points && p->lo >= -128 && p->lo <= p->hi && p->hi <= 127;
+    const int32_t most = ((int32_t)1 << HONE_RT_ADD_BITS) - 1;
+    return hone_rt_within(p->m1, 0, most) && hone_rt_within(p->m2, 0, most) &&
+           hone_rt_within(p->k, HONE_RT_ADD_MIN_SHIFT, HONE_RT_ADD_MAX_SHIFT) &&
+           hone_rt_is_code(p->a_zp) && hone_rt_is_code(p->b_zp) && hone_rt_is_code(p->y_zp) &&
+           hone_rt_is_code(p->lo) && hone_rt_is_code(p->hi) && p->lo <= p->hi;
 }
 
 /* One element of an addition, see HoneRtAdd. */
@@ -273,6 +286,7 @@ typedef struct HoneRtMul {
     int32_t shift; /* D31 only */
 } HoneRtMul;
 
+/* One element of a product, see HoneRtMul; in the rounding of S24, and of D31. */
 static inline int8_t hone_rt_mul_code(const HoneRtMul *p, int8_t a, int8_t b)
 {
     return hone_rt_s24_code((a - p->a_zp) * (b - p->b_zp), p->word, p->y_zp, p->lo, p->hi);
@@ -291,6 +305,14 @@ static inline int8_t hone_rt_average_code(int32_t sum, int32_t n)
     return (int8_t)((sum > 0 ? sum + n / 2 : sum - n / 2) / n);
 }
 
+enum { HONE_RT_SOFTMAX_BITS = 23, HONE_RT_SOFTMAX_SUM_BITS = 31 };
+
+/* One output of a softmax from its exponential and the sum of all. */
+static inline int32_t hone_rt_softmax_code(uint32_t exponential, uint32_t sum)
+{
+    return hone_rt_clamp((int64_t)((256 * exponential + sum / 2) / sum) - 128, -128, 127);
+}
+
 /* Softmax of n >= 1 codes. exponential[d] stands for exp(-s_x d), d = largest - x, in units of
  * 1 / exponential[0]; it does not increase, 1 <= exponential[0] <= 2^23, n * exponential[0] <= 2^31.
  * The result is on the grid of scale 1/256, zero point -128:
@@ -299,13 +321,6 @@ static inline int8_t hone_rt_average_code(int32_t sum, int32_t n)
  *
  * but at least -127 for the largest inputs, and less than theirs for the others: so the first of the
  * largest stays the first of the largest. All fits in uint32: 2^31 + 2^30. y may be x. */
-enum { HONE_RT_SOFTMAX_BITS = 23, HONE_RT_SOFTMAX_SUM_BITS = 31 };
-
-static inline int32_t hone_rt_softmax_code(uint32_t exponential, uint32_t sum)
-{
-    return hone_rt_clamp((int64_t)((256 * exponential + sum / 2) / sum) - 128, -128, 127);
-}
-
 static inline void hone_rt_softmax(const uint32_t *exponential, const int8_t *x, int32_t n,
                                    int8_t *y)
 {

@@ -39,25 +39,29 @@ static int power_of_two(uint32_t n)
 
 static int sizes_fit(const HoneRtFrontRecord *r)
 {
-    return r->fft >= HONE_RT_FRONT_MIN_FFT && r->fft <= HONE_RT_FRONT_MAX_FFT &&
-           power_of_two(r->fft) && r->frame >= 1 && r->frame <= r->fft && r->hop >= 1 &&
-           r->clip >= r->frame && r->clip <= HONE_RT_FRONT_MAX_CLIP &&
-           r->frames == 1 + (r->clip - r->frame) / r->hop && r->mels >= 1 &&
-           r->mels <= HONE_RT_FRONT_MAX_MELS && r->coefficients >= 1 &&
-           r->coefficients <= r->mels && r->weight_count >= r->mels &&
-           r->weight_count <= r->mels * (r->fft / 2 + 1);
+    return hone_rt_within(r->fft, HONE_RT_FRONT_MIN_FFT, HONE_RT_FRONT_MAX_FFT) &&
+           power_of_two(r->fft) && hone_rt_within(r->frame, 1, r->fft) && r->hop >= 1 &&
+           hone_rt_within(r->clip, r->frame, HONE_RT_FRONT_MAX_CLIP) &&
+           r->frames == 1 + (r->clip - r->frame) / r->hop &&
+           hone_rt_within(r->mels, 1, HONE_RT_FRONT_MAX_MELS) &&
+           hone_rt_within(r->coefficients, 1, r->mels) &&
+           hone_rt_within(r->weight_count, r->mels, r->mels * (r->fft / 2 + 1));
 }
 
-static int fields_fit(const HoneRtFrontRecord *r)
+static int kinds_fit(const HoneRtFrontRecord *r)
 {
-    return r->version == HONE_RT_FRONT_VERSION && r->rate >= 1 && r->rate <= MAX_RATE &&
-           r->place <= HONE_RT_FRONT_ONSET && r->kind <= HONE_RT_FRONT_MFCC &&
-           r->mel_scale <= HONE_RT_FRONT_SLANEY && r->area_norm <= 1 &&
-           (r->kind == HONE_RT_FRONT_MFCC || r->coefficients == r->mels) &&
-           r->zero_point >= -MAX_ZERO_POINT && r->zero_point < MAX_ZERO_POINT &&
-           r->multiplier >= 0 && r->multiplier <= 1 << 30 && r->shift >= 1 &&
-           r->shift <= MAX_SHIFT && r->floor_q16 >= -(128 << 16) && r->floor_q16 <= 128 << 16 &&
+    return r->version == HONE_RT_FRONT_VERSION && r->place <= HONE_RT_FRONT_ONSET &&
+           r->kind <= HONE_RT_FRONT_MFCC && r->mel_scale <= HONE_RT_FRONT_SLANEY &&
+           r->area_norm <= 1 && (r->kind == HONE_RT_FRONT_MFCC || r->coefficients == r->mels) &&
            r->reserved[0] == 0 && r->reserved[1] == 0;
+}
+
+static int numbers_fit(const HoneRtFrontRecord *r)
+{
+    return hone_rt_within(r->rate, 1, MAX_RATE) &&
+           hone_rt_within(r->zero_point, -MAX_ZERO_POINT, MAX_ZERO_POINT - 1) &&
+           hone_rt_within(r->multiplier, 0, 1 << 30) && hone_rt_within(r->shift, 1, MAX_SHIFT) &&
+           hone_rt_within(r->floor_q16, -(128 << 16), 128 << 16);
 }
 
 /* Every band lies inside the spectrum, and all weights are used. */
@@ -108,7 +112,7 @@ HoneRtStatus hone_rt_frontend_open(HoneRtFrontend *f, const void *section, size_
         return HONE_RT_ERR_ALIGNMENT;
     if (section == NULL || bytes < sizeof *r)
         return HONE_RT_ERR_TRUNCATED;
-    if (!sizes_fit(r) || !fields_fit(r))
+    if (!sizes_fit(r) || !kinds_fit(r) || !numbers_fit(r))
         return HONE_RT_ERR_FRONTEND;
     sine_bytes = (r->fft / 4 + 1) * (uint32_t)sizeof(int32_t);
     band_bytes = r->mels * (uint32_t)sizeof(HoneRtFrontBand);

@@ -11,9 +11,10 @@ HoneRtStatus hone_rt_check_program(const HoneRtProgram *p);
 /* Checks one op on its own (check_op.c), its tensors being valid: kind, fields, shapes, constants.
  * */
 HoneRtStatus hone_rt_check_op(const HoneRtProgram *p, const HoneRtOp *op);
-/* The part of it for the kinds from MUL on (check_layers.c), and what the two files share: whether
- * all fields of windows are 0, whether they fit the shapes, whether constants are multipliers. */
+/* The part of it for the kinds from MUL on (check_layers.c). */
 HoneRtStatus hone_rt_check_layer(const HoneRtProgram *p, const HoneRtOp *op);
+/* Parts of both (check_parts.c): whether all fields of windows are 0; whether they fit the shapes;
+ * whether n constants are multipliers, of D31 with shifts of at most `most`. */
 int hone_rt_window_is_absent(const HoneRtOp *op);
 HoneRtStatus hone_rt_check_window(const HoneRtOp *op, const HoneRtTensor *x, const HoneRtTensor *y);
 HoneRtStatus hone_rt_check_words(const HoneRtProgram *p, uint32_t offset, uint32_t n, int32_t most);

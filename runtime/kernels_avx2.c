@@ -115,16 +115,16 @@ INLINE void gemm_tile(const TileGemm *t, const int32_t *pixel_offsets, int32_t *
             store256(acc + (ptrdiff_t)r * t->ld + 8 * v, sum[r][v]);
 }
 
-static void gemm(const TileGemm *t, int rows, int vectors, const int32_t *pixel_offsets,
+static void gemm(const TileGemm *t, int pixels, int vectors, const int32_t *pixel_offsets,
                  int32_t *acc)
 {
-    for (; rows >= 4; rows -= 4, pixel_offsets += 4, acc += (ptrdiff_t)4 * t->ld) {
+    for (; pixels >= 4; pixels -= 4, pixel_offsets += 4, acc += (ptrdiff_t)4 * t->ld) {
         if (vectors == 2)
             gemm_tile(t, pixel_offsets, acc, 4, 2);
         else
             gemm_tile(t, pixel_offsets, acc, 4, 1);
     }
-    for (; rows > 0; rows--, pixel_offsets++, acc += t->ld) {
+    for (; pixels > 0; pixels--, pixel_offsets++, acc += t->ld) {
         if (vectors == 2)
             gemm_tile(t, pixel_offsets, acc, 1, 2);
         else

@@ -3,7 +3,8 @@
  * vpdpbusd adds four products uint8 x int8 to an int32 lane, without saturation. Activations are
  * stored as x + 128 (x ^ 0x80 as uint8) and the packed bias carries -(128 + zx) * sum(w), see
  * kernels_tile.c. The inner tile is 8 pixels x 2 vectors of 16 channels: 16 accumulators; 24 spill.
- * With one vector the accumulators are doubled over even and odd groups, to hide the latency of 5.
+ * With one vector it is 16 pixels that share what three taps read, or 8 whose accumulators are doubled
+ * over even and odd groups, to hide the latency of 5.
  * Requantization and depthwise: kernels_avx512.h, kernels_dw_avx512.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
@@ -36,6 +37,15 @@ static void store_u8(uint8_t *tile, const int8_t *x, size_t n, int32_t x_zero_po
 
 /* ---- convolution ---- */
 
+#define UNROLL _Pragma("GCC unroll 24")
+
+/* gcc 12 keeps the intrinsic's sums in memory. */
+INLINE __m512i add_products(__m512i sums, __m512i x, __m512i w)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x), "v"(w));
+    return sums;
+}
+
 /* Four stored activations of one pixel, in every lane. */
 INLINE __m512i broadcast_group(const uint8_t *p)
 {
@@ -44,85 +54,139 @@ INLINE __m512i broadcast_group(const uint8_t *p)
     return _mm512_set1_epi32(four);
 }
 
-/* sum[r][v] of the inner tile, for constant ROWS, VECTORS and PHASES (sets of accumulators over the
- * groups). */
+/* sum[r * VECTORS + v] of the inner tile, for constant ROWS, VECTORS and PHASES (sets of accumulators
+ * over the groups). */
 INLINE void gemm_sums(const TileGemm *t, const int32_t *pixel_offsets, const int ROWS,
-                      const int VECTORS, const int PHASES, __m512i sum[TILE_ROWS][TILE_VECTORS])
+                      const int VECTORS, const int PHASES, __m512i *sum)
 {
     const uint8_t *b = t->weights;
-    const uint8_t *x[TILE_ROWS];
-    __m512i odd[TILE_ROWS][TILE_VECTORS];
-    for (int r = 0; r < ROWS; r++)
-        for (int v = 0; v < VECTORS; v++) {
-            sum[r][v] = _mm512_loadu_si512(t->bias + 64 * v);
-            odd[r][v] = _mm512_setzero_si512();
-        }
+    const ptrdiff_t end = (ptrdiff_t)4 * t->groups;
+    __m512i odd[TILE_ROWS * TILE_VECTORS];
+    UNROLL for (int i = 0; i < ROWS * VECTORS; i++)
+    {
+        sum[i] = _mm512_loadu_si512(t->bias + 64 * (i % VECTORS));
+        odd[i] = _mm512_setzero_si512();
+    }
     for (int run = 0; run < t->runs; run++) {
-        const ptrdiff_t end = (ptrdiff_t)4 * t->groups;
+        const uint8_t *x[TILE_ROWS];
         ptrdiff_t k = 0;
-        for (int r = 0; r < ROWS; r++)
-            x[r] = t->tile + pixel_offsets[r] + t->run_offsets[run];
-        for (; k + 4 * PHASES <= end; k += 4 * PHASES, b += 64 * VECTORS * PHASES)
-            for (int phase = 0; phase < PHASES; phase++)
-                for (int r = 0; r < ROWS; r++)
-                    for (int v = 0; v < VECTORS; v++) {
-                        __m512i *s = phase ? &odd[r][v] : &sum[r][v];
-                        *s =
-                            _mm512_dpbusd_epi32(*s, broadcast_group(x[r] + k + 4 * phase),
-                                                _mm512_loadu_si512(b + 64 * (VECTORS * phase + v)));
-                    }
+        UNROLL for (int r = 0; r < ROWS; r++) x[r] =
+            t->tile + pixel_offsets[r] + t->run_offsets[run];
+        for (; k + 4 * PHASES <= end; k += 4 * PHASES, b += 64 * VECTORS * PHASES) {
+            ptrdiff_t at = k;
+            __asm__("" : "+r"(at)); /* one index for all rows, not a pointer each that moves */
+            UNROLL for (int phase = 0; phase < PHASES; phase++)
+            {
+                __m512i w[TILE_VECTORS];
+                UNROLL for (int v = 0; v < VECTORS; v++) w[v] =
+                    _mm512_loadu_si512(b + 64 * (VECTORS * phase + v));
+                UNROLL for (int i = 0; i < ROWS * VECTORS; i++)
+                {
+                    __m512i *s = phase ? &odd[i] : &sum[i];
+                    *s = add_products(*s, broadcast_group(x[i / VECTORS] + at + 4 * phase),
+                                      w[i % VECTORS]);
+                }
+            }
+        }
         if (PHASES > 1 && k < end) {
-            for (int r = 0; r < ROWS; r++)
-                for (int v = 0; v < VECTORS; v++)
-                    sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], broadcast_group(x[r] + k),
-                                                    _mm512_loadu_si512(b + 64 * v));
+            UNROLL for (int i = 0; i < ROWS * VECTORS; i++) sum[i] =
+                add_products(sum[i], broadcast_group(x[i / VECTORS] + k),
+                             _mm512_loadu_si512(b + 64 * (i % VECTORS)));
             b += 64 * VECTORS;
         }
     }
-    for (int r = 0; r < ROWS && PHASES > 1; r++)
-        for (int v = 0; v < VECTORS; v++)
-            sum[r][v] = _mm512_add_epi32(sum[r][v], odd[r][v]);
+    if (PHASES > 1) {
+        UNROLL for (int i = 0; i < ROWS * VECTORS; i++) sum[i] = _mm512_add_epi32(sum[i], odd[i]);
+    }
+}
+
+/* One vector of channels takes as many loads as products that way. Where the taps of a run are three
+ * and lie as far apart as neighbouring pixels do, an activation is loaded once for the three pixels
+ * that meet it. */
+enum { TAPS = 3, TAPS_PIXELS = 16 };
+
+/* The distance of TAPS_PIXELS pixels from one to the next, or 0 where that cannot be. */
+static ptrdiff_t taps_step(const TileGemm *t, const int32_t *pixel_offsets)
+{
+    const int32_t step = pixel_offsets[1] - pixel_offsets[0];
+    const __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i even = _mm512_add_epi32(_mm512_set1_epi32(pixel_offsets[0]),
+                                          _mm512_mullo_epi32(index, _mm512_set1_epi32(step)));
+    const int same = _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(pixel_offsets), even) == 0;
+    return same && step % 4 == 0 && TAPS * step == 4 * t->groups ? step : 0;
+}
+
+INLINE void taps_sums(const TileGemm *t, const int32_t *pixel_offsets, ptrdiff_t step, __m512i *sum)
+{
+    const ptrdiff_t tap = 16 * step; /* of weights */
+    UNROLL for (int i = 0; i < TAPS_PIXELS; i++) sum[i] = _mm512_loadu_si512(t->bias);
+    for (int run = 0; run < t->runs; run++) {
+        const uint8_t *b = t->weights + TAPS * tap * run, *const end = b + tap;
+        const uint8_t *x[5]; /* of every fourth pixel */
+        UNROLL for (int i = 0; i < 5; i++) x[i] =
+            t->tile + pixel_offsets[0] + t->run_offsets[run] + 4 * i * step;
+        for (; b < end; b += 64) {
+            __m512i w[TAPS];
+            UNROLL for (int i = 0; i < TAPS; i++) w[i] = _mm512_loadu_si512(b + i * tap);
+            UNROLL for (int j = 0; j < TAPS_PIXELS + TAPS - 1; j++)
+            {
+                const __m512i a = broadcast_group(x[j / 4] + j % 4 * step);
+                UNROLL for (int i = 0; i < TAPS; i++) if (i <= j && j - i < TAPS_PIXELS)
+                    sum[j - i] = add_products(sum[j - i], a, w[i]);
+            }
+            UNROLL for (int i = 0; i < 5; i++)
+            {
+                x[i] += 4;
+                __asm__("" : "+r"(x[i]));
+            }
+        }
+    }
+}
+
+INLINE void store_sums(const TileGemm *t, const __m512i *sum, int32_t *acc, const int ROWS,
+                       const int VECTORS)
+{
+    UNROLL for (int i = 0; i < ROWS * VECTORS; i++)
+        _mm512_storeu_si512(acc + (ptrdiff_t)(i / VECTORS) * t->ld + 16 * (i % VECTORS), sum[i]);
 }
 
 INLINE void gemm_tile(const TileGemm *t, const int32_t *pixel_offsets, int32_t *acc, const int ROWS,
                       const int VECTORS, const int PHASES)
 {
-    __m512i sum[TILE_ROWS][TILE_VECTORS];
+    __m512i sum[TILE_ROWS * TILE_VECTORS];
     gemm_sums(t, pixel_offsets, ROWS, VECTORS, PHASES, sum);
-    for (int r = 0; r < ROWS; r++)
-        for (int v = 0; v < VECTORS; v++)
-            _mm512_storeu_si512(acc + (ptrdiff_t)r * t->ld + 16 * v, sum[r][v]);
+    store_sums(t, sum, acc, ROWS, VECTORS);
 }
 
-static void gemm(const TileGemm *t, int rows, int vectors, const int32_t *pixel_offsets,
+INLINE void gemm_strip(const TileGemm *t, int pixels, const int32_t *pixel_offsets, int32_t *acc,
+                       const int VECTORS)
+{
+    for (int p = 0, rows; p < pixels; p += rows) {
+        const int32_t *at = pixel_offsets + p;
+        int32_t *to = acc + (ptrdiff_t)p * t->ld;
+        const ptrdiff_t step = VECTORS == 1 && pixels - p >= TAPS_PIXELS ? taps_step(t, at) : 0;
+        rows = step > 0 ? TAPS_PIXELS : TILE_ROWS;
+        if (step > 0) {
+            __m512i sum[TAPS_PIXELS];
+            taps_sums(t, at, step, sum);
+            store_sums(t, sum, to, TAPS_PIXELS, 1);
+        } else if (pixels - p > 4) {
+            gemm_tile(t, at, to, 8, VECTORS, VECTORS == 2 ? 1 : 2);
+        } else if (pixels - p > 1) {
+            gemm_tile(t, at, to, 4, VECTORS, 2);
+        } else {
+            gemm_tile(t, at, to, 1, VECTORS, 2);
+        }
+    }
+}
+
+static void gemm(const TileGemm *t, int pixels, int vectors, const int32_t *pixel_offsets,
                  int32_t *acc)
 {
-    switch (rows * TILE_VECTORS + vectors - 1) {
-    case 8 * TILE_VECTORS + 1:
-        gemm_tile(t, pixel_offsets, acc, 8, 2, 1);
-        break;
-    case 4 * TILE_VECTORS + 1:
-        gemm_tile(t, pixel_offsets, acc, 4, 2, 2);
-        break;
-    case 2 * TILE_VECTORS + 1:
-        gemm_tile(t, pixel_offsets, acc, 2, 2, 2);
-        break;
-    case 1 * TILE_VECTORS + 1:
-        gemm_tile(t, pixel_offsets, acc, 1, 2, 2);
-        break;
-    case 8 * TILE_VECTORS:
-        gemm_tile(t, pixel_offsets, acc, 8, 1, 2);
-        break;
-    case 4 * TILE_VECTORS:
-        gemm_tile(t, pixel_offsets, acc, 4, 1, 2);
-        break;
-    case 2 * TILE_VECTORS:
-        gemm_tile(t, pixel_offsets, acc, 2, 1, 2);
-        break;
-    default:
-        gemm_tile(t, pixel_offsets, acc, 1, 1, 2);
-        break;
-    }
+    if (vectors == 2)
+        gemm_strip(t, pixels, pixel_offsets, acc, 2);
+    else
+        gemm_strip(t, pixels, pixel_offsets, acc, 1);
 }
 
 /* ---- convolution, straight to codes ---- */
@@ -143,15 +207,17 @@ INLINE __m512i gather_quarters(__m512i packed)
 
 /* Codes of the first `rows` rows, rows <= ROWS. Two vectors: two rows fill a packed vector; one
  * vector: four do. */
-INLINE void emit_codes(__m512i sum[TILE_ROWS][TILE_VECTORS], const Target *to, int rows, int8_t *y,
-                       const int ROWS, const int VECTORS)
+INLINE void emit_codes(const __m512i *sum, const Target *to, int rows, int8_t *y, const int ROWS,
+                       const int VECTORS)
 {
     const int EACH = 4 / VECTORS;
-    for (int r = 0; r < ROWS; r += EACH) {
+    UNROLL for (int r = 0; r < ROWS; r += EACH)
+    {
         __m512i v[4];
-        for (int i = 0; i < 4; i++) {
+        UNROLL for (int i = 0; i < 4; i++)
+        {
             const int row = r + i / VECTORS < ROWS ? r + i / VECTORS : ROWS - 1;
-            v[i] = s24_floor(sum[row][i % VECTORS], to->scale[i % VECTORS], to->offset);
+            v[i] = s24_floor(sum[row * VECTORS + i % VECTORS], to->scale[i % VECTORS], to->offset);
         }
         const __m512i codes = gather_quarters(s24_pack(v, to->lo, to->hi));
         int8_t *at = y + r * to->ld;
@@ -180,7 +246,7 @@ INLINE void emit_codes(__m512i sum[TILE_ROWS][TILE_VECTORS], const Target *to, i
 INLINE void codes_tile(const TileGemm *t, const int32_t *pixel_offsets, const Target *to, int rows,
                        int8_t *y, const int ROWS, const int VECTORS, const int PHASES)
 {
-    __m512i sum[TILE_ROWS][TILE_VECTORS];
+    __m512i sum[TILE_ROWS * TILE_VECTORS];
     gemm_sums(t, pixel_offsets, ROWS, VECTORS, PHASES, sum);
     emit_codes(sum, to, rows, y, ROWS, VECTORS);
 }
@@ -188,16 +254,23 @@ INLINE void codes_tile(const TileGemm *t, const int32_t *pixel_offsets, const Ta
 INLINE void codes_strip(const TileGemm *t, int pixels, const int32_t *pixel_offsets,
                         const Target *to, int8_t *y, const int VECTORS)
 {
-    for (int p = 0; p < pixels; p += TILE_ROWS) {
+    for (int p = 0, step_rows; p < pixels; p += step_rows) {
         const int rows = pixels - p < TILE_ROWS ? pixels - p : TILE_ROWS;
         const int32_t *at = pixel_offsets + p;
         int8_t *to_y = y + p * to->ld;
-        if (rows > 4)
+        const ptrdiff_t step = VECTORS == 1 && pixels - p >= TAPS_PIXELS ? taps_step(t, at) : 0;
+        step_rows = step > 0 ? TAPS_PIXELS : TILE_ROWS;
+        if (step > 0) {
+            __m512i sum[TAPS_PIXELS];
+            taps_sums(t, at, step, sum);
+            emit_codes(sum, to, TAPS_PIXELS, to_y, TAPS_PIXELS, 1);
+        } else if (rows > 4) {
             codes_tile(t, at, to, rows, to_y, 8, VECTORS, VECTORS == 2 ? 1 : 2);
-        else if (rows > 1)
+        } else if (rows > 1) {
             codes_tile(t, at, to, rows, to_y, 4, VECTORS, 2);
-        else
+        } else {
             codes_tile(t, at, to, rows, to_y, 1, VECTORS, 2);
+        }
     }
 }
 

@@ -23,6 +23,7 @@ typedef struct PoolWindow {
     int top, bottom, left, right;
 } PoolWindow;
 
+/* Of output pixel (oy, ox), cut to the image. */
 static inline PoolWindow hone_rt_pool_window(const HoneRtPool *g, int oy, int ox)
 {
     PoolWindow w;

@@ -3,7 +3,7 @@
  *
  *     for each block of output rows:           tile of its input in the first or second level cache
  *         for each panel of channels:          its weights in the first-level cache
- *             for each strip of 64 pixels:     gemm in steps of 8 rows, then the epilogue
+ *             for each strip of 64 pixels:     gemm, then the epilogue
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels_tile.h"
@@ -313,12 +313,7 @@ static void run_panel(const TileLevel *level, const TileGemm *gemm, int vectors,
 {
     for (int begin = 0; begin < pixels; begin += STRIP) {
         const int strip = min_int(STRIP, pixels - begin);
-        for (int r = 0; r < strip; r += TILE_ROWS) {
-            const int rest = strip - r; /* pixels past it repeat the last one */
-            const int rows = rest > 4 ? 8 : rest > 2 ? 4 : rest;
-            level->gemm(gemm, rows, vectors, s->pixel_offsets + begin + r,
-                        s->acc + (size_t)r * (size_t)gemm->ld);
-        }
+        level->gemm(gemm, strip, vectors, s->pixel_offsets + begin, s->acc);
         epilogue(context, s->acc, gemm->ld, pixel + begin, strip, channel, cols);
     }
 }

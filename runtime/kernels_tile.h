@@ -69,8 +69,9 @@ typedef struct TileLevel {
     int dw_step; /* pixels per inner step of depthwise */
     /* Converts n elements of x to stored form. */
     void (*store)(uint8_t *tile, const int8_t *x, size_t n, int32_t x_zero_point);
-    /* rows is 1, 2, 4 or 8; vectors 1 or 2. */
-    void (*gemm)(const TileGemm *t, int rows, int vectors, const int32_t *pixel_offsets,
+    /* vectors 1 or 2. May take the pixels up to a multiple of TILE_ROWS: offsets past the last repeat
+     * it, and acc has room. */
+    void (*gemm)(const TileGemm *t, int pixels, int vectors, const int32_t *pixel_offsets,
                  int32_t *acc);
     /* As gemm, of any number of pixels, straight to codes; the sums are small, see
      * hone_rt_tile_is_small. NULL: the level has none. */

@@ -10,8 +10,8 @@
  * Opening checks everything, so that running cannot go wrong: a truncated, corrupt or hostile file
  * gets a status, never a crash. No malloc, no float, no stdio, nothing global is written; compiles
  * with -std=c99 -ffreestanding and needs memcpy and memset. To build: this folder's open.c, crc.c,
- * check.c, check_op.c, check_layers.c, run.c, run_layers.c, kernels_ref.c and kernels_layers_ref.c;
- * hosts add host.c and the other kernels_*.c; models of sounds frontend.c.
+ * check.c, check_op.c, check_layers.c, check_parts.c, run.c, run_layers.c, kernels_ref.c and
+ * kernels_layers_ref.c; hosts add host.c and the other kernels_*.c; models of sounds frontend.c.
  *
  * The blob (flash, mapped file, array) starts at a multiple of 4 and stays unchanged for as long
  * as the model is used. A model belongs to one thread at a time; several models may share a blob.

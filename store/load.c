@@ -36,31 +36,37 @@ static StateType stored_type(hid_t type)
     return STATE_TYPE_COUNT;
 }
 
-/* Adds dataset `set` to the list; one of a type or rank we never write is left out. */
+/* Adds a dataset of a type that we write. */
+static int add_dataset(Store *store, const char *name, StateType type, size_t type_bytes, int rank,
+                       const hsize_t *sizes, Error *e)
+{
+    int64_t dims[STATE_RANK_MAX];
+    for (int i = 0; i < rank; i++)
+        dims[i] = sizes[i] > INT64_MAX ? -1 : (int64_t)sizes[i];
+    int rc = state_add(&store->contents, name, type, rank, dims, NULL, e);
+    if (rc != HONE_OK)
+        return error_prefix(e, "%s", store->path);
+    if (type == STATE_TEXT)
+        store->contents.entries[store->contents.count - 1].bytes = type_bytes;
+    return HONE_OK;
+}
+
+/* Lists dataset `set`; one of a type or rank we never write is left out. */
 static int list_dataset(Store *store, hid_t set, const char *name, Error *e)
 {
     int rc = HONE_OK;
+    hsize_t sizes[STATE_RANK_MAX];
     hid_t type = H5Dget_type(set), space = H5Dget_space(set);
     int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    StateType known = type < 0 ? STATE_TYPE_COUNT : stored_type(type);
+    int most = known == STATE_TYPE_COUNT ? -1 : known == STATE_TEXT ? 0 : STATE_RANK_MAX;
     if (type < 0 || rank < 0) {
         rc = error_set(e, HONE_ERR_DATA, "%s: '/%s' is damaged: %s", store->path, name,
                        store->reason);
-        goto done;
+    } else if (rank <= most) {
+        H5Sget_simple_extent_dims(space, sizes, NULL);
+        rc = add_dataset(store, name, known, H5Tget_size(type), rank, sizes, e);
     }
-    StateType known = stored_type(type);
-    if (known == STATE_TYPE_COUNT || rank > STATE_RANK_MAX || (known == STATE_TEXT && rank > 0))
-        goto done;
-    hsize_t sizes[STATE_RANK_MAX];
-    int64_t dims[STATE_RANK_MAX];
-    H5Sget_simple_extent_dims(space, sizes, NULL);
-    for (int i = 0; i < rank; i++)
-        dims[i] = sizes[i] > INT64_MAX ? -1 : (int64_t)sizes[i];
-    rc = state_add(&store->contents, name, known, rank, dims, NULL, e);
-    if (rc != HONE_OK)
-        (void)error_prefix(e, "%s", store->path);
-    else if (known == STATE_TEXT)
-        store->contents.entries[store->contents.count - 1].bytes = H5Tget_size(type);
-done:
     if (space >= 0)
         H5Sclose(space);
     if (type >= 0)

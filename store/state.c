@@ -16,16 +16,6 @@ static const struct {
 #undef STATE_ROW
 };
 
-size_t state_type_bytes(StateType type)
-{
-    return types[type].bytes;
-}
-
-const char *state_type_name(StateType type)
-{
-    return types[type].name;
-}
-
 static void put_shape(char *at, size_t room, int rank, const int64_t *dims)
 {
     size_t used = 0;
@@ -115,7 +105,7 @@ int state_add(StateDict *s, const char *name, StateType type, int rank, const in
         return error_set(e, HONE_ERR_DATA, "checkpoint: '%s' has rank %d, not 0..%d", name, rank,
                          STATE_RANK_MAX);
     StateEntry entry = {
-        .name = name, .type = type, .rank = rank, .bytes = state_type_bytes(type), .data = data};
+        .name = name, .type = type, .rank = rank, .bytes = types[type].bytes, .data = data};
     for (int i = 0; i < rank; i++) {
         if (dims[i] < 0 || (dims[i] > 0 && entry.bytes > PTRDIFF_MAX / (uint64_t)dims[i]))
             return error_set(e, HONE_ERR_DATA, "checkpoint: '%s' has %lld elements along axis %d",

@@ -94,9 +94,6 @@ HONE_CHECKED int state_set_string(StateDict *s, const char *name, const char *va
 const StateEntry *state_find(const StateDict *s, const char *name);
 const StateAttribute *state_attribute(const StateDict *s, const char *name);
 
-size_t state_type_bytes(StateType type);
-const char *state_type_name(StateType type);
-
 /* For messages; each fills a buffer of STATE_LABEL_BYTES and returns it. */
 #define STATE_LABEL_BYTES 192
 /* "[16,3,3,3]", "a scalar" */

@@ -2,6 +2,7 @@
 #include "tests/folder.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,17 @@ void folder_add(const char *folder, const char *name)
     char path[512];
     snprintf(path, sizeof path, "%s/%s/", folder, name);
     make_way(path);
+}
+
+int folder_count(const char *folder)
+{
+    int count = -2; /* . and .. */
+    DIR *dir = opendir(folder);
+    ck_assert_ptr_nonnull(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
 }
 
 void folder_remove(const char *path)

@@ -12,6 +12,8 @@ void folder_write(const char *folder, const char *name, const void *bytes, size_
 void folder_text(const char *folder, const char *name, const char *text);
 /* Makes a folder in it. */
 void folder_add(const char *folder, const char *name);
+/* How many files and folders are in it. */
+int folder_count(const char *folder);
 /* Removes it with all it holds. */
 void folder_remove(const char *path);
 

@@ -106,6 +106,7 @@ START_TEST(multiply_matches)
                           .run_w = w.run_w,
                           .runs = w.runs,
                           .length = w.length,
+                          .taps = w.taps,
                           .panel = mine,
                           .y = y,
                           .y_row = w.y_row,
@@ -124,6 +125,51 @@ START_TEST(multiply_matches)
         drop(bias);
         free(mine);
         free(theirs);
+    }
+}
+END_TEST
+
+/* The same bits for rows together and one at a time. */
+START_TEST(cuts_of_rows_do_not_matter)
+{
+    const ConvKernels *k = table_of(_i);
+    if (!k)
+        return;
+    Rng rng = rng_at(SEED, RNG_TEST, 5, 0);
+    for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
+        Windows w;
+        const int cols = 1 + below(&rng, 2 * k->lanes);
+        windows_make(&w, cols, &rng);
+        const size_t ny = (size_t)w.rows * (size_t)cols;
+        Real *x = guarded(w.size, false, &rng), *y = guarded(ny, true, &rng);
+        Real *want = guarded_copy(y, ny);
+        Real *weights = guarded((size_t)(w.depth * cols), false, &rng);
+        Real *bias = guarded((size_t)cols, false, &rng);
+        Real *panel = packed(k, weights, bias, w.depth, cols);
+        ConvMultiply m = {.x = x,
+                          .x_row = w.x_row,
+                          .run_x = w.run_x,
+                          .run_w = w.run_w,
+                          .runs = w.runs,
+                          .length = w.length,
+                          .taps = w.taps,
+                          .panel = panel,
+                          .y = y,
+                          .y_row = w.y_row,
+                          .rows = w.rows,
+                          .cols = cols};
+        k->multiply(&m);
+        m.y = want;
+        m.rows = 1;
+        for (int r = 0; r < w.rows; r++, m.x_row++, m.y_row++)
+            k->multiply(&m);
+        ck_assert_mem_eq(y, want, ny * sizeof *y);
+        drop(x);
+        drop(y);
+        drop(want);
+        drop(weights);
+        drop(bias);
+        free(panel);
     }
 }
 END_TEST
@@ -151,6 +197,7 @@ START_TEST(wide_panels_match_their_columns)
                           .run_w = w.run_w,
                           .runs = w.runs,
                           .length = w.length,
+                          .taps = w.taps,
                           .panel = mine,
                           .y = y,
                           .y_row = w.y_row,
@@ -325,8 +372,9 @@ START_TEST(sums_match)
 }
 END_TEST
 
-static const TTest **const cases[] = {&multiply_matches, &wide_panels_match_their_columns,
-                                      &outer_matches, &depthwise_matches, &sums_match};
+static const TTest **const cases[] = {
+    &multiply_matches, &cuts_of_rows_do_not_matter, &wide_panels_match_their_columns,
+    &outer_matches,    &depthwise_matches,          &sums_match};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 static void run_cases(const void *table)

@@ -159,6 +159,7 @@ START_TEST(multiply_matches)
                           .run_w = w.run_w,
                           .runs = w.runs,
                           .length = w.length,
+                          .taps = w.taps,
                           .panel = mine,
                           .scale = (Real)0.013,
                           .y = y,

@@ -111,3 +111,32 @@ void net_random(Net *t, const Value *v, double mean, double deviation)
     for (size_t i = 0; i < shape_count(net_tensor(t, v)->shape); i++)
         x[i] = (Real)(float)(mean + deviation * rng_normal(&t->rng));
 }
+
+void net_near(const char *what, size_t i, double got, double want, double tolerance)
+{
+    ck_assert_msg(fabs(got - want) <= tolerance * fmax(1, fabs(want)), "%s[%zu] is %.9g, not %.9g",
+                  what, i, got, want);
+}
+
+void net_all_near(const char *what, const Real *got, const double *want, size_t n, double tolerance)
+{
+    for (size_t i = 0; i < n; i++)
+        net_near(what, i, (double)got[i], want[i], tolerance);
+}
+
+void net_refuses(Graph *g, const char *text)
+{
+    Error e = {0};
+    ck_assert_int_ne(graph_failed(g, &e), HONE_OK);
+    ck_assert_msg(strstr(e.text, text) != NULL, "'%s' does not say '%s'", e.text, text);
+    graph_release(g);
+    graph_init(g);
+}
+
+int net_count_op(const Exec *x, const Op *op)
+{
+    int count = 0;
+    for (int i = 0; i < exec_run_count(x); i++)
+        count += exec_run(x, i)->node->op == op;
+    return count;
+}

@@ -52,4 +52,13 @@ void net_random(Net *t, const Value *v, double mean, double deviation);
 Value *net_loss(Graph *g, const char *name, Value *y);
 double net_loss_weight(size_t i);
 
+/* |got - want| <= tolerance max(1, |want|), of number i of what. */
+void net_near(const char *what, size_t i, double got, double want, double tolerance);
+void net_all_near(const char *what, const Real *got, const double *want, size_t n,
+                  double tolerance);
+/* The graph was refused with a sentence that contains the text; it is empty afterwards. */
+void net_refuses(Graph *g, const char *text);
+/* Nodes of that op in a compilation. */
+int net_count_op(const Exec *x, const Op *op);
+
 #endif

@@ -126,6 +126,21 @@ START_TEST(test_refused_networks)
 }
 END_TEST
 
+/* The step that went wrong changes nothing: the next goes wrong alike. */
+START_TEST(test_not_finite)
+{
+    HoneError e = {0};
+    HoneNet *net = build(plain, 1);
+    double loss;
+    for (int step = 0; step < 5 && !e.code; step++)
+        (void)hone_train_step(net, pixels, labels, 1e38, &loss, &e);
+    ck_assert_int_eq(e.code, HONE_ERR_NUMERIC);
+    ck_assert_ptr_nonnull(strstr(e.text, " not finite; a lower lr may help"));
+    ck_assert_int_eq(hone_train_step(net, pixels, labels, 0, &loss, NULL), HONE_ERR_NUMERIC);
+    hone_net_free(net);
+}
+END_TEST
+
 START_TEST(test_refused_steps)
 {
     HoneError e = {0};
@@ -136,12 +151,12 @@ START_TEST(test_refused_steps)
     says(&e, HONE_ERR_DATA, "label 3 of image 5 is not within 0..2");
     labels[5] = 0;
     e = (HoneError){0};
-    ck_assert_int_ne(hone_export(net, "/nowhere/a.hone", pixels, BATCH, &e), 0);
+    ck_assert_int_ne(hone_export(net, "/dev/null/a.hone", pixels, BATCH, &e), 0);
     says(&e, HONE_ERR_CONFIG, "hone_export: call hone_quantize first");
     ck_assert_int_ne(hone_quantize(net, pixels, 0, NULL), 0);
     ck_assert_int_eq(hone_quantize(net, pixels, 3, NULL), 0); /* fewer than a batch will do */
     e = (HoneError){0};
-    ck_assert_int_ne(hone_export(net, "/nowhere/a.hone", pixels, BATCH, &e), 0);
+    ck_assert_int_ne(hone_export(net, "/dev/null/a.hone", pixels, BATCH, &e), 0);
     ck_assert_int_eq(e.code, HONE_ERR_IO);
     e = (HoneError){0};
     ck_assert_int_ne(hone_net_finish(net, hone_image(net), &e), 0);
@@ -197,6 +212,7 @@ Suite *suite_api(void)
     TCase *t = tcase_create("api");
     tcase_add_test(t, test_refused_options);
     tcase_add_test(t, test_refused_networks);
+    tcase_add_test(t, test_not_finite);
     tcase_add_test(t, test_refused_steps);
     tcase_add_loop_test(t, test_threads, 0, 2);
     suite_add_tcase(s, t);

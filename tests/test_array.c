@@ -97,6 +97,8 @@ START_TEST(hdf5_refuses)
                  "float64");
     hdf5_refused("arrays.h5", "five", ": dataset 'five' has more than 4 axes, or none");
     hdf5_refused("arrays.h5", "hollow", ": dataset 'hollow' stores no elements");
+    hdf5_refused("arrays.h5", "sparse",
+                 ": dataset 'sparse' stores fewer elements than its shape has");
     OK(file_read(array_path("arrays.h5"), 1 << 20, &bytes, &count, &e));
     folder_write(array_folder, "cut.h5", bytes, count / 2);
     hdf5_refused("cut.h5", "f8", "is not an HDF5 file that can be read");
@@ -117,6 +119,8 @@ static const struct {
      ": byte 138: 6 bytes of elements follow, its shape asks for 8", 1},
     {"{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }",
      ": byte 138: 6 bytes of elements follow, its shape asks for 48", 1},
+    {"{'descr': '|u1', 'fortran_order': False, 'shape': (68000000000,), }",
+     ": byte 138: 6 bytes of elements follow, its shape asks for 68000000000", 1},
     {"{'descr': '|u1', 'fortran_order': False, 'shape': (9223372036854775807, 3), }",
      ": byte 79: an extent of the shape is out of range", 1},
     {"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 3), }",

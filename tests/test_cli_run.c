@@ -155,6 +155,45 @@ START_TEST(run_softmax)
 }
 END_TEST
 
+static const char losses_py[] = "import json, math, sys\nname, key = sys.argv[1:]\n"
+                                "output = json.load(open(name + '_inspect.json'))['output']\n"
+                                "for row in json.load(open(name + '.json'))['predictions']:\n"
+                                "    for k in row['classes']:\n"
+                                "        y = output['scale'] * (k['code'] - output['zero_point'])\n"
+                                "        p = y if key == 'value' else 1 / (1 + math.exp(-y))\n"
+                                "        assert abs(k[key] - p) < 1e-9, (k, p)\n";
+
+static const struct {
+    const char *kind, *key, *probability;
+} losses[] = {{"bce", "probability", "sigmoid"}, {"mse", "value", NULL}};
+
+/* Binary cross-entropy gives each class a probability of its own, squared error none. */
+START_TEST(run_losses)
+{
+    const char *kind = losses[_i].kind;
+    cli_write("table.py", table_py);
+    cli_write("losses.py", losses_py);
+    cli_write("table.yaml", table_yaml);
+    RUNS(0, "mkdir -p table && python3 table.py");
+    RUNS(0,
+         "\"$HONE\" train table.yaml --set train.loss.kind=%s --set augment.mixup=0 "
+         "--out %s_run --quiet",
+         kind, kind);
+    RUNS(0, "\"$HONE\" inspect %s_run/model.hone --json", kind);
+    ck_assert(cli_is_json());
+    char line[64];
+    snprintf(line, sizeof line, "\"probability\": %s%s%s", losses[_i].probability ? "\"" : "",
+             losses[_i].probability ? losses[_i].probability : "null",
+             losses[_i].probability ? "\"" : "");
+    HAS(cli_out, line);
+    RUNS(0, "\"$HONE\" inspect %s_run/model.hone --json > %s_inspect.json", kind, kind);
+    RUNS(0, "\"$HONE\" run %s_run/model.hone table/test_x.csv --json > %s.json", kind, kind);
+    RUNS(0, "python3 losses.py %s %s", kind, losses[_i].key);
+    RUNS(0, "\"$HONE\" run %s_run/model.hone table/test_x.csv", kind);
+    ck_assert_int_eq(strchr(cli_out, '%') != NULL, losses[_i].probability != NULL);
+}
+END_TEST
+
 Suite *suite_cli_run(void)
 {
     Suite *s = suite_create("cli_run");
@@ -166,6 +205,7 @@ Suite *suite_cli_run(void)
     tcase_add_test(t, run_refuses);
     tcase_add_test(t, run_tables);
     tcase_add_test(t, run_softmax);
+    tcase_add_loop_test(t, run_losses, 0, sizeof losses / sizeof losses[0]);
     suite_add_tcase(s, t);
     return s;
 }

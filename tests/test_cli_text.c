@@ -2,8 +2,8 @@
  * tables of the verbs. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bar.h"
 #include "cli/help.h"
-#include "cli/json.h"
 #include "cli/table.h"
+#include "report/json.h"
 #include "report/show.h"
 #include "tests/suites.h"
 
@@ -103,6 +103,46 @@ START_TEST(json_layout)
                                         "    2\n"
                                         "  ],\n"
                                         "  \"nothing\": []\n"
+                                        "}\n");
+    text_release(&out);
+}
+END_TEST
+
+/* Objects and lists in two layouts: what is opened on one line stays on it. */
+START_TEST(json_layouts)
+{
+    Text out = {0};
+    Json line = {.out = &out, .layout = JSON_LINE}, tree = {.out = &out, .layout = JSON_TREE};
+    json_open(&line, NULL, '{');
+    json_whole(&line, "a", 1);
+    json_open(&line, "b", '[');
+    json_source(&line, NULL, "[1, 2]");
+    json_close(&line);
+    json_close(&line);
+    json_open(&tree, NULL, '{');
+    json_open(&tree, "o", '{');
+    json_open(&tree, "list", '[');
+    json_open(&tree, NULL, '{');
+    json_whole(&tree, "x", 1);
+    json_close(&tree);
+    json_whole(&tree, NULL, 2);
+    json_close(&tree);
+    json_close(&tree);
+    json_open(&tree, "p", '{');
+    tree.layout = JSON_LINE;
+    json_whole(&tree, "y", 3);
+    json_whole(&tree, "z", 4);
+    json_close(&tree);
+    tree.layout = JSON_TREE;
+    json_close(&tree);
+    ck_assert_str_eq(text_string(&out), "{\"a\": 1, \"b\": [[1, 2]]}\n"
+                                        "{\n"
+                                        "  \"o\": {\n"
+                                        "    \"list\": [{\n"
+                                        "        \"x\": 1\n"
+                                        "      }, 2]\n"
+                                        "  },\n"
+                                        "  \"p\": {\"y\": 3, \"z\": 4}\n"
                                         "}\n");
     text_release(&out);
 }
@@ -234,6 +274,7 @@ Suite *suite_cli_text(void)
     tcase_add_test(t, show_times);
     tcase_add_test(t, tables);
     tcase_add_test(t, json_layout);
+    tcase_add_test(t, json_layouts);
     tcase_add_loop_test(t, bar_width, 0, 2);
     tcase_add_test(t, bar_text);
     tcase_add_test(t, verb_tables);

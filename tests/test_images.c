@@ -414,6 +414,24 @@ START_TEST(sample_refused)
 }
 END_TEST
 
+/* The folders say what is normal; no file is opened for it. */
+START_TEST(normal_without_decoding)
+{
+    char f[64];
+    folder_make(f);
+    write_classes(f, "train/", 2);
+    write_classes(f, "test/", 1);
+    folder_text(f, "train/cat/cat_0.JPG", "no");
+    DatasetOptions o = images_in(f);
+    o.normal = (OptionInts){1, {0}};
+    Dataset *d = open_images(o);
+    ck_assert_int_eq(dataset_info(d)->count[DATASET_TRAIN], 2);
+    ck_assert_int_eq(dataset_info(d)->classes, 2);
+    dataset_close(d);
+    folder_remove(f);
+}
+END_TEST
+
 START_TEST(folder_out_of_memory)
 {
     char f[64];
@@ -483,6 +501,7 @@ Suite *suite_images(void)
     tcase_add_test(t, folder_with_train_and_test);
     tcase_add_test(t, folder_refused);
     tcase_add_test(t, sample_refused);
+    tcase_add_test(t, normal_without_decoding);
     tcase_add_test(t, folder_out_of_memory);
     tcase_add_test(t, real_flowers);
     suite_add_tcase(s, t);

@@ -1,5 +1,5 @@
 /* The layers without weights: values against plain formulas and PyTorch's numbers, on reals, on codes
- * and on integers; states; messages. Gradients are in test_gradcheck.c. SPDX-License-Identifier:
+ * and on integers; messages. Batch-norm is in test_batchnorm.c, gradients in grad_plain.c. SPDX-License-Identifier:
  * Apache-2.0 */
 #include "layers/layers.h"
 #include "qat/nodes.h"
@@ -13,196 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void ck_near(const char *what, size_t i, double got, double want, double tolerance)
-{
-    ck_assert_msg(fabs(got - want) <= tolerance * fmax(1, fabs(want)), "%s[%zu] is %.9g, not %.9g",
-                  what, i, got, want);
-}
-
-static void ck_all_near(const char *what, const Real *got, const double *want, size_t n,
-                        double tolerance)
-{
-    for (size_t i = 0; i < n; i++)
-        ck_near(what, i, (double)got[i], want[i], tolerance);
-}
-
-/* The sentence of a graph that must not have been built. */
-static void ck_fails(Graph *g, const char *text)
-{
-    Error e = {0};
-    ck_assert_int_ne(graph_failed(g, &e), HONE_OK);
-    ck_assert_msg(strstr(e.text, text) != NULL, "'%s' does not say '%s'", e.text, text);
-    graph_release(g);
-    graph_init(g);
-}
-
 static uint32_t float_bits(float f)
 {
     uint32_t bits;
     memcpy(&bits, &f, sizeof bits);
     return bits;
 }
-
-/* ---- batchnorm ---- */
-
-static const double torch_x[8] = {1, -2, 3, 0.5, 4.5, 1, 0.25, 7};
-
-static void torch_batchnorm(Net *t, bool training)
-{
-    const double dy[8] = {1, 2, -1, 0.5, 0.25, -3, 2, 1};
-    net_init(t);
-    Graph *g = &t->graph;
-    Value *x = graph_param(g, "x", SHAPE2(4, 2), PARAM_WEIGHT, (Init){0, 0});
-    Value *y = layer_batchnorm(g, "bn", x, NULL);
-    net_loss(g, "loss", y);
-    net_compile(t, &(NetOptions){.mode = {.training = training}});
-    for (int i = 0; i < 8; i++)
-        net_param(t, "x")[i] = (Real)torch_x[i];
-    net_param(t, "bn.gamma")[0] = (Real)1.5;
-    net_param(t, "bn.gamma")[1] = (Real)-0.5;
-    net_param(t, "bn.beta")[0] = (Real)0.25;
-    net_param(t, "bn.beta")[1] = 2;
-    exec_forward(t->exec);
-    if (!training)
-        return;
-    Tensor *out = net_tensor(t, y);
-    const Run *r = exec_run(t->exec, 0);
-    ck_assert_str_eq(r->node->name, "bn");
-    for (int i = 0; i < 8; i++)
-        out->grad[i] = (Real)dy[i];
-    r->node->op->backward(r);
-}
-
-/* torch 1.13: BatchNorm1d(2, eps=1e-3, momentum=0.1) */
-START_TEST(batchnorm_as_pytorch)
-{
-    const double y[8] = {-0.81564879, 2.54841518, 0.97912812,  2.17019773,
-                         2.32521081,  2.09455419, -1.48869014, 1.18683243};
-    const double dx[8] = {-0.11246334, -0.27660257, -1.05659473, -0.05454143,
-                          0.703125,    0.47398910,  0.46593305,  -0.14284511};
-    const double dgamma[2] = {-3.16890287, -0.17019785}, dbeta[2] = {2.25, 0.5};
-    const double mean[2] = {0.21875, 0.1625}, variance[2] = {1.27239585, 2.35625005};
-    Net t;
-    torch_batchnorm(&t, true);
-    ck_all_near("y", exec_run(t.exec, 0)->out[0]->data, y, 8, 1e-6);
-    ck_all_near("dx", exec_run(t.exec, 0)->in[0]->grad, dx, 8, 1e-5);
-    ck_all_near("dgamma", exec_run(t.exec, 0)->in[1]->grad, dgamma, 2, 1e-6);
-    ck_all_near("dbeta", exec_run(t.exec, 0)->in[2]->grad, dbeta, 2, 1e-6);
-    ck_assert(net_param(&t, "bn.mean")[0] == 0); /* not before the commit */
-    exec_commit(t.exec);
-    ck_all_near("mean", net_param(&t, "bn.mean"), mean, 2, 1e-6);
-    ck_all_near("variance", net_param(&t, "bn.variance"), variance, 2, 1e-6);
-    net_release(&t);
-}
-END_TEST
-
-START_TEST(batchnorm_evaluates_running_statistics)
-{
-    Net t;
-    torch_batchnorm(&t, false);
-    Real a[2], b[2];
-    const Node *n = graph_find_node(&t.graph, "bn");
-    const Real *inputs[] = {NULL, net_param(&t, "bn.gamma"), net_param(&t, "bn.beta"),
-                            net_param(&t, "bn.mean"), net_param(&t, "bn.variance")};
-    net_param(&t, "bn.mean")[0] = (Real)0.21875;
-    net_param(&t, "bn.variance")[0] = (Real)1.27239585;
-    net_param(&t, "bn.mean")[1] = (Real)0.1625;
-    net_param(&t, "bn.variance")[1] = (Real)2.35625005;
-    exec_forward(t.exec);
-    n->op->affine(n, inputs, a, b);
-    const double y[8] = {1.28848338, 2.70424414, 3.94700074, 1.89008903,
-                         5.94088888, 1.72725797, 0.29153934, -0.22671443};
-    const Real *got = net_data(&t, n->out[0]);
-    ck_all_near("y", got, y, 8, 1e-6);
-    for (int i = 0; i < 8; i++)
-        ck_assert(got[i] == a[i % 2] * (Real)torch_x[i] + b[i % 2]);
-    exec_commit(t.exec); /* evaluation moves nothing */
-    ck_assert(net_param(&t, "bn.mean")[0] == (Real)0.21875);
-    net_release(&t);
-}
-END_TEST
-
-START_TEST(batchnorm_frozen)
-{
-    Net t;
-    torch_batchnorm(&t, true);
-    exec_control(t.exec)->freeze_batchnorm = true;
-    exec_forward(t.exec);
-    const Real *y = exec_run(t.exec, 0)->out[0]->data;
-    for (int i = 0; i < 8; i++) {
-        double gamma = i % 2 ? -0.5 : 1.5, beta = i % 2 ? 2 : 0.25;
-        ck_near("y", (size_t)i, (double)y[i], gamma / sqrt(1 + 1e-3) * torch_x[i] + beta, 1e-6);
-    }
-    exec_control(t.exec)->freeze_batchnorm = false; /* the forward was frozen: nothing to commit */
-    exec_commit(t.exec);
-    ck_assert(net_param(&t, "bn.mean")[0] == 0 && net_param(&t, "bn.variance")[0] == 1);
-    exec_forward(t.exec);
-    exec_control(t.exec)->freeze_batchnorm = true;
-    exec_commit(t.exec);
-    ck_assert(net_param(&t, "bn.mean")[0] == 0 && net_param(&t, "bn.variance")[0] == 1);
-    net_release(&t);
-}
-END_TEST
-
-/* A mean of 10000 deviations must not drown the variance in float. */
-START_TEST(batchnorm_far_from_zero)
-{
-    Net t;
-    net_init(&t);
-    Value *x = graph_input(&t.graph, "x", SHAPE4(1, 16, 16, 3), ELEM_REAL);
-    Value *y = layer_batchnorm(&t.graph, "bn", x, &(BatchnormOptions){.momentum = 1});
-    net_loss(&t.graph, "loss", y);
-    net_compile(&t, &(NetOptions){.mode = {.training = true}, .batch = 33});
-    net_random(&t, x, 10000, 1);
-    const Real *v = net_data(&t, x);
-    size_t n = 33 * 16 * 16;
-    exec_forward(t.exec);
-    exec_commit(t.exec);
-    for (size_t c = 0; c < 3; c++) {
-        double mean = 0, square = 0;
-        for (size_t i = 0; i < n; i++)
-            mean += (double)v[3 * i + c] / (double)n;
-        for (size_t i = 0; i < n; i++)
-            square += ((double)v[3 * i + c] - mean) * ((double)v[3 * i + c] - mean);
-        ck_near("mean", c, (double)net_param(&t, "bn.mean")[c], mean, 1e-7);
-        ck_near("variance", c, (double)net_param(&t, "bn.variance")[c], square / (double)(n - 1),
-                1e-5);
-    }
-    net_release(&t);
-}
-END_TEST
-
-/* What commit reads must survive the backward passes of the layers before. */
-START_TEST(batchnorm_commit_after_backward)
-{
-    Real results[2][4];
-    for (int plan = 0; plan < 2; plan++) {
-        Net t;
-        net_init(&t);
-        Value *x = graph_input(&t.graph, "x", SHAPE2(1, 64), ELEM_REAL), *y = x;
-        const char *names[] = {"a", "b", "c", "d"}, *adds[] = {"sa", "sb", "sc", "sd"};
-        for (int i = 0; i < 4; i++)
-            y = layer_add(&t.graph, adds[i], y, layer_batchnorm(&t.graph, names[i], y, NULL));
-        net_loss(&t.graph, "loss", y);
-        net_compile(&t,
-                    &(NetOptions){.mode = {.training = true}, .batch = 3, .plan = plan, .keep = x});
-        net_random(&t, x, 1, 2);
-        for (int step = 0; step < 3; step++) {
-            exec_forward(t.exec);
-            exec_backward(t.exec);
-            exec_commit(t.exec);
-        }
-        for (int i = 0; i < 4; i++) {
-            char name[16];
-            snprintf(name, sizeof name, "%s.variance", names[i]);
-            results[plan][i] = net_param(&t, name)[3];
-        }
-        net_release(&t);
-    }
-    ck_assert_mem_eq(results[0], results[1], sizeof results[0]);
-    ck_assert(results[0][3] != 1);
-}
-END_TEST
 
 /* ---- relu ---- */
 
@@ -316,9 +132,9 @@ START_TEST(mean_takes_codes)
                 sum += net_codes(&t, q)[(i * 35 + p) * 19 + c] + 5;
                 mean += (double)net_data(&t, x)[(i * 35 + p) * 19 + c] / 35;
             }
-            ck_near("codes", c, (double)net_data(&t, codes)[i * 19 + c], (double)0.037f * sum / 35,
-                    1e-6);
-            ck_near("real", c, (double)net_data(&t, real)[i * 19 + c], mean, 1e-6);
+            net_near("codes", c, (double)net_data(&t, codes)[i * 19 + c], (double)0.037f * sum / 35,
+                     1e-6);
+            net_near("real", c, (double)net_data(&t, real)[i * 19 + c], mean, 1e-6);
         }
     }
     net_release(&t);
@@ -456,8 +272,8 @@ START_TEST(xent_as_pytorch)
                          -0.44402742, 0.00597258, 0.43805483,  0, 0, 0};
     Net t;
     xent_net(&t, 3, 0.1, 4, x, labels);
-    ck_near("loss", 0, xent_loss(&t), 3.08863425, 1e-6);
-    ck_all_near("dx", t.params.grad, dx, 12, 1e-6);
+    net_near("loss", 0, xent_loss(&t), 3.08863425, 1e-6);
+    net_all_near("dx", t.params.grad, dx, 12, 1e-6);
     net_release(&t);
 }
 END_TEST
@@ -485,8 +301,8 @@ START_TEST(xent_of_mixed_labels)
         memcpy(net_tensor(&t, in[i])->data, data[i], sizeof labels);
     exec_forward(t.exec);
     exec_backward(t.exec);
-    ck_near("loss", 0, xent_loss(&t), 2.75113425, 1e-6);
-    ck_all_near("dx", t.params.grad, dx, 9, 1e-6);
+    net_near("loss", 0, xent_loss(&t), 2.75113425, 1e-6);
+    net_all_near("dx", t.params.grad, dx, 9, 1e-6);
     net_release(&t);
 }
 END_TEST
@@ -498,10 +314,10 @@ START_TEST(xent_of_large_logits)
     const double tail = log(2 + exp(-1.0));
     Net t;
     xent_net(&t, 3, 0, 2, x, labels);
-    ck_near("loss", 0, xent_loss(&t), (40000 + tail) / 2, 1e-6);
+    net_near("loss", 0, xent_loss(&t), (40000 + tail) / 2, 1e-6);
     const double dx[] = {
         0.5, -0.5, 0, 0.5 * (exp(-tail) - 1), 0.5 * exp(-tail), 0.5 * exp(-1 - tail)};
-    ck_all_near("dx", t.params.grad, dx, 6, 1e-6);
+    net_all_near("dx", t.params.grad, dx, 6, 1e-6);
     net_release(&t);
     xent_net(&t, 3, 0.1, 2, x, none);
     ck_assert(xent_loss(&t) == 0);
@@ -549,21 +365,21 @@ START_TEST(messages)
     graph_init(&g);
     Value *x = graph_input(&g, "x", SHAPE4(1, 4, 4, 3), ELEM_REAL);
     ck_assert_ptr_null(layer_add(&g, "sum", x, graph_input(&g, "y", SHAPE2(1, 3), ELEM_REAL)));
-    ck_fails(&g, "add 'sum': shapes [1, 4, 4, 3] and [1, 3] differ");
+    net_refuses(&g, "add 'sum': shapes [1, 4, 4, 3] and [1, 3] differ");
     ck_assert_ptr_null(layer_mean(&g, "pool", graph_input(&g, "x", SHAPE2(1, 3), ELEM_REAL)));
-    ck_fails(&g, "mean 'pool': input [1, 3] is not real [N,H,W,C]");
+    net_refuses(&g, "mean 'pool': input [1, 3] is not real [N,H,W,C]");
     x = graph_input(&g, "x", SHAPE2(1, 3), ELEM_REAL);
     layer_softmax_xent(&g, "loss", x, x, 0);
-    ck_fails(&g, "softmax_xent 'loss': labels [1, 3] are not int32 [N]");
+    net_refuses(&g, "softmax_xent 'loss': labels [1, 3] are not int32 [N]");
     x = graph_input(&g, "x", SHAPE2(1, 3), ELEM_REAL);
     layer_softmax_xent(&g, "loss", x, graph_input(&g, "l", SHAPE1(1), ELEM_INT32), 1.5);
-    ck_fails(&g, "label smoothing 1.5");
+    net_refuses(&g, "label smoothing 1.5");
     x = graph_input(&g, "x", SHAPE1(1), ELEM_INT32);
     layer_relu(&g, "relu", x);
-    ck_fails(&g, "relu 'relu': the input 'x' is not real");
+    net_refuses(&g, "relu 'relu': the input 'x' is not real");
     x = graph_input(&g, "x", SHAPE2(1, 3), ELEM_REAL);
     layer_batchnorm(&g, "bn", x, &(BatchnormOptions){.momentum = 2});
-    ck_fails(&g, "batchnorm 'bn': momentum 2");
+    net_refuses(&g, "batchnorm 'bn': momentum 2");
     ck_assert_ptr_null(layer_batchnorm(&g, "bn", NULL, NULL));
     ck_assert_ptr_null(layer_relu(&g, "relu", NULL));
     ck_assert_int_eq(graph_failed(&g, NULL), HONE_OK);
@@ -575,11 +391,6 @@ Suite *suite_layers(void)
 {
     Suite *s = suite_create("layers");
     TCase *t = tcase_create("layers");
-    tcase_add_test(t, batchnorm_as_pytorch);
-    tcase_add_test(t, batchnorm_evaluates_running_statistics);
-    tcase_add_test(t, batchnorm_frozen);
-    tcase_add_test(t, batchnorm_far_from_zero);
-    tcase_add_test(t, batchnorm_commit_after_backward);
     tcase_add_test(t, relu_clamps_codes);
     tcase_add_test(t, relu_values);
     tcase_add_test(t, add_takes_codes);

@@ -1,5 +1,5 @@
 /* Tests of losses, of the figures that evaluation makes of outputs, and of models that reproduce their
- * input. Gradients against differences are in test_gradcheck.c. SPDX-License-Identifier: Apache-2.0 */
+ * input. Gradients against differences are in grad_losses.c. SPDX-License-Identifier: Apache-2.0 */
 #include "core/rng.h"
 #include "layers/layers.h"
 #include "layers/loss.h"

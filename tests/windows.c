@@ -1,6 +1,8 @@
 /* Random windows: see windows.h. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/windows.h"
 
+#include <stdbool.h>
+
 void windows_make(Windows *w, int ld, Rng *rng)
 {
     w->rows = 1 + (int)rng_below(rng, 64);
@@ -8,8 +10,12 @@ void windows_make(Windows *w, int ld, Rng *rng)
     w->length = 1 + (int)rng_below(rng, 40);
     w->depth = 0;
     int last_row = 0, last_run = 0;
+    const bool image = rng_below(rng, 3) == 0; /* rows of pixels, three taps to a run */
+    const int step = 1 + (int)rng_below(rng, 12), width = 14 + (int)rng_below(rng, 30);
+    w->length = image ? 3 * step : w->length;
+    w->taps = image ? 3 : (int)rng_below(rng, 2);
     for (int r = 0; r < w->rows; r++) {
-        w->x_row[r] = (int)rng_below(rng, 500);
+        w->x_row[r] = image ? (r + r / width * 2) * step : (int)rng_below(rng, 500);
         w->y_row[r] = r * ld;
         last_row = w->x_row[r] > last_row ? w->x_row[r] : last_row;
     }

@@ -8,7 +8,7 @@
 
 /* Index lists of a random set of windows in a source of `size` elements. */
 typedef struct Windows {
-    int rows, runs, length, depth;
+    int rows, runs, length, taps, depth;
     int32_t x_row[64], y_row[64], run_x[8], run_w[8];
     size_t size;
 } Windows;

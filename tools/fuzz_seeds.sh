@@ -1,6 +1,6 @@
 #!/bin/bash
 # Files that the fuzz targets start from: configurations, recordings, arrays, images, an artifact, a
-# checkpoint.
+# checkpoint, a log.
 #
 #   tools/fuzz_seeds.sh PROGRAM FOLDER      FOLDER gets one folder for each target of fuzz/
 #
@@ -11,7 +11,7 @@ hone=$1 corpus=$2
 for target in fuzz/*.c; do
     mkdir -p "$corpus/$(basename "$target" .c)"
 done
-cp configs/*.yaml tests/cli/*.yaml "$corpus/yaml"
+cp configs/*.yaml tests/cli/*.yaml fuzz/*.yaml "$corpus/yaml"
 
 # Two samples of 16 bits, and a chunk to skip; two of float.
 printf 'RIFF\62\0\0\0WAVEfmt \20\0\0\0\1\0\1\0@\37\0\0\200>\0\0\2\0\20\0LIST\2\0\0\0abdata\4\0\0\0\1\2\3\4' \
@@ -32,6 +32,10 @@ done
 
 run=$(mktemp -d)
 trap 'rm -rf "$run"' EXIT
-"$hone" train tests/cli/tiny.yaml --out "$run/run" --quiet >/dev/null
-cp "$run"/run/*.hone "$corpus/artifact"
-cp "$run/run/last.h5" "$corpus/checkpoint"
+"$hone" train tests/cli/tiny.yaml --out "$run/tiny" --quiet >/dev/null
+"$hone" train fuzz/every_layer.yaml --out "$run/every" --quiet >/dev/null
+cp "$run"/*/*.hone "$corpus/artifact"
+cp "$run/tiny/last.h5" "$corpus/checkpoint"
+cp "$run/tiny/metrics.jsonl" "$corpus/history"
+/usr/bin/python3 tests/oracle/tensors.py "$run"
+cp "$run/set.h5" "$corpus/tensors"

@@ -9,27 +9,7 @@
 #include "qat/insert.h"
 #include "trainer/calibrate.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int loop_average_init(Loop *l, Error *e)
-{
-    const Graph *g = &l->s->graph;
-    if (!optimizer_average(l->optimizer))
-        return HONE_OK;
-    l->aside.value = malloc(g->trained_count * sizeof(Real) + 1);
-    l->aside.state = malloc(g->state_count * sizeof(Real) + 1);
-    if (!l->aside.value || !l->aside.state)
-        return error_memory(e, "the weights' average", g->trained_count * sizeof(Real));
-    return HONE_OK;
-}
-
-void loop_average_release(Loop *l)
-{
-    free(l->aside.value);
-    free(l->aside.state);
-    l->aside = (Aside){0};
-}
 
 /* ---- statistics ---- */
 

@@ -6,13 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-int loop_evaluate(Loop *l, bool integer, Evaluation *v, Error *e)
-{
-    EvaluateOptions how = {.split = DATASET_TEST, .events = l->events};
-    l->step_end = 0;
-    return integer ? evaluate_integer(v, l->s, &how, e) : evaluate_model(v, l->s, &how, e);
-}
-
 /* ---- quantization begins ---- */
 
 /* The float weights as they go into quantization; pruned: they changed since the last evaluation. */
@@ -91,18 +84,6 @@ static int report_phase(Loop *l, Error *e)
     if (l->events->phase)
         l->events->phase(l->events->context, &report);
     return changed ? logs_phase(&l->logs, &report, e) : HONE_OK;
-}
-
-int loop_compile(Loop *l, bool quantize, Error *e)
-{
-    if (l->exec && l->quantized == quantize)
-        return HONE_OK;
-    exec_free(l->exec);
-    l->exec = NULL;
-    l->quantized = quantize;
-    l->step_end = 0;
-    return session_compile(l->s, &l->exec, (Mode){.training = true, .quantize = quantize},
-                           (int)l->o->train.batch, NULL, e);
 }
 
 int loop_boundary(Loop *l, Error *e)

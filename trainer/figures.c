@@ -1,6 +1,7 @@
 /* Figures of a model: see figures.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/figures.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,6 +37,23 @@ FiguresText figures_text(const Figures *f)
     else if (f->accuracy >= 0)
         snprintf(t.text, sizeof t.text, "%.2f %%", 100 * f->accuracy);
     return t;
+}
+
+static void add_figure(Json *j, const char *stage, const char *name, double value)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%s%s%s", stage ? stage : "", stage ? "_" : "", name);
+    json_real(j, key, value >= 0 ? value : NAN);
+}
+
+void figures_json(const Figures *f, bool classifies, const char *stage, Json *j)
+{
+    if (classifies) {
+        add_figure(j, stage, "accuracy", f->accuracy);
+    } else {
+        add_figure(j, stage, "mse", f->mse);
+        add_figure(j, stage, "auc", f->auc);
+    }
 }
 
 /* ---- area under the curve ---- */

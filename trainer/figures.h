@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "report/json.h"
+
 #define FIGURE_NONE (-1.0) /* not measured; what was measured is not negative */
 
 typedef struct Figures {
@@ -22,6 +24,7 @@ typedef struct Figures {
     double auc; /* 0..1 */
 } Figures;
 
+/* Nothing was measured. */
 Figures figures_none(void);
 /* Whether any figure was measured. */
 bool figures_known(const Figures *f);
@@ -38,6 +41,10 @@ typedef struct FiguresText {
 
 /* "71.25 %"; "0.01234"; "0.01234 (AUC 0.8532)"; "-" where nothing was measured. */
 FiguresText figures_text(const Figures *f);
+
+/* "accuracy" of a model that classifies, else "mse" and "auc", each behind "<stage>_" unless stage is
+ * NULL. What was not measured is null. */
+void figures_json(const Figures *f, bool classifies, const char *stage, Json *j);
 
 /* An image's error and what it is. */
 typedef struct ScoredImage {

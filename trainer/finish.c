@@ -149,24 +149,32 @@ static int classes_of(const Session *s)
     return session_classifies(s) ? session_outputs(s) : 0;
 }
 
-/* The program, with what the data set says about it. */
+/* An artifact that ends in the softmax has probabilities already. */
+static LossOutput output_of(const Session *s)
+{
+    const bool bare = session_classifies(s) && s->scores == s->model.logits;
+    return bare ? loss_output(&s->config->options->train.loss) : LOSS_OUTPUT_PLAIN;
+}
+
+/* The program, with what the data set and the loss say about it. */
 static int write_bytes(const Session *s, const HoneRtProgram *program, unsigned char **bytes,
                        size_t *count, Error *e)
 {
-    NotesSections notes = {0};
-    WriteSection sections[3] = {{0}};
-    int status = HONE_OK;
+    NotesSections notes;
+    WriteSection sections[NOTES_SECTIONS + 1] = {{0}};
+    NotesSource source = {
+        .classes = classes_of(s), .input = {IMAGE_SCALE, 0}, .output = output_of(s)};
     if (s->dataset) {
         const DatasetInfo *info = dataset_info(s->dataset);
-        const char *const *names = session_classifies(s) ? info->class_names : NULL;
-        NotesInput input = {info->scale, info->zero_point};
-        status = notes_sections(&notes, names, classes_of(s), input, e);
-        memcpy(sections, notes.section, sizeof notes.section);
-        sections[2] =
+        source.names = session_classifies(s) ? info->class_names : NULL;
+        source.input = (NotesInput){info->scale, info->zero_point};
+        sections[NOTES_SECTIONS] =
             (WriteSection){HONE_RT_SECTION_FRONTEND, info->frontend, info->frontend_bytes};
     }
+    int status = notes_sections(&notes, &source, e);
+    memcpy(sections, notes.section, sizeof notes.section);
     if (status == HONE_OK)
-        status = write_hone_bytes(program, sections, 3, bytes, count, e);
+        status = write_hone_bytes(program, sections, NOTES_SECTIONS + 1, bytes, count, e);
     notes_release(&notes);
     return status;
 }

@@ -26,11 +26,6 @@ void logs_close(Logs *l)
     event_file_close(&l->events);
 }
 
-bool logs_are_open(const Logs *l)
-{
-    return l->metrics.file >= 0;
-}
-
 int logs_step(Logs *l, const StepReport *r, Error *e)
 {
     EventFile *f = &l->events;

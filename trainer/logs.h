@@ -20,8 +20,8 @@ void logs_init(Logs *l, const ReportOptions *options);
  * that the run goes on at `step`. Errors: ERR_IO, ERR_MEMORY. */
 HONE_CHECKED int logs_open(Logs *l, const RunDir *dir, int64_t keep, int64_t step, Error *e);
 void logs_close(Logs *l);
-bool logs_are_open(const Logs *l);
 
+/* A line of metrics.jsonl and, with TensorBoard, its scalars. Errors: ERR_IO, ERR_MEMORY. */
 HONE_CHECKED int logs_step(Logs *l, const StepReport *r, Error *e);
 /* With the layers' distributions, of the session as it is, where options ask for them. */
 HONE_CHECKED int logs_epoch(Logs *l, const EpochReport *r, const Session *s, bool quantized,

@@ -1,96 +1,9 @@
-/* The loop over steps, epochs and checkpoints: see loop.h. SPDX-License-Identifier: Apache-2.0 */
+/* The loop over steps and epochs: see loop.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/loop.h"
 
-#include "trainer/calibrate.h"
-
-#include <math.h>
 #include <string.h>
 
 #define LOG_STEPS 10 /* steps between lines of metrics.jsonl, besides the first */
-
-static const TrainEvents no_events = {0};
-
-int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
-{
-    l->s = s;
-    l->o = s->config->options;
-    l->events = request->events ? request->events : &no_events;
-    l->saved = -1;
-    rundir_init(&l->dir);
-    logs_init(&l->logs, &l->o->report);
-    progress_init(&l->progress);
-    int status = speed_init(&l->speed, e);
-    if (status == HONE_OK)
-        status = training_loader(&l->loader, s, e);
-    if (status != HONE_OK)
-        return status;
-    phases_init(&l->phases, l->o, loader_steps(l->loader));
-    status = optimizer_new(&l->optimizer, &l->o->train.optimizer, &s->graph, e);
-    if (status == HONE_OK)
-        status = loop_average_init(l, e);
-    if (status == HONE_OK && l->o->prune.present)
-        status = pruner_new(&l->pruner, &l->o->prune, &s->graph, l->phases.steps_per_epoch,
-                            l->phases.total, e);
-    return status;
-}
-
-void loop_release(Loop *l)
-{
-    exec_free(l->exec);
-    loop_average_release(l);
-    pruner_free(l->pruner);
-    optimizer_free(l->optimizer);
-    teacher_close(&l->teacher);
-    loader_free(l->loader);
-    speed_release(&l->speed);
-    rundir_close(&l->dir);
-    logs_close(&l->logs);
-}
-
-int loop_check_stop(const Loop *l, Error *e)
-{
-    if (!events_stopped(l->events))
-        return HONE_OK;
-    return error_set(e, HONE_ERR_INTERRUPTED, "stopped after step %lld of %lld, saved in %s",
-                     (long long)l->progress.step, (long long)l->phases.total, l->dir.path);
-}
-
-/* ---- saving ---- */
-
-static double images_per_s(const Loop *l, double seconds)
-{
-    return seconds > 0 ? (double)l->o->train.batch / seconds : 0;
-}
-
-/* Weights that went bad in the very last step must not replace good ones. */
-static int check_weights(const Loop *l, Error *e)
-{
-    Real lo = 0, hi = 0;
-    l->s->compute.real->minmax(l->s->graph.trained_count, l->s->params.value, &lo, &hi);
-    if (isfinite(lo) && isfinite(hi))
-        return HONE_OK;
-    return error_set(e, HONE_ERR_NUMERIC,
-                     "after step %lld the weights are not finite; the last checkpoint is untouched",
-                     (long long)l->progress.step);
-}
-
-int loop_save(Loop *l, const char *file, Error *e)
-{
-    char path[RUNDIR_FILE_BYTES];
-    Progress *p = &l->progress;
-    p->seconds = speed_now() - l->started;
-    p->metrics_bytes = metrics_bytes(&l->logs.metrics);
-    if (l->speed.count > 0)
-        p->images_per_s = images_per_s(l, speed_median(&l->speed, SPEED_STEPS));
-    l->step_end = 0;
-    int status = check_weights(l, e);
-    if (status == HONE_OK)
-        status =
-            checkpoint_save(rundir_file(&l->dir, file, path), l->s, l->optimizer, l->pruner, p, e);
-    if (status == HONE_OK && strcmp(file, "last.h5") == 0)
-        l->saved = p->step;
-    return status;
-}
 
 /* ---- reports ---- */
 
@@ -117,7 +30,7 @@ static StepReport step_report(const Loop *l)
                                 : FIGURE_NONE,
                         .lr = l->lr,
                         .gradient_norm = l->norm,
-                        .images_per_s = images_per_s(l, l->speed.recent),
+                        .images_per_s = loop_images_per_s(l, l->speed.recent),
                         .seconds_left = (double)(l->phases.total - p->step) * l->speed.recent};
 }
 
@@ -229,7 +142,7 @@ static int end_epoch(Loop *l, Error *e)
                      .lr = schedule_lr(&l->o->train.schedule, l->o->train.optimizer.lr, p->step - 1,
                                        l->phases.steps_per_epoch, l->phases.epochs),
                      .sparsity = l->pruner ? pruner_sparsity(l->pruner) : 0,
-                     .images_per_s = images_per_s(l, median)};
+                     .images_per_s = loop_images_per_s(l, median)};
     p->pending = 1;
     int status = judge_and_save(l, &r, e);
     if (status == HONE_OK && l->events->epoch)

@@ -53,31 +53,34 @@ typedef struct Loop {
     double step_end; /* clock at the end of the last step; 0: something else came between */
 } Loop;
 
+/* ---- at any step (state.c) ---- */
+
 /* Makes what steps need from the session; writes nothing. The caller zeroes l before. */
 HONE_CHECKED int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e);
 void loop_release(Loop *l);
-/* From l->progress to the end. l->dir and l->logs are open. Errors as train_run. */
-HONE_CHECKED int loop_run(Loop *l, Error *e);
 /* ERR_INTERRUPTED when the caller asked for a stop. */
 HONE_CHECKED int loop_check_stop(const Loop *l, Error *e);
-
+/* Compiles for training, unless exec is of that arithmetic already. */
+HONE_CHECKED int loop_compile(Loop *l, bool quantize, Error *e);
+/* Evaluates the weights as they are, in float or as the artifact will. */
+HONE_CHECKED int loop_evaluate(Loop *l, bool integer, Evaluation *v, Error *e);
+/* Of training, where a step takes so many seconds; 0 of 0. */
+double loop_images_per_s(const Loop *l, double seconds);
 /* Writes the state to a file of the folder. */
 HONE_CHECKED int loop_save(Loop *l, const char *file, Error *e);
 
-/* One step: batch, forward, backward, checks, optimizer, commit. (step.c) */
-HONE_CHECKED int loop_step(Loop *l, Error *e);
+/* ---- one after the other ---- */
+
+/* From l->progress to the end. l->dir and l->logs are open. Errors as train_run. (loop.c) */
+HONE_CHECKED int loop_run(Loop *l, Error *e);
 /* Everything about the boundary before step t = l->progress.step. (boundary.c) */
 HONE_CHECKED int loop_boundary(Loop *l, Error *e);
-/* Compiles for training, unless exec is of that arithmetic already. (boundary.c) */
-HONE_CHECKED int loop_compile(Loop *l, bool quantize, Error *e);
+/* One step: batch, forward, backward, checks, optimizer, commit. (step.c) */
+HONE_CHECKED int loop_step(Loop *l, Error *e);
 /* With train.optimizer.ema, from step 1 on: puts the average of the weights in their place, pruned
  * ones zero, with batch-norm statistics and, with quantize, ranges that training batches give it
  * anew. loop_take_off brings the trained weights back; calls do not nest. (average.c) */
 HONE_CHECKED int loop_put_on(Loop *l, bool quantize, Error *e);
 void loop_take_off(Loop *l);
-HONE_CHECKED int loop_average_init(Loop *l, Error *e);
-void loop_average_release(Loop *l);
-/* Evaluates the weights as they are, in float or as the artifact will. (boundary.c) */
-HONE_CHECKED int loop_evaluate(Loop *l, bool integer, Evaluation *v, Error *e);
 
 #endif

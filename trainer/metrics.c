@@ -2,10 +2,10 @@
 #include "trainer/metrics.h"
 
 #include "core/file.h"
+#include "report/json.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,36 +45,18 @@ int64_t metrics_bytes(const Metrics *m)
 
 /* ---- a line ---- */
 
-static void begin(Metrics *m, const char *kind)
+static Json begin(Metrics *m, const char *kind)
 {
+    Json j = {.out = &m->line, .layout = JSON_LINE};
     m->line.length = 0;
-    text_printf(&m->line, "{\"kind\": \"%s\"", kind);
+    json_open(&j, NULL, '{');
+    json_text(&j, "kind", kind);
+    return j;
 }
 
-static void add_int(Metrics *m, const char *name, int64_t value)
+static int end(Metrics *m, Json *j, Error *e)
 {
-    text_printf(&m->line, ", \"%s\": %" PRId64, name, value);
-}
-
-/* JSON has no infinities: null. */
-static void add_real(Metrics *m, const char *name, double value)
-{
-    text_printf(&m->line, ", \"%s\": ", name);
-    if (isfinite(value))
-        text_add_real(&m->line, value);
-    else
-        text_add(&m->line, "null");
-}
-
-static void add_text(Metrics *m, const char *name, const char *value)
-{
-    text_printf(&m->line, ", \"%s\": ", name);
-    text_add_json(&m->line, value);
-}
-
-static int end(Metrics *m, Error *e)
-{
-    text_add(&m->line, "}\n");
+    json_close(j);
     if (text_failed(&m->line))
         return error_memory(e, "a line of metrics", m->line.room);
     return file_write_fully(m->file, m->line.data, m->line.length)
@@ -84,55 +66,55 @@ static int end(Metrics *m, Error *e)
 
 int metrics_step(Metrics *m, const StepReport *r, Error *e)
 {
-    begin(m, "step");
-    add_int(m, "step", r->step);
-    add_int(m, "epoch", r->epoch);
-    add_text(m, "phase", r->phase);
-    add_real(m, "loss", r->loss);
+    Json j = begin(m, "step");
+    json_whole(&j, "step", r->step);
+    json_whole(&j, "epoch", r->epoch);
+    json_text(&j, "phase", r->phase);
+    json_real(&j, "loss", r->loss);
     if (r->distilled) {
-        add_real(m, "hard_loss", r->hard_loss);
-        add_real(m, "soft_loss", r->soft_loss);
+        json_real(&j, "hard_loss", r->hard_loss);
+        json_real(&j, "soft_loss", r->soft_loss);
     }
-    add_real(m, "mean_loss", r->mean_loss);
+    json_real(&j, "mean_loss", r->mean_loss);
     if (r->accuracy >= 0)
-        add_real(m, "accuracy", r->accuracy);
-    add_real(m, "lr", r->lr);
+        json_real(&j, "accuracy", r->accuracy);
+    json_real(&j, "lr", r->lr);
     if (r->gradient_norm > 0)
-        add_real(m, "gradient_norm", r->gradient_norm);
-    add_real(m, "images_per_s", r->images_per_s);
-    return end(m, e);
+        json_real(&j, "gradient_norm", r->gradient_norm);
+    json_real(&j, "images_per_s", r->images_per_s);
+    return end(m, &j, e);
 }
 
 int metrics_epoch(Metrics *m, const EpochReport *r, Error *e)
 {
-    begin(m, "epoch");
-    add_int(m, "step", r->step);
-    add_int(m, "epoch", r->epoch);
-    add_text(m, "phase", r->phase);
-    add_real(m, "train_loss", r->train_loss);
+    Json j = begin(m, "epoch");
+    json_whole(&j, "step", r->step);
+    json_whole(&j, "epoch", r->epoch);
+    json_text(&j, "phase", r->phase);
+    json_real(&j, "train_loss", r->train_loss);
     if (r->train_accuracy >= 0)
-        add_real(m, "train_accuracy", r->train_accuracy);
-    add_real(m, "lr", r->lr);
-    add_real(m, "sparsity", r->sparsity);
+        json_real(&j, "train_accuracy", r->train_accuracy);
+    json_real(&j, "lr", r->lr);
+    json_real(&j, "sparsity", r->sparsity);
     if (r->evaluated) {
-        add_text(m, "arithmetic", r->integer ? "int8" : "float");
-        add_real(m, "test_loss", r->test_loss);
+        json_text(&j, "arithmetic", r->integer ? "int8" : "float");
+        json_real(&j, "test_loss", r->test_loss);
         if (r->test_figures.accuracy >= 0)
-            add_real(m, "test_accuracy", r->test_figures.accuracy);
+            json_real(&j, "test_accuracy", r->test_figures.accuracy);
         if (r->test_figures.auc >= 0)
-            add_real(m, "test_auc", r->test_figures.auc);
+            json_real(&j, "test_auc", r->test_figures.auc);
     }
-    add_real(m, "images_per_s", r->images_per_s);
-    add_real(m, "seconds", r->seconds);
-    return end(m, e);
+    json_real(&j, "images_per_s", r->images_per_s);
+    json_real(&j, "seconds", r->seconds);
+    return end(m, &j, e);
 }
 
 int metrics_phase(Metrics *m, const PhaseReport *r, Error *e)
 {
-    begin(m, "phase");
-    add_int(m, "step", r->step);
-    add_int(m, "epoch", r->epoch);
-    add_text(m, "phase", r->phase);
-    add_text(m, "text", r->text);
-    return end(m, e);
+    Json j = begin(m, "phase");
+    json_whole(&j, "step", r->step);
+    json_whole(&j, "epoch", r->epoch);
+    json_text(&j, "phase", r->phase);
+    json_text(&j, "text", r->text);
+    return end(m, &j, e);
 }

@@ -19,6 +19,7 @@ typedef struct PlanLayer {
     int weight_bits, activation_bits; /* 0: not quantized */
 } PlanLayer;
 
+/* How many there are. */
 int plan_layer_count(const Session *s);
 /* i in [0, plan_layer_count). */
 PlanLayer plan_layer(const Session *s, int i);

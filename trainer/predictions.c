@@ -1,25 +1,23 @@
 /* Confusion and examples: see predictions.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/predictions.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct Watch {
     Predictions *p;
-    size_t bytes; /* of an image */
+    size_t bytes;      /* of an image */
+    LossOutput output; /* what outputs are */
+    double *row;       /* [classes], of one image */
 } Watch;
 
-static void judge(const double *logits, int classes, Prediction *is)
+static void judge(const Watch *w, const double *outputs, Prediction *is)
 {
-    double sum = 0;
-    int top = 0;
-    for (int i = 1; i < classes; i++)
-        top = logits[i] > logits[top] ? i : top;
-    for (int i = 0; i < classes; i++)
-        sum += exp(logits[i] - logits[top]);
-    is->predicted = top;
-    is->confidence = 1 / sum;
+    const int classes = w->p->classes;
+    memcpy(w->row, outputs, (size_t)classes * sizeof *w->row);
+    loss_probabilities(w->output, w->row, classes);
+    is->predicted = scorer_largest(outputs, classes);
+    is->confidence = w->row[is->predicted];
 }
 
 static void keep(const Watch *w, Prediction *to, const Prediction *is, const uint8_t *pixels)
@@ -48,13 +46,13 @@ static void keep_wrong(const Watch *w, const Prediction *is, const uint8_t *pixe
     keep(w, &p->wrong[at], is, pixels);
 }
 
-static void each(void *context, const Batch *b, int image, const double *logits)
+static void each(void *context, const Batch *b, int image, const double *outputs)
 {
     const Watch *w = context;
     Predictions *p = w->p;
     Prediction is = {.label = b->labels[image]};
     const uint8_t *pixels = b->pixels + (size_t)image * w->bytes;
-    judge(logits, p->classes, &is);
+    judge(w, outputs, &is);
     p->confusion[(size_t)is.label * (size_t)p->classes + (size_t)is.predicted]++;
     if (p->first_count < p->room)
         keep(w, &p->first[p->first_count++], &is, pixels);
@@ -81,14 +79,18 @@ int predictions_new(Predictions *p, const Session *s, bool integer, int shown,
                     const TrainEvents *events, Error *e)
 {
     const DatasetInfo *info = dataset_info(s->dataset);
-    Watch watch = {p, info->sample_bytes};
+    Watch watch = {p, info->sample_bytes, loss_output(&s->config->options->train.loss), NULL};
     EvaluateOptions how = {
         .split = DATASET_TEST, .events = events, .each = each, .context = &watch};
     Evaluation v;
     *p = (Predictions){.classes = info->classes, .room = shown};
     int status = allocate(p, info->sample_bytes, e);
+    watch.row = calloc((size_t)p->classes, sizeof *watch.row);
+    if (status == HONE_OK && !watch.row)
+        status = error_memory(e, "predictions", (size_t)p->classes * sizeof *watch.row);
     if (status == HONE_OK)
         status = integer ? evaluate_integer(&v, s, &how, e) : evaluate_model(&v, s, &how, e);
+    free(watch.row);
     if (status != HONE_OK)
         predictions_free(p);
     return status;

@@ -8,7 +8,7 @@
 typedef struct Prediction {
     uint8_t *pixels; /* of the image, [height][width][channels] */
     int32_t label, predicted;
-    double confidence; /* softmax probability of the prediction, 0..1 */
+    double confidence; /* probability of the prediction, 0..1; its output where there is none */
 } Prediction;
 
 typedef struct Predictions {

@@ -169,11 +169,12 @@ static int gather_layers(Gathered *g, bool quantized, Error *e)
 static void add_sample(Gathered *g, const Prediction *p)
 {
     const DatasetInfo *info = dataset_info(g->s->dataset);
+    const LossOutput output = loss_output(&g->s->config->options->train.loss);
     g->samples[g->page.sample_count++] =
         (PageSample){.picture = {p->pixels, info->height, info->width, info->channels},
                      .label = g->names[p->label],
                      .prediction = g->names[p->predicted],
-                     .confidence = p->confidence,
+                     .confidence = output == LOSS_OUTPUT_PLAIN ? NAN : p->confidence,
                      .right = p->label == p->predicted};
 }
 

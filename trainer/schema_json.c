@@ -4,14 +4,16 @@
  * variant narrows that to the variant's keys. A missing selector means its fallback, so the
  * fallback's `if` holds without the key too. Wright, Andrews, "JSON Schema Validation", draft-07,
  * 2019, sections 6.5 and 6.6. SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/option_value.h"
+#include "report/json.h"
 #include "trainer/schema.h"
 
-static void object(const OptionTable *table, bool nullable, Text *out);
+/* The members of an object's schema. */
+static void members(const OptionTable *table, bool nullable, Json *j);
 
 static bool needs_nothing(const OptionTable *table);
 
@@ -40,260 +42,250 @@ static bool needs_nothing(const OptionTable *table)
     return true;
 }
 
-/* "name": */
-static void key(Text *out, const char *name)
+static void type(const char *name, bool nullable, Json *j)
 {
-    text_add_json(out, name);
-    text_add(out, ": ");
+    if (!nullable) {
+        json_text(j, "type", name);
+        return;
+    }
+    json_open(j, "type", '[');
+    json_text(j, NULL, name);
+    json_text(j, NULL, "null");
+    json_close(j);
 }
 
-static void whole_number(const Option *o, Text *out)
+static void whole_number(const Option *o, Json *j)
 {
-    text_add(out, "\"type\": \"integer\"");
+    type("integer", false, j);
     if (o->whole.min > INT64_MIN)
-        text_printf(out, ", \"minimum\": %" PRId64, o->whole.min);
+        json_whole(j, "minimum", o->whole.min);
     if (o->whole.max < INT64_MAX)
-        text_printf(out, ", \"maximum\": %" PRId64, o->whole.max);
+        json_whole(j, "maximum", o->whole.max);
 }
 
-static void number(const Option *o, Text *out)
+static void number(const Option *o, Json *j)
 {
-    text_add(out, "\"type\": \"number\"");
-    if (isfinite(o->real.min)) {
-        text_printf(out, ", \"%s\": ", o->open & OPTION_OPEN_MIN ? "exclusiveMinimum" : "minimum");
-        text_add_real(out, o->real.min);
-    }
-    if (isfinite(o->real.max)) {
-        text_printf(out, ", \"%s\": ", o->open & OPTION_OPEN_MAX ? "exclusiveMaximum" : "maximum");
-        text_add_real(out, o->real.max);
-    }
+    type("number", false, j);
+    if (isfinite(o->real.min))
+        json_real(j, o->open & OPTION_OPEN_MIN ? "exclusiveMinimum" : "minimum", o->real.min);
+    if (isfinite(o->real.max))
+        json_real(j, o->open & OPTION_OPEN_MAX ? "exclusiveMaximum" : "maximum", o->real.max);
 }
 
-static void choices(const OptionTable *table, const Option *o, Text *out)
+static void choices(const OptionTable *table, const Option *o, Json *j)
 {
-    text_add(out, "\"enum\": [");
     const char *name;
-    for (size_t i = 0; (name = option_choice(table, o, i)); i++) {
-        text_add(out, i ? ", " : "");
-        text_add_json(out, name);
-    }
-    text_add(out, "]");
+    json_open(j, "enum", '[');
+    for (size_t i = 0; (name = option_choice(table, o, i)); i++)
+        json_text(j, NULL, name);
+    json_close(j);
 }
 
-static void array_of(const Option *o, Text *out)
+/* All about a row or a list but its items. */
+static void array(const Option *o, Json *j)
 {
-    bool nullable = o->type == OPTION_TYPE_LIST && o->fallback;
-    text_printf(out, "\"type\": %s, \"minItems\": %zu, \"maxItems\": %zu, \"items\": ",
-                nullable ? "[\"array\", \"null\"]" : "\"array\"", o->least, o->most);
+    type("array", o->type == OPTION_TYPE_LIST && o->fallback, j);
+    json_whole(j, "minItems", (int64_t)o->least);
+    json_whole(j, "maxItems", (int64_t)o->most);
 }
 
-/* The default as JSON: numbers, words of rows quoted where they are texts. */
-static void add_default(const Option *o, Text *out)
+/* The words of "[one, two]". */
+static void words(const char *list, Json *j)
+{
+    char word[64];
+    for (const char *p = list + 1; *p != ']'; p += strspn(p, ", ")) {
+        size_t n = strcspn(p, ",]");
+        snprintf(word, sizeof word, "%.*s", (int)n, p);
+        json_text(j, NULL, word);
+        p += n;
+    }
+}
+
+/* Fallbacks of numbers and of rows of numbers are JSON as they are. */
+static void add_default(const Option *o, Json *j)
 {
     bool text = o->type == OPTION_TYPE_CHOICE || o->type == OPTION_TYPE_SELECTOR ||
                 (o->type == OPTION_TYPE_TEXT && strcmp(o->fallback, "null") != 0);
-    text_add(out, ", \"default\": ");
     if (text) {
-        text_add_json(out, o->fallback);
-    } else if (o->type != OPTION_TYPE_TEXTS) {
-        text_add(out, o->fallback);
+        json_text(j, "default", o->fallback);
+    } else if (o->type == OPTION_TYPE_TEXTS) {
+        json_open(j, "default", '[');
+        words(o->fallback, j);
+        json_close(j);
     } else {
-        text_add(out, "[");
-        const char *p = o->fallback + 1;
-        for (size_t n = strcspn(p, ",]"), i = 0; n > 0;
-             p += n + strspn(p + n, ", "), n = strcspn(p, ",]"), i++) {
-            text_add(out, i ? ", \"" : "\"");
-            text_add_bytes(out, p, n);
-            text_add(out, "\"");
-        }
-        text_add(out, "]");
+        json_source(j, "default", o->fallback);
     }
 }
 
-/* An element of INTS, REALS or TEXTS. */
-static void element(const OptionTable *table, const Option *o, Text *out)
+/* What a value must be; of a row, what its elements must be. */
+static void value(const OptionTable *table, const Option *o, Json *j)
 {
-    if (o->type == OPTION_TYPE_INTS)
-        whole_number(o, out);
-    else if (o->type == OPTION_TYPE_REALS)
-        number(o, out);
-    else if (o->choices)
-        choices(table, o, out);
-    else
-        text_add(out, "\"type\": \"string\"");
-}
-
-static void row(const OptionTable *table, const Option *o, Text *out)
-{
-    array_of(o, out);
-    text_add(out, "{");
-    element(table, o, out);
-    text_add(out, "}");
-}
-
-static void constraints(const OptionTable *table, const Option *o, Text *out)
-{
-    bool nullable = o->fallback && strcmp(o->fallback, "null") == 0;
     switch (o->type) {
     case OPTION_TYPE_BOOL:
-        text_add(out, "\"type\": \"boolean\"");
+        type("boolean", false, j);
         break;
     case OPTION_TYPE_INT:
-        whole_number(o, out);
+    case OPTION_TYPE_INTS:
+        whole_number(o, j);
         break;
     case OPTION_TYPE_REAL:
-        number(o, out);
-        break;
-    case OPTION_TYPE_CHOICE:
-    case OPTION_TYPE_SELECTOR:
-        choices(table, o, out);
-        break;
-    case OPTION_TYPE_INTS:
     case OPTION_TYPE_REALS:
-    case OPTION_TYPE_TEXTS:
-        if (option_takes_one(o)) {
-            text_add(out, "\"anyOf\": [{");
-            element(table, o, out);
-            text_add(out, "}, {");
-        }
-        row(table, o, out);
-        text_add(out, option_takes_one(o) ? "}]" : "");
+        number(o, j);
         break;
-    default: /* TEXT */
-        text_printf(out, "\"type\": %s", nullable ? "[\"string\", \"null\"]" : "\"string\"");
+    case OPTION_TYPE_TEXT:
+        type("string", o->fallback && strcmp(o->fallback, "null") == 0, j);
+        break;
+    default: /* CHOICE, SELECTOR, TEXTS */
+        if (o->choices || o->type != OPTION_TYPE_TEXTS)
+            choices(table, o, j);
+        else
+            type("string", false, j);
     }
 }
 
-/* "description": help and unit. */
-static void describe(const Option *o, Text *out)
+static void row(const OptionTable *table, const Option *o, Json *j)
 {
-    text_add(out, "{\"description\": ");
-    text_add_json(out, o->help);
-    if (*o->unit) {
-        text_add(out, ", \"$comment\": ");
-        text_add_json(out, o->unit);
-    }
-    text_add(out, ", ");
+    array(o, j);
+    json_open(j, "items", '{');
+    value(table, o, j);
+    json_close(j);
 }
 
-static void property(const OptionTable *table, const Option *o, Text *out)
+/* A row of one element may be written without brackets. */
+static void value_or_row(const OptionTable *table, const Option *o, Json *j)
 {
-    key(out, o->name);
+    json_open(j, "anyOf", '[');
+    json_open(j, NULL, '{');
+    value(table, o, j);
+    json_close(j);
+    json_open(j, NULL, '{');
+    row(table, o, j);
+    json_close(j);
+    json_close(j);
+}
+
+static void property(const OptionTable *table, const Option *o, Json *j)
+{
+    json_open(j, o->name, '{');
     if (o->type == OPTION_TYPE_SECTION) {
-        object(o->table, o->optional || needs_nothing(o->table), out);
+        members(o->table, o->optional || needs_nothing(o->table), j);
+        json_close(j);
         return;
     }
-    describe(o, out);
+    if (o->type != OPTION_TYPE_LIST)
+        j->layout = JSON_LINE;
+    json_text(j, "description", o->help);
+    if (*o->unit)
+        json_text(j, "$comment", o->unit);
     if (o->type == OPTION_TYPE_LIST) {
-        array_of(o, out);
-        object(o->table, needs_nothing(o->table), out);
+        array(o, j);
+        json_open(j, "items", '{');
+        members(o->table, needs_nothing(o->table), j);
+        json_close(j);
+    } else if (option_takes_one(o)) {
+        value_or_row(table, o, j);
+    } else if (option_is_row(o)) {
+        row(table, o, j);
     } else {
-        constraints(table, o, out);
+        value(table, o, j);
     }
     if (o->fallback)
-        add_default(o, out);
-    text_add(out, "}");
+        add_default(o, j);
+    json_close(j);
+    j->layout = JSON_TREE;
 }
 
-/* list's keys; known: only their names, the schemas being elsewhere. first: no comma yet. */
-static bool properties(const OptionTable *table, const Option *list, bool known, bool first,
-                       Text *out)
+static void properties(const OptionTable *table, const Option *list, Json *j)
 {
-    for (const Option *o = list; o->type != OPTION_TYPE_END; o++, first = false) {
-        text_add(out, first ? "" : ",\n");
-        if (known)
-            text_printf(out, "\"%s\": true", o->name);
-        else
-            property(table, o, out);
+    for (const Option *o = list; o->type != OPTION_TYPE_END; o++)
+        property(table, o, j);
+}
+
+static void required(const Option *list, Json *j)
+{
+    json_open(j, "required", '[');
+    for (const Option *o = list; o->type != OPTION_TYPE_END; o++)
+        if (is_needed(o))
+            json_text(j, NULL, o->name);
+    json_close(j);
+}
+
+/* "if" the selector says so. */
+static void condition(const Option *selector, const char *choice, Json *j)
+{
+    json_open(j, "if", '{');
+    j->layout = JSON_LINE;
+    type("object", false, j);
+    json_open(j, "properties", '{');
+    json_open(j, selector->name, '{');
+    json_text(j, "const", choice);
+    json_close(j);
+    json_close(j);
+    if (!selector->fallback || strcmp(selector->fallback, choice) != 0) {
+        json_open(j, "required", '[');
+        json_text(j, NULL, selector->name);
+        json_close(j);
     }
-    return first;
+    json_close(j);
+    j->layout = JSON_TREE;
 }
 
-static void required(const Option *list, Text *out)
+/* Of the keys that all variants have only the names: their schemas stand outside. */
+static void variant(const OptionTable *table, const OptionVariant *v, Json *j)
 {
-    bool first = true;
-    text_add(out, ", \"required\": [");
-    for (const Option *o = list; o->type != OPTION_TYPE_END; o++) {
-        if (!is_needed(o))
-            continue;
-        text_add(out, first ? "" : ", ");
-        text_add_json(out, o->name);
-        first = false;
-    }
-    text_add(out, "]");
+    json_open(j, NULL, '{');
+    condition(option_selector(table), v->choice, j);
+    json_open(j, "then", '{');
+    json_open(j, "properties", '{');
+    for (const Option *o = table->options; o->type != OPTION_TYPE_END; o++)
+        json_bool(j, o->name, true);
+    properties(table, v->options, j);
+    json_close(j);
+    json_bool(j, "additionalProperties", false);
+    required(v->options, j);
+    json_close(j);
+    json_close(j);
 }
 
-static void variant(const OptionTable *table, const Option *selector, const OptionVariant *v,
-                    Text *out)
+/* The names of all variants' options, each once. */
+static void variant_names(const OptionTable *table, Json *j)
 {
-    text_add(out, "{\"if\": {\"type\": \"object\", \"properties\": {");
-    key(out, selector->name);
-    text_add(out, "{\"const\": ");
-    text_add_json(out, v->choice);
-    text_add(out, "}}");
-    if (!selector->fallback || strcmp(selector->fallback, v->choice) != 0) {
-        text_add(out, ", \"required\": [");
-        text_add_json(out, selector->name);
-        text_add(out, "]");
-    }
-    text_add(out, "},\n\"then\": {\"properties\": {");
-    bool first = properties(table, table->options, true, true, out);
-    properties(table, v->options, false, first, out);
-    text_add(out, "}, \"additionalProperties\": false");
-    required(v->options, out);
-    text_add(out, "}}");
-}
-
-/* The names of all variants' options, each once, as known keys. */
-static void variant_names(const OptionTable *table, bool first, Text *out)
-{
-    for (size_t i = 0; table->variants[i]; i++)
+    for (int i = 0; table->variants[i]; i++)
         for (const Option *o = table->variants[i]->options; o->type != OPTION_TYPE_END; o++) {
             bool seen = false;
-            for (int j = 0; j < (int)i; j++)
-                seen |= option_find(table, j, o->name, strlen(o->name)) != NULL;
-            if (seen)
-                continue;
-            text_printf(out, "%s\"%s\": true", first ? "" : ",\n", o->name);
-            first = false;
+            for (int k = 0; k < i; k++)
+                seen |= option_find(table, k, o->name, strlen(o->name)) != NULL;
+            if (!seen)
+                json_bool(j, o->name, true);
         }
 }
 
-/* The inside of an object's schema. */
-static void members(const OptionTable *table, bool nullable, Text *out)
+static void members(const OptionTable *table, bool nullable, Json *j)
 {
-    const Option *selector = option_selector(table);
-    text_add(out, "\"description\": ");
-    text_add_json(out, table->help);
-    text_printf(out, ", \"type\": %s,\n\"properties\": {\n",
-                nullable ? "[\"object\", \"null\"]" : "\"object\"");
-    bool first = properties(table, table->options, false, true, out);
-    if (selector)
-        variant_names(table, first, out);
-    text_add(out, "},\n\"additionalProperties\": false");
-    required(table->options, out);
-    if (!selector)
+    const bool selects = option_selector(table) != NULL;
+    json_text(j, "description", table->help);
+    type("object", nullable, j);
+    json_open(j, "properties", '{');
+    properties(table, table->options, j);
+    if (selects)
+        variant_names(table, j);
+    json_close(j);
+    json_bool(j, "additionalProperties", false);
+    required(table->options, j);
+    if (!selects)
         return;
-    text_add(out, ",\n\"allOf\": [");
-    for (size_t i = 0; table->variants[i]; i++) {
-        text_add(out, i ? ",\n" : "\n");
-        variant(table, selector, table->variants[i], out);
-    }
-    text_add(out, "]");
-}
-
-static void object(const OptionTable *table, bool nullable, Text *out)
-{
-    text_add(out, "{");
-    members(table, nullable, out);
-    text_add(out, "}");
+    json_open(j, "allOf", '[');
+    for (size_t i = 0; table->variants[i]; i++)
+        variant(table, table->variants[i], j);
+    json_close(j);
 }
 
 void schema_json(const OptionTable *table, Text *out)
 {
-    text_add(out, "{\"$schema\": \"http://json-schema.org/draft-07/schema#\",\n\"title\": ");
-    text_add_json(out, table->name);
-    text_add(out, ",\n");
-    members(table, false, out);
-    text_add(out, "}\n");
+    Json j = {.out = out, .layout = JSON_TREE};
+    json_open(&j, NULL, '{');
+    json_text(&j, "$schema", "http://json-schema.org/draft-07/schema#");
+    json_text(&j, "title", table->name);
+    members(table, false, &j);
+    json_close(&j);
 }

@@ -27,7 +27,7 @@ void scorer_close(Scorer *s)
     *s = (Scorer){.outputs = 0};
 }
 
-static int largest(const double *v, int count)
+int scorer_largest(const double *v, int count)
 {
     int top = 0;
     for (int i = 1; i < count; i++)
@@ -55,7 +55,7 @@ void scorer_add(Scorer *s, const double *outputs, const uint8_t *pixels, int32_t
     if (s->images)
         s->images[s->n] = (ScoredImage){loss, label};
     else
-        s->correct += largest(outputs, s->outputs) == label;
+        s->correct += scorer_largest(outputs, s->outputs) == label;
     s->loss_sum += loss;
     s->n++;
 }

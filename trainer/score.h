@@ -41,9 +41,11 @@ void scorer_close(Scorer *s);
  * 1/512, which are logits again. */
 void scorer_outputs(const int8_t *codes, size_t count, Grid grid, bool softmax, double *row);
 
+/* The place of the largest output, of equal ones the lowest: the class that is predicted. */
+int scorer_largest(const double *outputs, int count);
+
 /* Adds an image: its outputs [outputs], real values; its pixels [outputs], read where they are the
- * target; its label, which is below outputs where it is. A prediction is the class of the largest
- * output, of equal ones the lowest. */
+ * target; its label, which is below outputs where it is. */
 void scorer_add(Scorer *s, const double *outputs, const uint8_t *pixels, int32_t label);
 /* Sums up; without images all is 0 or not measured. */
 void scorer_finish(Scorer *s, Evaluation *v);

@@ -55,33 +55,41 @@ static int add_teacher(Session *s, Error *e)
     return graph_failed(&s->graph, e);
 }
 
-static int build_graph(Session *s, Error *e)
+static int add_model(Session *s, Error *e)
 {
     const RunOptions *o = s->config->options;
-    graph_init(&s->graph);
     ModelOptions model = o->model;
     model.mixed_labels = o->augment.mixup > 0;
     int status = check_mixup(s, e);
     if (status == HONE_OK)
         status = model_build(&s->graph, &model, &o->train.loss, &s->model, e);
-    if (status == HONE_OK)
-        status = check_outputs(s, e);
     s->scores = s->model.logits;
-    if (status == HONE_OK && o->qat.present && o->export.softmax) {
+    return status == HONE_OK ? check_outputs(s, e) : status;
+}
+
+static int add_quantization(Session *s, Error *e)
+{
+    const RunOptions *o = s->config->options;
+    if (!o->qat.present)
+        return HONE_OK;
+    if (o->export.softmax)
         s->scores = layer_softmax(&s->graph, "probabilities", s->model.logits);
-        status = graph_failed(&s->graph, e);
-    }
-    if (status == HONE_OK && o->qat.present)
-        status = qat_insert(&s->graph, &o->qat, e);
-    if (status == HONE_OK && o->qat.present)
-        status = qat_fuse(&s->graph, e);
+    int status = qat_insert(&s->graph, &o->qat, e);
+    return status == HONE_OK ? qat_fuse(&s->graph, e) : status;
+}
+
+static int build_graph(Session *s, Error *e)
+{
+    const RunOptions *o = s->config->options;
+    graph_init(&s->graph);
+    int status = add_model(s, e);
+    if (status == HONE_OK)
+        status = add_quantization(s, e);
     if (status == HONE_OK)
         s->logits = s->model.loss->producer->in[0];
     if (status == HONE_OK && o->distill.present)
         status = add_teacher(s, e);
-    if (status == HONE_OK)
-        status = params_new(&s->params, &s->graph, (uint64_t)o->seed, e);
-    return status;
+    return status == HONE_OK ? params_new(&s->params, &s->graph, (uint64_t)o->seed, e) : status;
 }
 
 int session_open(Session *s, const Config *config, const SessionOptions *options, Error *e)

@@ -18,6 +18,7 @@ typedef struct Speed {
 
 HONE_CHECKED int speed_init(Speed *s, Error *e);
 void speed_release(Speed *s);
+/* A step took so long. */
 void speed_add(Speed *s, double seconds);
 /* Median seconds of the last n steps (fewer where there are fewer); 0 without any. */
 double speed_median(Speed *s, int64_t n);

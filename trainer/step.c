@@ -4,7 +4,6 @@
 #include "optim/clip.h"
 
 #include <math.h>
-#include <stdatomic.h>
 
 /* The loader keeps the batch until the next step asks for another. */
 static void load_batch(Loop *l)
@@ -45,48 +44,17 @@ static int64_t count_correct(const Loop *l)
     if (!session_classifies(l->s))
         return 0;
     const Tensor *t = exec_tensor(l->exec, l->s->logits);
-    int classes = shape_channels(t->shape);
-    const Real *row = t->data;
     int64_t correct = 0;
-    for (int i = 0; i < l->batch->count; i++, row += classes) {
-        int top = 0;
-        for (int k = 1; k < classes; k++)
-            if (row[k] > row[top])
-                top = k;
-        correct += top == l->batch->labels[i];
-    }
+    for (int i = 0; i < l->batch->count; i++)
+        correct += run_largest(t, i) == l->batch->labels[i];
     return correct;
 }
 
 /* ---- numbers that are not finite ---- */
 
-#define FINITE_BLOCK ((size_t)65536)
-
-typedef struct FiniteJob {
-    const Kernels *kernels;
-    const Real *v;
-    size_t n, block;
-    atomic_bool bad;
-} FiniteJob;
-
-static void check_block(void *context, int block, int worker)
+static bool gradients_finite(const Loop *l, size_t offset, size_t count)
 {
-    (void)worker;
-    FiniteJob *job = context;
-    size_t at = (size_t)block * job->block, left = job->n - at;
-    Real lo, hi;
-    job->kernels->minmax(left < job->block ? left : job->block, job->v + at, &lo, &hi);
-    if (!isfinite(lo) || !isfinite(hi))
-        atomic_store(&job->bad, true);
-}
-
-static bool finite_block(const Loop *l, const Real *v, size_t n)
-{
-    FiniteJob job = {.kernels = l->s->compute.real, .v = v, .n = n, .block = FINITE_BLOCK};
-    while (n / job.block >= THREADS_BLOCKS_MAX)
-        job.block *= 2;
-    threads_run(l->s->compute.threads, (int)((n + job.block - 1) / job.block), check_block, &job);
-    return !atomic_load(&job.bad);
+    return compute_finite(&l->s->compute, l->s->params.grad + offset, count);
 }
 
 static const char *bad_gradient(const Loop *l)
@@ -94,7 +62,7 @@ static const char *bad_gradient(const Loop *l)
     const Graph *g = &l->s->graph;
     for (int i = 0; i < g->param_count; i++) {
         const Param *p = g->params[i];
-        if (p->role != PARAM_STATE && !finite_block(l, l->s->params.grad + p->offset, p->count))
+        if (p->role != PARAM_STATE && !gradients_finite(l, p->offset, p->count))
             return p->name;
     }
     return "?";
@@ -106,7 +74,8 @@ static int not_finite(Loop *l, Error *e)
     long long step = (long long)p->step, epoch = (long long)(p->step / l->phases.steps_per_epoch);
     const char *hint = "the last checkpoint is untouched; a lower train.optimizer.lr, a longer "
                        "warm-up or train.clip_norm may help";
-    if (isfinite(l->loss) && finite_block(l, l->s->params.value, l->s->graph.trained_count))
+    if (isfinite(l->loss) &&
+        compute_finite(&l->s->compute, l->s->params.value, l->s->graph.trained_count))
         return error_set(e, HONE_ERR_NUMERIC,
                          "step %lld (epoch %lld): the gradient of '%s' is not finite; %s", step,
                          epoch, bad_gradient(l), hint);
@@ -119,7 +88,7 @@ static int not_finite(Loop *l, Error *e)
 
 static int check_finite(Loop *l, Error *e)
 {
-    if (isfinite(l->loss) && finite_block(l, l->s->params.grad, l->s->graph.trained_count))
+    if (isfinite(l->loss) && gradients_finite(l, 0, l->s->graph.trained_count))
         return HONE_OK;
     return not_finite(l, e);
 }

@@ -3,7 +3,7 @@
 
 #include "core/file.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <sys/resource.h>
 
 int64_t summary_peak_rss_bytes(void)
@@ -14,110 +14,55 @@ int64_t summary_peak_rss_bytes(void)
     return (int64_t)usage.ru_maxrss * 1024;
 }
 
-static void key(Text *out, const char *name)
+static void add_artifact(const Summary *s, const FinishArtifact *a, Json *j)
 {
-    text_printf(out, "  \"%s\": ", name);
+    json_open(j, NULL, '{');
+    json_text(j, "path", a->path);
+    json_text(j, "format", a->format);
+    json_text(j, "requant", a->requant);
+    json_whole(j, "bytes", a->bytes);
+    json_whole(j, "ram_bytes", a->ram_bytes);
+    if (s->classifies)
+        json_real(j, "accuracy", a->proof.artifact.figures.accuracy);
+    json_close(j);
 }
 
-static void add_text(Text *out, const char *name, const char *value)
+static void add_results(const Summary *s, Json *j)
 {
-    key(out, name);
-    text_add_json(out, value);
-    text_add(out, ",\n");
-}
-
-static void add_int(Text *out, const char *name, int64_t value)
-{
-    text_printf(out, "  \"%s\": %" PRId64 ",\n", name, value);
-}
-
-static void add_real(Text *out, const char *name, double value)
-{
-    key(out, name);
-    text_add_real(out, value);
-    text_add(out, ",\n");
-}
-
-/* A figure that was not measured is null. */
-static void add_figure(Text *out, const char *stage, const char *name, double value)
-{
-    text_printf(out, "  \"%s_%s\": ", stage, name);
-    if (value >= 0)
-        text_add_real(out, value);
-    else
-        text_add(out, "null");
-    text_add(out, ",\n");
-}
-
-static void add_figures(const Summary *s, Text *out, const char *stage, const Figures *f)
-{
-    if (s->classifies) {
-        add_figure(out, stage, "accuracy", f->accuracy);
-    } else {
-        add_figure(out, stage, "mse", f->mse);
-        add_figure(out, stage, "auc", f->auc);
-    }
-}
-
-static void add_artifact(Text *out, const Summary *s, const FinishArtifact *a)
-{
-    text_add(out, "\n    {\"path\": ");
-    text_add_json(out, a->path);
-    text_add(out, ", \"format\": ");
-    text_add_json(out, a->format);
-    text_add(out, ", \"requant\": ");
-    text_add_json(out, a->requant);
-    text_printf(out, ", \"bytes\": %" PRId64 ", \"ram_bytes\": %" PRId64, a->bytes, a->ram_bytes);
-    if (s->classifies) {
-        text_add(out, ", \"accuracy\": ");
-        text_add_real(out, a->proof.artifact.figures.accuracy);
-    }
-    text_add(out, "}");
-}
-
-static void add_artifacts(Text *out, const Summary *s)
-{
-    text_add(out, "  \"artifacts\": [");
-    for (int i = 0; i < s->artifact_count; i++) {
-        text_add(out, i > 0 ? "," : "");
-        add_artifact(out, s, &s->artifacts[i]);
-    }
-    text_add(out, s->artifact_count > 0 ? "\n  ]\n" : "]\n");
+    figures_json(&s->float_figures, s->classifies, "float", j);
+    json_text(j, "float_source", s->float_source);
+    figures_json(&s->teacher_figures, s->classifies, "teacher", j);
+    figures_json(&s->unquantized_figures, s->classifies, "unquantized", j);
+    figures_json(&s->ptq_figures, s->classifies, "ptq", j);
+    figures_json(&s->qat_figures, s->classifies, "qat", j);
+    figures_json(&s->int8_figures, s->classifies, "int8", j);
+    json_real(j, "ema", s->ema > 0 ? s->ema : NAN);
+    json_source(j, "bit_exact", !s->exported ? "null" : s->bit_exact ? "true" : "false");
+    json_whole(j, "compared", s->compared);
+    json_real(j, "sparsity", s->sparsity);
 }
 
 void summary_print(const Summary *s, Text *out)
 {
-    text_add(out, "{\n");
-    add_text(out, "name", s->name);
-    add_text(out, "folder", s->folder);
-    add_int(out, "seed", s->seed);
-    add_int(out, "threads", s->threads);
-    add_text(out, "backward", s->backward);
-    add_int(out, "params", s->params);
-    add_int(out, "macs", s->macs);
-    add_int(out, "steps", s->steps);
-    add_figures(s, out, "float", &s->float_figures);
-    add_text(out, "float_source", s->float_source);
-    add_figures(s, out, "teacher", &s->teacher_figures);
-    add_figures(s, out, "unquantized", &s->unquantized_figures);
-    add_figures(s, out, "ptq", &s->ptq_figures);
-    add_figures(s, out, "qat", &s->qat_figures);
-    add_figures(s, out, "int8", &s->int8_figures);
-    key(out, "ema");
-    if (s->ema > 0)
-        text_add_real(out, s->ema);
-    else
-        text_add(out, "null");
-    text_add(out, ",\n");
-    key(out, "bit_exact");
-    text_add(out, !s->exported ? "null,\n" : s->bit_exact ? "true,\n" : "false,\n");
-    add_int(out, "compared", s->compared);
-    add_real(out, "sparsity", s->sparsity);
-    add_real(out, "images_per_s", s->images_per_s);
-    add_int(out, "peak_rss_bytes", s->peak_rss_bytes);
-    add_real(out, "seconds", s->seconds);
-    add_artifacts(out, s);
-    text_add(out, "}\n");
+    Json j = {.out = out};
+    json_open(&j, NULL, '{');
+    json_text(&j, "name", s->name);
+    json_text(&j, "folder", s->folder);
+    json_whole(&j, "seed", s->seed);
+    json_whole(&j, "threads", s->threads);
+    json_text(&j, "backward", s->backward);
+    json_whole(&j, "params", s->params);
+    json_whole(&j, "macs", s->macs);
+    json_whole(&j, "steps", s->steps);
+    add_results(s, &j);
+    json_real(&j, "images_per_s", s->images_per_s);
+    json_whole(&j, "peak_rss_bytes", s->peak_rss_bytes);
+    json_real(&j, "seconds", s->seconds);
+    json_open(&j, "artifacts", '[');
+    for (int i = 0; i < s->artifact_count; i++)
+        add_artifact(s, &s->artifacts[i], &j);
+    json_close(&j);
+    json_close(&j);
 }
 
 int summary_write(const Summary *s, const char *path, Error *e)

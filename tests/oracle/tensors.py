@@ -33,6 +33,7 @@ with h5py.File(f'{folder}/arrays.h5', 'w') as h5:
     h5['text'] = 'words'
     h5['five'] = np.zeros((1, 1, 1, 1, 1))
     h5.create_dataset('hollow', (1000, 1000), 'f4')
+    h5.create_dataset('sparse', (100000, 100000), 'f4', chunks=(2, 2))[0, 0] = 1
     h5.create_group('group')
 
 # A whole set: two classes, whose numbers are 0.25 i - 3 and the like.

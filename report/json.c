@@ -1,5 +1,5 @@
 /* Writing JSON: see json.h. SPDX-License-Identifier: Apache-2.0 */
-#include "cli/json.h"
+#include "report/json.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -8,7 +8,14 @@
 /* Whether members of what is open now have lines of their own. */
 static bool has_lines(const Json *j)
 {
-    return j->depth == 1 || (j->depth == 2 && j->close[1] == ']');
+    switch (j->layout) {
+    case JSON_LINE:
+        return false;
+    case JSON_TREE:
+        return j->close[j->depth - 1] == '}';
+    default:
+        return j->depth == 1 || (j->depth == 2 && j->close[1] == ']');
+    }
 }
 
 static void begin(Json *j, const char *key)
@@ -72,6 +79,11 @@ void json_real(Json *j, const char *key, double value)
 
 void json_bool(Json *j, const char *key, bool value)
 {
+    json_source(j, key, value ? "true" : "false");
+}
+
+void json_source(Json *j, const char *key, const char *value)
+{
     begin(j, key);
-    text_add(j->out, value ? "true" : "false");
+    text_add(j->out, value);
 }
