@@ -78,9 +78,7 @@ def measure(build, suite, folders):
 
 def measure_all(build, suites, folders, jobs):
     """Runs suites side by side; ends the program when one fails."""
-    listed = subprocess.run([build / "tests/run", "-l"], stdout=subprocess.PIPE, text=True, check=True,
-                            env=dict(os.environ, GCOV_PREFIX=str(build / "unused")))
-    every = listed.stdout.split()
+    every = re.findall(r"^SUITE\((\w+)\)", pathlib.Path("tests/suites.def").read_text(), re.M)
     chosen = [s for s in every if any(fnmatch.fnmatchcase(s, p) for p in suites or ["*"])]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         said = pool.map(lambda s: measure(build, s, folders), chosen)

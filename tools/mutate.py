@@ -48,12 +48,13 @@ TOKEN = re.compile(r"""
 
 # Suites that are most likely to notice a change in a folder.
 FIRST = {
-    "core": "core exec plan option yaml optim schedule kerncheck_real kerncheck_conv kerncheck_pair kerncheck_ring",
-    "layers": "layers batchnorm conv pairs fuse gradtorch gradtorchconv torch_layers qat_nodes qat_layers "
+    "core": "core exec plan option yaml optim refusals kerncheck_real kerncheck_conv kerncheck_pair "
+            "kerncheck_ring",
+    "layers": "layers refusals conv pairs fuse gradtorch gradtorchconv torch_layers qat_nodes qat_layers "
               "kerncheck_layers kerncheck_ring",
-    "qat": "qat qat_nodes qat_layers fuse fuse_net prove export",
+    "qat": "qat refusals qat_nodes qat_layers fuse fuse_net prove export",
     "export": "export prove parallel cli_text",
-    "runtime": "runtime runtime_layers fixed frontend kerncheck_int kerncheck_groups d31 prove export",
+    "runtime": "runtime runtime_layers fixed kerncheck_int kerncheck_groups d31 frontend prove export",
     "store": "store store_damage resume",
 }
 # Suites that start the program, which --quick does not build.
