@@ -109,7 +109,7 @@ all: $(if $(program),hone train) $(build)/libhone.a ## build ./hone and ./train 
 
 # A record of the flags and one of the file list: a change of either rebuilds what depends on it.
 # They are phony exactly when they are out of date, so that a second `make` has nothing to do.
-flags_now   := $(strip $(shell command -v $(CC)) $(call flags_of,_avx2.c _avx512.c) $(LDFLAGS) $(libs))
+flags_now   := $(strip $(shell command -v $(CC)) $(call flags_of,_avx2.c _avx512.c) $($(config)_kernels) $(LDFLAGS) $(libs))
 library_now := $(strip $(library))
 stale        = $(if $(findstring x$(2)x,x$(strip $(file <$(build)/$(1)))x),,$(build)/$(1))
 .PHONY: $(call stale,flags,$(flags_now)) $(call stale,library,$(library_now))
