@@ -11,8 +11,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "bench/arguments.h"
 #include "bench/machine.h"
-#include "bench/peak.h"
 #include "bench/single.h"
+#include "core/peak.h"
 
 #include "report/json.h"
 #include "trainer/config.h"
@@ -90,7 +90,8 @@ static int raise_ceilings(Bench *b, Error *e)
     if (status != HONE_OK)
         return status;
     for (int integer = 0; integer < 2; integer++) {
-        const PeakLoop *loop = peaks_loop_of(b->compute.integer->name, integer);
+        const PeakLoop *loop =
+            peaks_loop_of(b->compute.integer->name, integer ? ARITHMETIC_INT8 : ARITHMETIC_FLOAT);
         double best = loop ? peaks_arithmetic(&p, loop, CEILING_SECONDS).best : 0;
         if (best > b->ceiling[integer])
             b->ceiling[integer] = best;

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "bench/arguments.h"
 #include "bench/machine.h"
-#include "bench/peak.h"
+#include "core/peak.h"
 
 #include "report/json.h"
 

@@ -2,6 +2,7 @@
 #include "cli/inputs.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "core/clock.h"
 #include "core/rng.h"
 #include "export/parallel.h"
 #include "report/json.h"
@@ -11,7 +12,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { RUNS = 300, WARMUP = 20 };
 
@@ -39,9 +39,7 @@ typedef struct Latency {
 
 static double now_us(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec;
+    return 1e-3 * (double)clock_ns();
 }
 
 static int compare(const void *a, const void *b)

@@ -2,22 +2,15 @@
 #include "cli/board.h"
 
 #include "cli/bar.h"
+#include "core/clock.h"
 #include "report/show.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define REDRAW_SECONDS 0.1
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- the line in place ---------------------------------------------------------------------- */
 
@@ -37,7 +30,7 @@ static void erase(const Board *b)
 /* Whether it is time to draw: not too often. Empties the line to be filled anew. */
 static bool begin(Board *b, bool last)
 {
-    double t = now();
+    double t = clock_seconds();
     if (b->quiet || !b->bar.present || (!last && t - b->drawn_at < REDRAW_SECONDS))
         return false;
     b->drawn_at = t;

@@ -67,14 +67,11 @@ static int eval_checkpoint(const EvalArguments *a, const TrainEvents *events, Re
     EvaluateOptions o = how(a, events);
     int arithmetic = a->arithmetic == FLAG_UNSET ? natural_arithmetic(&c) : a->arithmetic;
     r->arithmetic = arithmetics[arithmetic];
-    if (arithmetic != ARITHMETIC_FLOAT && !c.config.options->qat.present) {
-        status = error_set(e, HONE_ERR_CONFIG,
-                           "'%s' is a float model: its configuration has no "
-                           "qat section",
-                           a->file);
-    } else if (arithmetic == ARITHMETIC_INTEGER) {
+    if (arithmetic != ARITHMETIC_FLOAT)
+        status = input_quantized(&c, a->file, e);
+    if (status == HONE_OK && arithmetic == ARITHMETIC_INTEGER) {
         status = evaluate_integer(&r->v, &s, &o, e);
-    } else {
+    } else if (status == HONE_OK) {
         o.mode.quantize = arithmetic == ARITHMETIC_FAKEQUANT;
         status = evaluate_model(&r->v, &s, &o, e);
     }

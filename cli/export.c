@@ -113,7 +113,9 @@ static int run(const void *arguments, Error *e)
         return status;
     status = input_checkpoint(&c, &s, a->checkpoint, &sets, &options, e);
     if (status == HONE_OK) {
-        status = export_session(a, &s, e);
+        status = input_quantized(&c, a->checkpoint, e);
+        if (status == HONE_OK)
+            status = export_session(a, &s, e);
         session_close(&s);
         checkpoint_close(&c);
     }

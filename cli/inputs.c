@@ -78,6 +78,14 @@ int input_artifact(const char *path, unsigned char **bytes, size_t *count, Error
     return status == HONE_OK ? file_read(path, (size_t)HONE_RT_MAX_BYTES, bytes, count, e) : status;
 }
 
+int input_quantized(const Checkpoint *c, const char *path, Error *e)
+{
+    return c->config.options->qat.present
+               ? HONE_OK
+               : error_set(e, HONE_ERR_CONFIG,
+                           "'%s' is a float model: its configuration has no qat section", path);
+}
+
 int input_checkpoint(Checkpoint *c, Session *s, const char *path, const FlagTexts *sets,
                      const SessionOptions *options, Error *e)
 {

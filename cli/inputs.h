@@ -28,4 +28,7 @@ HONE_CHECKED int input_artifact(const char *path, unsigned char **bytes, size_t 
 HONE_CHECKED int input_checkpoint(Checkpoint *c, Session *s, const char *path,
                                   const FlagTexts *sets, const SessionOptions *options, Error *e);
 
+/* HONE_ERR_CONFIG where the model of the checkpoint, the file path, is one of floats alone. */
+HONE_CHECKED int input_quantized(const Checkpoint *c, const char *path, Error *e);
+
 #endif

@@ -67,12 +67,13 @@ static int take_array(ReadRows *rows, const ReadTarget *t, const Array *a, const
                       Error *e)
 {
     size_t count = a->rank > 0 ? (size_t)a->dim[0] : 1;
+    const size_t row = count > 0 ? a->count / count : 0;
     bool one = a->count == t->elements;
-    if (!one && (count == 0 || a->count % count != 0 || a->count / count != t->elements))
+    if (!one && (count == 0 || a->count % count != 0 || row != t->elements))
         return error_set(e, HONE_ERR_DATA,
-                         "'%s' has %zu numbers%s, the artifact takes %zu: [%d, %d, %d]", path,
-                         count > 0 ? a->count / count : 0, a->rank > 1 ? " in a row" : "",
-                         t->elements, t->height, t->width, t->channels);
+                         "'%s' has %zu number%s%s, the artifact takes %zu: [%d, %d, %d]", path, row,
+                         row == 1 ? "" : "s", a->rank > 1 ? " in a row" : "", t->elements,
+                         t->height, t->width, t->channels);
     rows->many = !one || count == 1;
     int status = make_rows(rows, t, one ? 1 : count, path, e);
     return status == HONE_OK ? convert(rows, t, a, path, e) : status;

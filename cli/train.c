@@ -69,6 +69,15 @@ static void figures_line(Board *b, const char *label, const Figures *f, const ch
         board_line(b, "  %-26s%9s%s%s", label, figures_text(f).text, *note ? "  " : "", note);
 }
 
+/* The last weights are exported, whatever there was before. */
+static void best_line(Board *b, const Summary *s)
+{
+    const Figures *last = s->exported ? &s->int8_figures : &s->unquantized_figures;
+    if (s->best_step >= 0 && s->best_step < s->steps && figures_better(&s->best_figures, last))
+        board_line(b, "  %-26s%9s  %s/best.h5, after step %s", "best",
+                   figures_text(&s->best_figures).text, s->folder, show_whole(s->best_step).text);
+}
+
 static void conclude(Board *b, const Summary *s)
 {
     if (s->steps == 0) {
@@ -85,6 +94,7 @@ static void conclude(Board *b, const Summary *s)
     figures_line(b, "trained quantized", &s->qat_figures, "QAT, integer evaluation");
     figures_line(b, "its weights in float", &s->unquantized_figures, "");
     figures_line(b, "artifact", &s->int8_figures, "int8, in the runtime");
+    best_line(b, s);
     if (s->exported) {
         board_line(b, "\n  %-10s%s: %s outputs compared", "proof",
                    s->bit_exact ? "bit-exact" : "not bit-exact", show_whole(s->compared).text);

@@ -96,7 +96,9 @@ static int run(const void *arguments, Error *e)
     if (status == HONE_OK)
         status = input_checkpoint(&c, &s, a->checkpoint, &a->sets, &options, e);
     if (status == HONE_OK) {
-        status = compare(a, &s, bytes, count, e);
+        status = input_quantized(&c, a->checkpoint, e);
+        if (status == HONE_OK)
+            status = compare(a, &s, bytes, count, e);
         session_close(&s);
         checkpoint_close(&c);
     }

@@ -196,6 +196,16 @@ static bool maps_each(const Run *r)
            shape_count(r->in[0]->shape) == shape_count(r->out[0]->shape);
 }
 
+/* The gradient of a parameter is written where it belongs: that of out lies there from the start. */
+static void lend_gradient(Compiler *c, const Run *r, int in, int out)
+{
+    if (c->x->graph->values[in]->kind != VALUE_PARAM || !(r->node->op->flags & OP_INPLACE_GRAD) ||
+        !r->want[0] || r->accumulate[0])
+        return;
+    c->x->tensors[out].grad = c->x->tensors[in].grad;
+    c->buffers[grad_buffer(c, out)].bytes = 0;
+}
+
 static void merge_inplace(Compiler *c)
 {
     const Exec *x = c->x;
@@ -205,6 +215,7 @@ static void merge_inplace(Compiler *c)
         if (!maps_each(r))
             continue;
         int in = compile_root(x, n->in[0]), out = compile_root(x, n->out[0]);
+        lend_gradient(c, r, in, out);
         if (x->graph->values[in]->kind != VALUE_ACTIVATION)
             continue;
         int from = resolve(c, data_buffer(c, in));
@@ -229,7 +240,7 @@ static void bind(Compiler *c, Needs scratch, int scratch_buffer)
         const PlanBuffer *data = &c->buffers[resolve(c, data_buffer(c, id))];
         if (data->end >= 0)
             t->data = base + data->offset;
-        if (c->reached[id])
+        if (c->reached[id] && !t->grad)
             t->grad = (Real *)(void *)(base + c->buffers[resolve(c, grad_buffer(c, id))].offset);
     }
     for (int i = 0; i < x->run_count; i++) {

@@ -1,13 +1,13 @@
 /* Stepping a compiled graph: see exec.h. SPDX-License-Identifier: Apache-2.0 */
 #include "core/exec.h"
 
+#include "core/clock.h"
 #include "core/exec_internal.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 int exec_new(Exec **out, const Graph *graph, const Params *params, const ExecOptions *options,
              Error *e)
@@ -78,23 +78,16 @@ size_t exec_arena_bytes(const Exec *x)
     return x->arena_bytes;
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void forward_run(Exec *x, int i)
 {
     const Run *r = &x->runs[i];
-    int64_t start = x->profiling ? now_ns() : 0;
+    int64_t start = x->profiling ? clock_ns() : 0;
     if (x->mode.integer)
         r->node->op->integer(r);
     else
         r->node->op->forward(r);
     if (x->profiling)
-        x->costs[i].forward_ns += now_ns() - start;
+        x->costs[i].forward_ns += clock_ns() - start;
 }
 
 void exec_forward(Exec *x)
@@ -125,18 +118,23 @@ void exec_backward(Exec *x)
     for (int i = x->run_count - 1; i >= 0; i--) {
         if (!x->backward[i])
             continue;
-        int64_t start = x->profiling ? now_ns() : 0;
+        int64_t start = x->profiling ? clock_ns() : 0;
         x->runs[i].node->op->backward(&x->runs[i]);
         if (x->profiling)
-            x->costs[i].backward_ns += now_ns() - start;
+            x->costs[i].backward_ns += clock_ns() - start;
     }
 }
 
 void exec_commit(Exec *x)
 {
-    for (int i = 0; i < x->run_count; i++)
-        if (x->runs[i].node->op->commit)
-            x->runs[i].node->op->commit(&x->runs[i]);
+    for (int i = 0; i < x->run_count; i++) {
+        if (!x->runs[i].node->op->commit)
+            continue;
+        int64_t start = x->profiling ? clock_ns() : 0;
+        x->runs[i].node->op->commit(&x->runs[i]);
+        if (x->profiling)
+            x->costs[i].commit_ns += clock_ns() - start;
+    }
 }
 
 static bool finite_tensor(const Tensor *t)
@@ -186,7 +184,7 @@ void exec_profile(Exec *x, bool on)
 {
     x->profiling = on;
     for (int i = 0; on && i < x->run_count; i++)
-        x->costs[i].forward_ns = x->costs[i].backward_ns = 0;
+        x->costs[i].forward_ns = x->costs[i].backward_ns = x->costs[i].commit_ns = 0;
 }
 
 const NodeCost *exec_costs(const Exec *x)

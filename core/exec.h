@@ -30,7 +30,7 @@ typedef struct Exec Exec;
 /* What a node cost since exec_profile(x, true). */
 typedef struct NodeCost {
     const Node *node;
-    int64_t forward_ns, backward_ns;
+    int64_t forward_ns, backward_ns, commit_ns;
 } NodeCost;
 
 /* graph and params are borrowed and must outlive the exec. */

@@ -6,7 +6,6 @@
 
 #include "core/kernels_tile_avx512.h"
 
-
 static inline Vec vec_mul(Vec a, Vec b)
 {
     return _mm512_mul_ps(a, b);

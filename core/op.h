@@ -165,6 +165,8 @@ enum {
     OP_STREAMS = 128,     /* on codes, forward and backward mind Run.stream */
     OP_TRAINING = 256, /* acts only in training; else out[0] is in[0]. On codes a second output is
                              the scale of the first, its zero point is that of in[0] */
+    OP_COPY = 512, /* numbers go on as they are; forward or backward, where input and output are one
+                      piece of memory nothing is done */
 };
 
 #define OP_IN(i)  (1u << (i))

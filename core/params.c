@@ -1,18 +1,14 @@
 /* The flat blocks: see params.h. SPDX-License-Identifier: Apache-2.0 */
 #include "core/params.h"
 
+#include "core/memory.h"
 #include "core/rng.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static Real *block(size_t count)
 {
-    size_t bytes = (count * sizeof(Real) + 127) / 64 * 64; /* room for one vector past the end */
-    Real *p = aligned_alloc(64, bytes);
-    if (p)
-        memset(p, 0, bytes);
-    return p;
+    return memory_new(count * sizeof(Real) + 64); /* room for one vector past the end */
 }
 
 /* FNV-1a: gives each name its own place in the generator. */

@@ -178,6 +178,22 @@ static int unknown_speaker(const AudioFiles *a, const DatasetOptions *o, Error *
     return HONE_ERR_CONFIG;
 }
 
+/* Says why a split is empty. */
+static int no_files(const AudioFiles *a, const char *folder, const DatasetOptions *o,
+                    const char *split, Error *e)
+{
+    const size_t count = a->listing.count;
+    if (holds_out(o))
+        return error_set(e, HONE_ERR_CONFIG,
+                         "audio: all %zu recordings of '%s' are of '%s' (dataset.holdout)", count,
+                         folder, o->holdout);
+    return error_set(e, HONE_ERR_CONFIG,
+                     "audio: none of the %zu recordings of '%s' is in the %s split "
+                     "(dataset.test_share: %g of the %s)",
+                     count, folder, split, o->test_share,
+                     o->speaker_field >= 0 ? "speakers" : "files");
+}
+
 /* Where speakers are known, none is in both splits. */
 static bool is_tested(const AudioFile *f, const DatasetOptions *o)
 {
@@ -202,9 +218,7 @@ static int split_files(AudioFiles *a, const char *folder, const DatasetOptions *
         return unknown_speaker(a, o, e);
     for (int split = 0; split < DATASET_SPLITS; split++)
         if (count[split] == 0)
-            return error_set(
-                e, HONE_ERR_CONFIG, "audio: none of the %zu recordings of '%s' is in the %s split",
-                a->listing.count, folder, split == DATASET_TRAIN ? "training" : "test");
+            return no_files(a, folder, o, split == DATASET_TRAIN ? "training" : "test", e);
     return HONE_OK;
 }
 

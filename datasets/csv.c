@@ -46,10 +46,10 @@ static int read_number(Reader *r, int64_t column, bool *more)
     end += strspn(end, " \t");
     /* strtod would take hexadecimal numbers, names and the line behind. */
     if (strspn(r->at, "0123456789+-.eE \t") < length || end != r->at + length || length == 0)
-        return error_set(r->e, HONE_ERR_DATA,
-                         "'%s': line %ld, column %lld: '%.*s' is not a number%s", r->path, r->line,
-                         (long long)column, length < 40 ? (int)length : 40, r->at,
-                         r->rows == 0 ? " (dataset.header: true skips a first line of names)" : "");
+        return error_set(
+            r->e, HONE_ERR_DATA, "'%s': line %ld, column %lld: '%.*s' is not a number%s", r->path,
+            r->line, (long long)column, length < 40 ? (int)length : 40, r->at,
+            r->rows == 0 ? " (a first line of names: dataset.header: true, or --header)" : "");
     if (!isfinite(v))
         return error_set(r->e, HONE_ERR_DATA, "'%s': line %ld, column %lld: %.*s is too large",
                          r->path, r->line, (long long)column, length < 40 ? (int)length : 40,

@@ -317,9 +317,9 @@ static int resolve(Loader *l, const Dataset *dataset, const LoaderOptions *optio
     if (status != HONE_OK)
         return status;
     if (l->steps == 0)
-        return error_set(
-            e, HONE_ERR_CONFIG, "dataset '%s': %" PRId64 " %s images do not fill one batch of %d",
-            l->info->kind, l->samples, o->split == DATASET_TRAIN ? "training" : "test", o->batch);
+        return error_set(e, HONE_ERR_CONFIG,
+                         "train.batch: %d is more than the %" PRId64 " training images of '%s'",
+                         o->batch, l->samples, l->info->kind);
     if (l->samples > UINT32_MAX)
         return error_set(e, HONE_ERR_CONFIG,
                          "dataset '%s': %" PRId64 " images are more than a loader can number",

@@ -49,6 +49,19 @@ static bool take(Reader *r, const char *word)
     return true;
 }
 
+/* The length of the short text in quotes that comes next, them included; 0: none that can be shown. */
+static int quoted(const Reader *r)
+{
+    const unsigned char *text = r->bytes + r->at;
+    const size_t room = r->end - r->at < 16 ? r->end - r->at : 16;
+    if (room == 0 || text[0] != '\'')
+        return 0;
+    for (size_t i = 1; i < room && text[i] >= ' ' && text[i] <= '~'; i++)
+        if (text[i] == '\'')
+            return (int)i + 1;
+    return 0;
+}
+
 static int read_type(Reader *r)
 {
     static const struct {
@@ -62,7 +75,11 @@ static int read_type(Reader *r)
             return HONE_OK;
         }
     }
-    return refuse(r, "elements are not little-endian " ARRAY_TYPES_TEXT);
+    const int length = quoted(r);
+    if (length == 0)
+        return refuse(r, "elements are not little-endian " ARRAY_TYPES_TEXT);
+    return error_set(r->e, HONE_ERR_DATA, "'%s': byte %zu: elements are %.*s, not little-endian %s",
+                     r->path, r->at, length, (const char *)r->bytes + r->at, ARRAY_TYPES_TEXT);
 }
 
 static int read_order(Reader *r)

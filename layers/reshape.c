@@ -51,7 +51,7 @@ static void lower(const Node *n, HoneRtOp *op)
 
 const Op op_reshape = {
     .name = "reshape",
-    .flags = OP_INPLACE_DATA | OP_INPLACE_GRAD,
+    .flags = OP_INPLACE_DATA | OP_INPLACE_GRAD | OP_COPY,
     .codes = OP_IN(0),
     .grads = OP_IN(0),
     .outputs = 1,

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/memory.h"
 #include "optim/rule.h"
 #include "optim/sweep.h"
 
@@ -102,7 +103,7 @@ static int add_state(Optimizer *o, const char *name, Error *e)
 {
     assert(o->states <= OPTIMIZER_STATES_MAX);
     o->names[o->states] = name;
-    o->state[o->states] = calloc(o->count + 1, sizeof(Real));
+    o->state[o->states] = memory_new((o->count + 1) * sizeof(Real));
     return o->state[o->states++]
                ? HONE_OK
                : error_memory(e, "the optimizer's state", o->count * sizeof(Real));
@@ -209,6 +210,12 @@ void optimizer_step(Optimizer *o, Params *params, const uint8_t *mask, int64_t s
     assert(params->graph->trained_count == o->count && step > 0);
     Job job = {.o = o, .params = params, .mask = mask, .step = step, .lr = (Real)lr};
     sweep_run(pool, o->count, update_block, &job);
+}
+
+int64_t optimizer_bytes(const Optimizer *o, bool masked)
+{
+    const size_t real = (3 + 2 * (size_t)o->states + (masked ? 1 : 0)) * sizeof(Real);
+    return (int64_t)(o->count * (real + (masked ? 1 : 0)));
 }
 
 const Real *optimizer_average(const Optimizer *o)

@@ -58,6 +58,10 @@ void optimizer_free(Optimizer *o);
 void optimizer_step(Optimizer *o, Params *params, const uint8_t *mask, int64_t step, double lr,
                     Threads *pool);
 
+/* Bytes that a step reads and writes at least: weights and states both ways, gradients one; with a
+ * mask that, and gradients both ways. */
+int64_t optimizer_bytes(const Optimizer *o, bool masked);
+
 /* The running average of the weights, [trained_count] in the layout of Params.value; NULL without
  * options.ema. After step 1 it is the weights, after step t = 2, 3, ...
  *     average = d average + (1 - d) weights,   d = min(ema, t / (9 + t))

@@ -49,7 +49,7 @@ static void backward(const Run *r)
 
 const Op op_dequantize = {
     .name = "dequantize",
-    .flags = OP_QUANTIZER | OP_INPLACE_GRAD,
+    .flags = OP_QUANTIZER | OP_INPLACE_GRAD | OP_COPY,
     .codes = OP_IN(0),
     .grads = OP_IN(0),
     .outputs = 1,

@@ -7,6 +7,7 @@
 #include "qat/nodes.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { COVERS_MAX = 5 };
 
@@ -109,6 +110,31 @@ static const Op *op_for(const QuantLayer *q)
     return !q->affine || q->affine->op == &op_batchnorm ? &op_fused_layer : NULL;
 }
 
+/* Behind the last node that it acts for; NULL with the graph's error. */
+static Node *add_fused(Graph *g, const Op *op, const char *of, const Node *last, int inputs,
+                       Value *const *in, const void *attributes, size_t bytes)
+{
+    const char *name = arena_printf(&g->arena, "%s.fused", of);
+    if (!name) {
+        error_memory(&g->error, "the graph", strlen(of));
+        return NULL;
+    }
+    return graph_node_at(g, last->index + 1, op, name, inputs, in, attributes, bytes);
+}
+
+static void cover(Graph *g, Node *n, const Node *const *covers, int count)
+{
+    const size_t bytes = (size_t)count * sizeof *covers;
+    const Node **list = n ? arena_alloc(&g->arena, bytes) : NULL;
+    if (n && !list)
+        error_memory(&g->error, "the graph", bytes);
+    if (!list)
+        return;
+    memcpy(list, covers, bytes);
+    n->covers = list;
+    n->cover_count = count;
+}
+
 static void fuse_layer(Graph *g, const QuantLayer *q, const Op *op)
 {
     const FusedLayer f = {q->anchor, q->affine, q->activation, q->extent, q->output};
@@ -122,21 +148,32 @@ static void fuse_layer(Graph *g, const QuantLayer *q, const Op *op)
         in[inputs++] = f.anchor->in[k];
     for (int k = 1; f.affine && k < f.affine->inputs; k++)
         in[inputs++] = f.affine->in[k];
-    const char *name = arena_printf(&g->arena, "%s.fused", f.anchor->name);
-    const Node **list = arena_alloc(&g->arena, (size_t)count * sizeof(Node *));
-    if (!name || !list) {
-        error_memory(&g->error, "the graph", (size_t)count * sizeof(Node *));
-        return;
+    Node *n = add_fused(g, op, f.anchor->name, f.quant, inputs, in, &f, sizeof f);
+    cover(g, n, covers, count);
+    if (n) {
+        n->stands_for[0] = f.quant->out[0];
+        n->stands_for[1] = f.extent->out[0];
     }
-    Node *n = graph_node_at(g, f.quant->index + 1, op, name, inputs, in, &f, sizeof f);
-    if (!n)
-        return;
-    for (int i = 0; i < count; i++)
-        list[i] = covers[i];
-    n->covers = list;
-    n->cover_count = count;
-    n->stands_for[0] = f.quant->out[0];
-    n->stands_for[1] = f.extent->out[0];
+}
+
+/* Nobody else reads the grid but through the codes. */
+static void fuse_weights(Graph *g, const Node *quant)
+{
+    const FusedWeights f = {quant->in[1]->producer, quant};
+    const Node *covers[] = {f.grid, f.quant};
+    Value *w = quant->in[0];
+    Node *n = add_fused(g, &op_fused_weights, w->name, quant, 1, &w, &f, sizeof f);
+    cover(g, n, covers, 2);
+    if (n) {
+        n->stands_for[0] = quant->out[0];
+        n->stands_for[1] = f.grid->out[0];
+    }
+}
+
+static bool is_of_weights(const Node *n)
+{
+    return n->op == &op_fakequant && n->in[1]->producer &&
+           n->in[1]->producer->op == &op_weight_grid;
 }
 
 int qat_fuse(Graph *g, Error *e)
@@ -146,6 +183,8 @@ int qat_fuse(Graph *g, Error *e)
         const Op *op = q ? op_for(q) : NULL;
         if (op)
             fuse_layer(g, q, op);
+        else if (is_of_weights(g->nodes[i]))
+            fuse_weights(g, g->nodes[i]);
     }
     return graph_failed(g, e);
 }

@@ -3,6 +3,7 @@
  *     convolution or dense > batch-norm > activation > extent, fake-quant
  *     add > activation > extent, fake-quant
  *     a function of one number > extent, fake-quant
+ *     weights > grid, fake-quant
  *
  * in few sweeps over memory, block by block while a block is in a cache. The fused node acts in
  * compilations for quantized training with Mode.fuse, and there the nodes that it covers do not. In
@@ -23,11 +24,18 @@ typedef struct FusedLayer {
     const Node *anchor, *affine, *activation, *extent, *quant;
 } FusedLayer;
 
+/* Those of quantized weights. */
+typedef struct FusedWeights {
+    const Node *grid, *quant;
+} FusedWeights;
+
 /* Inputs x, weights, (bias), (gamma, beta, mean, variance); outputs codes, extent [2]. */
 extern const Op op_fused_layer;
 /* Inputs a, b; outputs codes, extent [2]. */
 extern const Op op_fused_add;
 /* Inputs x; outputs codes, extent [2]. */
 extern const Op op_fused_table;
+/* Inputs weights; outputs codes, scales [channels]. */
+extern const Op op_fused_weights;
 
 #endif

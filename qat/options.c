@@ -69,7 +69,9 @@ const OptionTable qat_options = {
             OPTION_REAL("freeze_observers_epoch", QatOptions, freeze_observers_epoch, "epochs", -1,
                         100000, "-1", "when the ranges stop moving; -1 never"),
             OPTION_REAL("freeze_batchnorm_epoch", QatOptions, freeze_batchnorm_epoch, "epochs", -1,
-                        100000, "-1", "when batch-norm turns to its running statistics; -1 never"),
+                        100000, "-1",
+                        "when batch-norm turns to its running statistics, well when the learning "
+                        "rate is small; -1 never"),
             OPTION_INT("calibration_batches", QatOptions, calibration_batches, "batches", 1, 100000,
                        "20", "training batches observed before the first quantized step"),
             OPTION_SECTION("weights", QatOptions, weights, &weight_options,

@@ -35,13 +35,13 @@ static uint32_t float_bits(float f)
     return bits;
 }
 
-/* The lower median of the usable scales, or 1. Floats above 0 are ordered as their bits, so it is
+/* The lower median of the scales above 0, or 1. Floats above 0 are ordered as their bits, so it is
  * the least number with at least half of them at or below it, found by bisection. */
 static Real median(int channels, const Real *scale)
 {
     int live = 0;
     for (int c = 0; c < channels; c++)
-        live += usable((double)scale[c]);
+        live += scale[c] > 0;
     if (live == 0)
         return 1;
     uint32_t lo = 0, hi = float_bits(FLT_MAX);
@@ -49,7 +49,7 @@ static Real median(int channels, const Real *scale)
         uint32_t middle = lo + (hi - lo) / 2;
         int below = 0;
         for (int c = 0; c < channels; c++)
-            below += usable((double)scale[c]) && float_bits((float)scale[c]) <= middle;
+            below += scale[c] > 0 && float_bits((float)scale[c]) <= middle;
         if (2 * below >= live)
             hi = middle;
         else
@@ -60,6 +60,12 @@ static Real median(int channels, const Real *scale)
     return (Real)value;
 }
 
+Real qat_weight_scale(Real extreme, int qmax)
+{
+    const float scale = (float)((double)extreme / qmax);
+    return usable((double)scale) ? (Real)scale : 0;
+}
+
 void qat_weight_scales(int channels, int qmax, bool per_tensor, Real *scale)
 {
     bool dead = false;
@@ -67,13 +73,12 @@ void qat_weight_scales(int channels, int qmax, bool per_tensor, Real *scale)
     for (int c = 0; c < channels; c++)
         largest = scale[c] > largest ? scale[c] : largest;
     for (int c = 0; c < channels; c++) {
-        Real extreme = per_tensor ? largest : scale[c];
-        scale[c] = (Real)(float)((double)extreme / qmax);
-        dead = dead || !usable((double)scale[c]);
+        scale[c] = qat_weight_scale(per_tensor ? largest : scale[c], qmax);
+        dead = dead || scale[c] == 0;
     }
     if (!dead)
         return;
     Real sane = median(channels, scale);
     for (int c = 0; c < channels; c++)
-        scale[c] = usable((double)scale[c]) ? scale[c] : sane;
+        scale[c] = scale[c] > 0 ? scale[c] : sane;
 }

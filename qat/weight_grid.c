@@ -34,27 +34,16 @@ static int infer(Node *n, Error *e)
     return HONE_OK;
 }
 
-/* Channels first: each is one run of numbers. */
-static void extreme_channels(const Run *r, int chunk, int begin, int end, int worker)
+Real weights_extreme(const Kernels *k, size_t n, const Real *w)
 {
-    (void)chunk, (void)worker;
-    size_t n = shape_count(r->in[0]->shape) / (size_t)channels_of(r->node);
-    Real *extreme = r->out[0]->data;
-    for (int c = begin; c < end; c++) {
-        Real lo, hi;
-        r->compute->real->minmax(n, (const Real *)r->in[0]->data + (size_t)c * n, &lo, &hi);
-        extreme[c] = -lo > hi ? -lo : hi;
-    }
+    Real lo, hi;
+    k->minmax(n, w, &lo, &hi);
+    return -lo > hi ? -lo : hi;
 }
 
-/* Channels last, of depthwise weights: few rows. w - w is 0 unless w is not finite, then a NaN that
- * stays. */
-static void extreme_rows(const Run *r)
+/* w - w is 0 unless w is not finite, then a NaN that stays. */
+void weights_extremes(size_t rows, size_t channels, const Real *restrict w, Real *restrict extreme)
 {
-    size_t channels = (size_t)channels_of(r->node);
-    size_t rows = shape_count(r->in[0]->shape) / channels;
-    const Real *restrict w = r->in[0]->data;
-    Real *restrict extreme = r->out[0]->data;
     memset(extreme, 0, channels * sizeof *extreme);
     for (size_t i = 0; i < rows; i++, w += channels) {
         for (size_t c = 0; c < channels; c++) {
@@ -62,6 +51,25 @@ static void extreme_rows(const Run *r)
             extreme[c] = (size > extreme[c] ? size : extreme[c]) + (w[c] - w[c]);
         }
     }
+}
+
+/* Channels first: each is one run of numbers. */
+static void extreme_channels(const Run *r, int chunk, int begin, int end, int worker)
+{
+    (void)chunk, (void)worker;
+    size_t n = shape_count(r->in[0]->shape) / (size_t)channels_of(r->node);
+    Real *extreme = r->out[0]->data;
+    for (int c = begin; c < end; c++)
+        extreme[c] =
+            weights_extreme(r->compute->real, n, (const Real *)r->in[0]->data + (size_t)c * n);
+}
+
+/* Channels last, of depthwise weights: few rows. */
+static void extreme_rows(const Run *r)
+{
+    size_t channels = (size_t)channels_of(r->node);
+    weights_extremes(shape_count(r->in[0]->shape) / channels, channels, r->in[0]->data,
+                     r->out[0]->data);
 }
 
 static void forward(const Run *r)

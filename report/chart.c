@@ -4,9 +4,12 @@
 #include "report/html.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The plane of a chart, in SVG units, and the room that its numbers take. */
-enum { WIDTH = 520, HEIGHT = 270, LEFT = 56, RIGHT = 12, TOP = 26, BOTTOM = 40, POINTS = 300 };
+enum { WIDTH = 520, HEIGHT = 270, LEFT = 56, RIGHT = 20, TOP = 26, BOTTOM = 40, POINTS = 300 };
+/* A letter of a mark's name, on average, and the room between two names. */
+enum { LETTER = 7, NAME_GAP = 6 };
 enum { SMALL_WIDTH = 96, SMALL_HEIGHT = 22 };
 
 typedef struct Range {
@@ -67,17 +70,26 @@ static bool measure(const Chart *c, Plane *p)
     return isfinite(p->x.low);
 }
 
+/* The number of a tick: enough digits after the point to tell ticks so far apart from each other. */
+static void add_tick(Text *t, double v, double step)
+{
+    const double digits = fmax(0, -floor(log10(step) + 1e-9));
+    if (digits <= 5 && fabs(v) < 1e6)
+        text_printf(t, "%.*f", (int)digits, v);
+    else
+        text_printf(t, "%.5g", v);
+}
+
 static void add_grid(Text *t, const Chart *c, const Plane *p, double x_step, double y_step)
 {
     for (int i = 0; p->y.low + i * y_step <= p->y.high + y_step / 2; i++) {
         const double v = p->y.low + i * y_step, y = y_of(p, v);
         text_printf(t, "<line class=grid x1=%d x2=%d y1=%.1f y2=%.1f />", LEFT, WIDTH - RIGHT, y,
                     y);
-        text_printf(t, "<text x=%d y=%.1f text-anchor=end>%.4g%s</text>", LEFT - 6, y + 4,
-                    c->percent               ? 100 * v
-                    : fabs(v) < y_step / 1e6 ? 0
-                                             : v,
-                    c->percent ? " %" : "");
+        const double shown = fabs(v) < y_step / 1e6 ? 0 : v, unit = c->percent ? 100 : 1;
+        text_printf(t, "<text x=%d y=%.1f text-anchor=end>", LEFT - 6, y + 4);
+        add_tick(t, unit * shown, unit * y_step);
+        text_printf(t, "%s</text>", c->percent ? " %" : "");
     }
     for (int i = 0; p->x.low + i * x_step <= p->x.high + x_step / 2; i++) {
         const double v = p->x.low + i * x_step;
@@ -89,8 +101,10 @@ static void add_grid(Text *t, const Chart *c, const Plane *p, double x_step, dou
     text_add(t, "</text>");
 }
 
+/* A name that would run into the one before is left out; its line stays. */
 static void add_marks(Text *t, const Chart *c, const Plane *p)
 {
+    double taken = 0;
     for (int i = 0; i < c->mark_count; i++) {
         const double at = c->marks[i].x;
         if (at < p->x.low || at > p->x.high)
@@ -98,16 +112,21 @@ static void add_marks(Text *t, const Chart *c, const Plane *p)
         const double x = x_of(p, at);
         text_printf(t, "<line class=mark x1=%.1f x2=%.1f y1=%d y2=%d />", x, x, TOP,
                     HEIGHT - BOTTOM);
+        if (x < taken)
+            continue;
+        taken = x + NAME_GAP + (double)strlen(c->marks[i].name) * LETTER;
         text_printf(t, "<text class=mark x=%.1f y=%d>", x + 3, TOP + 10);
         html_add(t, c->marks[i].name);
         text_add(t, "</text>");
     }
 }
 
-/* One point per group: the means of its finite numbers. */
+/* One point per group: the means of its finite numbers. One alone gets a dot. */
 static void add_line(Text *t, const ChartSeries *s, const Plane *p, int color)
 {
     const size_t group = (s->count + POINTS - 1) / POINTS;
+    double last_x = 0, last_y = 0;
+    int points = 0;
     text_printf(t, "<polyline class=s%d points=\"", color);
     for (size_t first = 0; first < s->count; first += group) {
         double x = 0, y = 0;
@@ -118,10 +137,17 @@ static void add_line(Text *t, const ChartSeries *s, const Plane *p, int color)
                 y += s->y[i];
                 n++;
             }
-        if (n > 0)
-            text_printf(t, "%.1f,%.1f ", x_of(p, x / n), y_of(p, y / n));
+        if (n == 0)
+            continue;
+        last_x = x / n;
+        last_y = y / n;
+        points++;
+        text_printf(t, "%.1f,%.1f ", x_of(p, last_x), y_of(p, last_y));
     }
     text_add(t, "\" />");
+    if (points == 1)
+        text_printf(t, "<circle class=s%d cx=%.1f cy=%.1f r=3 />", color, x_of(p, last_x),
+                    y_of(p, last_y));
 }
 
 static void add_caption(Text *t, const Chart *c)

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define DEPTH_MAX  16  /* of groups in groups: ends cycles in foreign files */
-#define NAME_BYTES 512 /* of a whole path in the file */
+#define NAME_BYTES 512 /* of a whole path in the file, with a '/' and a '\0' behind it */
+#define PATH_MOST  ((size_t)NAME_BYTES - 2)
 
 struct Store {
     hid_t file;
@@ -75,18 +76,28 @@ static int list_dataset(Store *store, hid_t set, const char *name, Error *e)
 
 static int list_group(Store *store, hid_t group, char *name, size_t used, int depth, Error *e);
 
+/* Puts the name of link number i of a group into name, cut to room; its length, or below 0. */
+static ssize_t name_link(Store *store, hid_t group, hsize_t i, char *name, size_t room)
+{
+    ssize_t length =
+        H5Lget_name_by_idx(group, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name, room, H5P_DEFAULT);
+    if (length >= 0)
+        return length;
+    hdf5_watch(store->reason); /* not written by us: no order of creation, which is no damage */
+    return H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, room, H5P_DEFAULT);
+}
+
 /* Lists link number i of a group whose path is name[0..used). */
 static int list_link(Store *store, hid_t group, hsize_t i, char *name, size_t used, int depth,
                      Error *e)
 {
-    size_t room = NAME_BYTES - used;
-    ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name + used,
-                                        room, H5P_DEFAULT);
-    if (length < 0) /* not written by us: no order of creation */
-        length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name + used, room,
-                                    H5P_DEFAULT);
-    hid_t object =
-        length < 0 || (size_t)length + 2 > room ? -1 : H5Oopen(group, name + used, H5P_DEFAULT);
+    ssize_t length = name_link(store, group, i, name + used, NAME_BYTES - used);
+    if (length >= 0 && used + (size_t)length > PATH_MOST) {
+        name[used] = '\0';
+        return error_set(e, HONE_ERR_DATA, "%s: the path of entry %llu of '/%s' is longer than %zu",
+                         store->path, (unsigned long long)i, name, PATH_MOST);
+    }
+    hid_t object = length < 0 ? -1 : H5Oopen(group, name + used, H5P_DEFAULT);
     if (object < 0) {
         name[used] = '\0';
         return error_set(e, HONE_ERR_DATA, "%s: entry %llu of '/%s' is damaged: %s", store->path,
@@ -271,6 +282,11 @@ void store_close(Store *store)
         H5Fclose(store->file);
     state_release(&store->contents);
     free(store);
+}
+
+const char *store_path(const Store *store)
+{
+    return store->path;
 }
 
 const StateDict *store_contents(const Store *store)

@@ -37,6 +37,9 @@ HONE_CHECKED int store_save(const char *path, const StateDict *s, Error *e);
 HONE_CHECKED int store_open(Store **store, const char *path, Error *e);
 void store_close(Store *store);
 
+/* The file, as it was given to store_open(); lives until store_close(). */
+const char *store_path(const Store *store);
+
 /* Everything in the file, in the order in which it was saved. Entries have names, types, shapes and
  * sizes but no data; attributes have their values. Lives until store_close(). */
 const StateDict *store_contents(const Store *store);

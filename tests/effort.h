@@ -7,8 +7,8 @@
  *     for (int round = 0; round < 100; round += EVERY)
  *
  * Under a sanitizer a case takes ten times as long, and what it looks for, accesses and races, does not
- * depend on single numbers. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+ * depend on single numbers. HONE_FEWER asks for the same where branches are counted. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(HONE_FEWER)
 enum { EVERY = 4 };
 #else
 enum { EVERY = 1 };

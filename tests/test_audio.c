@@ -175,7 +175,10 @@ START_TEST(wrong_options)
     o = speakers_options(&f);
     o.holdout = "";
     o.test_share = 0;
-    snprintf(text, sizeof text, "audio: none of the 18 recordings of '%s' is in the test split",
+    snprintf(text, sizeof text,
+             "audio: none of the 18 recordings of '%s' is in the test split (dataset.test_share: 0 "
+             "of the "
+             "speakers)",
              f.path);
     refused(&o, HONE_ERR_CONFIG, text);
     o = speakers_options(&f);
@@ -187,6 +190,20 @@ START_TEST(wrong_options)
         &o, HONE_ERR_IO,
         "audio: there is no folder 'nowhere'; dataset.path is one of WAVE files, from here or from "
         "HONE_DATA");
+    wav_folder_remove(&f);
+}
+END_TEST
+
+START_TEST(nobody_left_to_train_on)
+{
+    char text[200];
+    WavFolder f = wav_folder_make();
+    DatasetOptions o = speakers_options(&f);
+    speakers_tone(&f, "no_bob_0.wav", 0, 1, SPEAKERS_SAMPLES);
+    speakers_tone(&f, "yes_bob_0.wav", 1, 1, SPEAKERS_SAMPLES);
+    snprintf(text, sizeof text, "audio: all 2 recordings of '%s' are of 'bob' (dataset.holdout)",
+             f.path);
+    refused(&o, HONE_ERR_CONFIG, text);
     wav_folder_remove(&f);
 }
 END_TEST
@@ -433,6 +450,7 @@ Suite *suite_audio(void)
     tcase_add_test(opening, hash_shares_out);
     tcase_add_test(opening, grid_covers_the_training_split);
     tcase_add_test(opening, wrong_options);
+    tcase_add_test(opening, nobody_left_to_train_on);
     tcase_add_test(opening, wrong_folders);
     tcase_add_test(opening, out_of_memory);
     tcase_add_test(opening, digits_real);

@@ -25,7 +25,7 @@ static const char *const json_commands[] = {
     "\"$HONE\" bench infer run/model.hone --runs 5 --profile --json",
     "\"$HONE\" bench infer tiny.yaml --runs 5 --json",
 };
-static const char *const json_keys[][9] = {
+static const char *const json_keys[][12] = {
     {"accuracy", "loss", "n"},
     {"accuracy", "loss", "n"},
     {"accuracy", "loss", "n"},
@@ -34,7 +34,7 @@ static const char *const json_keys[][9] = {
     {"params", "macs", "layers"},
     {"params", "macs", "layers", "bytes", "ram_bytes", "requant", "certificate"},
     {"images_per_s", "ms_per_step", "peak_rss_bytes", "arena_bytes", "batch", "threads", "mode",
-     "cpu", "blas_core"},
+     "cpu", "blas_core", "ceilings", "phases", "nodes"},
     {"latency_us", "latency_us_p10", "latency_us_p90", "threads", "kernels"},
     {"latency_us", "latency_us_p10", "latency_us_p90", "threads", "kernels"},
 };
@@ -44,7 +44,7 @@ START_TEST(json)
 {
     JSON_OF(0, json_commands[_i]);
     ck_assert_str_eq(cli_err, "");
-    for (int k = 0; k < 9 && json_keys[_i][k]; k++) {
+    for (int k = 0; k < 12 && json_keys[_i][k]; k++) {
         char key[64];
         snprintf(key, sizeof key, "\n  \"%s\": ", json_keys[_i][k]);
         HAS(cli_out, key);
@@ -99,9 +99,19 @@ START_TEST(bench_text)
     HAS(cli_out, "tiny, float: ");
     HAS(cli_out, "per step of 8 ");
     HAS(cli_out, "1 thread, ");
-    RUNS(0, "\"$HONE\" bench step tiny.yaml --steps 2 --profile");
+    RUNS(0, "\"$HONE\" bench step tiny.yaml --steps 2 --batch 512 --profile");
     HAS(cli_out, "softmax_xent");
     HAS(cli_out, "optimizer");
+    HAS(cli_out, "ceilings: ");
+    HAS(cli_out, " under 0.1 % each");
+    LACKS(cli_out, "stem.weight.grid"); /* one of them */
+    for (const char *line = cli_out; *line; line += strcspn(line, "\n") + 1)
+        ck_assert_msg(strcspn(line, "\n") <= 110, "%.*s", (int)strcspn(line, "\n"), line);
+    RUNS(0, "\"$HONE\" bench step tiny.yaml --steps 2 --data");
+    HAS(cli_out, "tiny, qat: ");
+    cli_fails(2, "bench step tiny.yaml --data --batch 8",
+              "--data takes batches as training does: --set train.batch=8 in place of "
+              "--batch");
     RUNS(1, "\"$HONE\" bench step tiny.yaml --set qat=null --mode qat");
     HAS(cli_err, "no qat section");
     RUNS(0, "\"$HONE\" bench infer run/model.hone --runs 5 --profile");
@@ -141,7 +151,13 @@ START_TEST(export_again)
     HAS(cli_err, "export.formats");
     /* A float model has nothing to export, and leaves no folder behind. */
     RUNS(1, "\"$HONE\" export again/float.h5 --out nothing");
+    RUNS(1, "\"$HONE\" export run/last.h5 --set qat=null --out nothing");
+    ck_assert_str_eq(cli_err, "hone: 'run/last.h5' is a float model: its configuration has no qat "
+                              "section\n");
     RUNS(1, "test -e nothing");
+    RUNS(1, "\"$HONE\" verify run/model.hone run/last.h5 --set qat=null");
+    ck_assert_str_eq(cli_err, "hone: 'run/last.h5' is a float model: its configuration has no qat "
+                              "section\n");
     RUNS(0, "cmp run/model.hone again/model.hone");
 }
 END_TEST

@@ -46,6 +46,19 @@ START_TEST(train_quiet_numbered)
 }
 END_TEST
 
+/* A learning rate that rises until nothing is learned: the best weights were others than the last. */
+START_TEST(train_names_the_best)
+{
+    RUNS(0, "\"$HONE\" train tiny.yaml --out worse --set qat=null --set prune=null "
+            "--set train.optimizer.lr=20 --set train.schedule='{kind: linear, warmup_epochs: 4}'");
+    HAS(cli_out, "\n  best    ");
+    HAS(cli_out, "  worse/best.h5, after step ");
+    RUNS(0, "\"$HONE\" train tiny.yaml --out one --set train.epochs=2 --set qat=null "
+            "--set eval.every_epochs=2");
+    LACKS(cli_out, "\n  best    ");
+}
+END_TEST
+
 START_TEST(train_refuses_folder)
 {
     RUNS(1, "cp -r run taken && \"$HONE\" train tiny.yaml --out taken");
@@ -55,6 +68,8 @@ START_TEST(train_refuses_folder)
     RUNS(0, "diff -r run taken");
     RUNS(1, "\"$HONE\" train tiny.yaml --out tiny.yaml/x");
     HAS(cli_err, "tiny.yaml");
+    RUNS(1, "\"$HONE\" train tiny.yaml --out tiny.yaml");
+    ck_assert_str_eq(cli_err, "hone: 'tiny.yaml' is not a folder\n");
 }
 END_TEST
 
@@ -149,6 +164,7 @@ Suite *suite_cli_train(void)
     tcase_add_test(t, train_files);
     tcase_add_test(t, train_plain);
     tcase_add_test(t, train_quiet_numbered);
+    tcase_add_test(t, train_names_the_best);
     tcase_add_test(t, train_refuses_folder);
     tcase_add_test(t, train_finished);
     tcase_add_test(t, train_diverges);

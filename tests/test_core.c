@@ -10,12 +10,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -392,17 +394,59 @@ START_TEST(file_errors)
     ck_assert_ptr_nonnull(strstr(e.text, "No such file or directory"));
     e = (Error){0};
     ck_assert_int_eq(file_read(".", 10, &got, &count, &e), HONE_ERR_DATA);
+    ck_assert_str_eq(e.text, "'.' is not a regular file");
     e = (Error){0};
     ck_assert_int_eq(file_write_atomic("none/data", "x", 1, &e), HONE_ERR_IO);
-    ck_assert_ptr_nonnull(strstr(e.text, "none/data"));
+    ck_assert_str_eq(e.text, "cannot create a file beside 'none/data': No such file or directory");
     e = (Error){0};
     ck_assert_int_eq(file_write_atomic(folder, "x", 1, &e), HONE_ERR_IO);
     e = (Error){0};
     ck_assert_msg(file_write_atomic("long", "12345", 5, &e) == HONE_OK, "%s", e.text);
     ck_assert_int_eq(file_read("long", 4, &got, &count, &e), HONE_ERR_DATA);
+    ck_assert_str_eq(e.text, "'long' has 5 bytes; at most 4 are read");
     ck_assert_ptr_null(got);
     ck_assert_int_eq(unlink("long"), 0);
     ck_assert_int_eq(files_here(), 0);
+}
+END_TEST
+
+/* A disk that takes no more, names that all exist, a file with less in it than its size. */
+START_TEST(file_damage)
+{
+    static const char *const short_file = "/sys/devices/system/cpu/online"; /* says 4096 bytes */
+    Error e = {0};
+    unsigned char *got;
+    size_t count;
+    char name[64];
+    struct rlimit was, little;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+    little = (struct rlimit){4, was.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &little), 0);
+    ck_assert_int_eq(file_write_atomic("data", "hello", 5, &e), HONE_ERR_IO);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
+    ck_assert_str_eq(e.text, "cannot write 'data': File too large");
+    ck_assert_int_eq(files_here(), 0);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "data.tmp-%ld-%d", (long)getpid(), i);
+        FILE *f = fopen(name, "w");
+        ck_assert_ptr_nonnull(f);
+        ck_assert_int_eq(fclose(f), 0);
+    }
+    e = (Error){0};
+    ck_assert_int_eq(file_write_atomic("data", "hello", 5, &e), HONE_ERR_IO);
+    ck_assert_str_eq(e.text, "cannot create a file beside 'data': File exists");
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "data.tmp-%ld-%d", (long)getpid(), i);
+        ck_assert_int_eq(unlink(name), 0);
+    }
+    e = (Error){0};
+    if (access(short_file, R_OK) == 0) {
+        ck_assert_int_eq(file_read(short_file, 10000, &got, &count, &e), HONE_ERR_IO);
+        ck_assert_str_eq(e.text,
+                         "cannot read '/sys/devices/system/cpu/online': Input/output error");
+        ck_assert_ptr_null(got);
+    }
 }
 END_TEST
 
@@ -442,6 +486,7 @@ Suite *suite_core(void)
     tcase_add_checked_fixture(files, enter_folder, leave_folder);
     tcase_add_test(files, file_round_trip);
     tcase_add_test(files, file_errors);
+    tcase_add_test(files, file_damage);
     suite_add_tcase(s, files);
     return s;
 }

@@ -192,6 +192,39 @@ START_TEST(test_checkpoint)
 }
 END_TEST
 
+START_TEST(test_numbers_that_are_none)
+{
+    static const struct {
+        const char *name, *folder;
+        double value;
+        const char *text;
+    } cases[] = {{"stem.weight", "params", NAN, "nan"},
+                 {"batchnorm1.variance", "states", INFINITY, "inf"}};
+    char folder[64], path[100], sentence[200];
+    Checkpoint c;
+    folder_make(folder);
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    RunFixture a = {.threads = 1}, b = {.threads = 1};
+    Progress none;
+    progress_init(&none);
+    run_open(&a);
+    const Param *p = graph_find_param(&a.session.graph, cases[_i].name);
+    ck_assert_ptr_nonnull(p);
+    params_at(&a.session.params, p)[2] = (Real)cases[_i].value;
+    ck_assert_int_eq(checkpoint_save(path, &a.session, NULL, NULL, &none, &a.error), HONE_OK);
+    run_open(&b);
+    ck_assert_int_eq(checkpoint_open(&c, path, NULL, 0, &b.error), HONE_OK);
+    ck_assert_int_eq(checkpoint_restore(&c, &b.session, NULL, NULL, &b.error), HONE_ERR_DATA);
+    snprintf(sentence, sizeof sentence, "%s: number 2 of '/%s/%s' is %s", path, cases[_i].folder,
+             cases[_i].name, cases[_i].text);
+    ck_assert_str_eq(b.error.text, sentence);
+    checkpoint_close(&c);
+    run_end(&a);
+    run_end(&b);
+    folder_remove(folder);
+}
+END_TEST
+
 static const struct {
     const char *set;      /* makes another model than run_yaml's ... */
     const char *words[2]; /* ... and what the refusal must name */
@@ -239,6 +272,7 @@ Suite *suite_evaluate(void)
     tcase_add_test(t, test_verify_finds_differences);
     tcase_add_test(t, test_export_needs_ranges);
     tcase_add_test(t, test_checkpoint);
+    tcase_add_loop_test(t, test_numbers_that_are_none, 0, 2);
     tcase_add_loop_test(t, test_other_architecture, 0, sizeof others / sizeof others[0]);
     suite_add_tcase(s, t);
     return s;

@@ -1,6 +1,7 @@
 /* Tests of stepping a compilation: inputs that lie elsewhere, work too small for threads, walks from
  * node to node.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/clock.h"
 #include "layers/layers.h"
 #include "tests/net.h"
 #include "tests/suites.h"
@@ -9,7 +10,6 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 enum { THREADS = 3, CHANNELS = 8 };
 
@@ -155,13 +155,6 @@ static void step(Net *t)
     exec_backward(t->exec);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* The nodes' times, each of them some, together at most what passed. */
 START_TEST(nodes_are_timed_while_asked)
 {
@@ -176,10 +169,10 @@ START_TEST(nodes_are_timed_while_asked)
     for (int i = 0; i < runs; i++)
         ck_assert(costs[i].forward_ns == 0 && costs[i].backward_ns == 0);
     exec_profile(t.net.exec, true);
-    const int64_t start = now_ns();
+    const int64_t start = clock_ns();
     for (int i = 0; i < 1000; i++) /* the clock may tick in microseconds */
         step(&t.net);
-    const int64_t passed = now_ns() - start;
+    const int64_t passed = clock_ns() - start;
     for (int i = 0; i < runs; i++) {
         ck_assert_ptr_eq(costs[i].node, exec_run(t.net.exec, i)->node);
         ck_assert_int_gt(costs[i].forward_ns, 0);

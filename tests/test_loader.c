@@ -407,7 +407,7 @@ START_TEST(loader_refuses)
     Loader *l = NULL;
     LoaderOptions how = {.training = true, .batch = 24};
     ck_assert_int_eq(loader_new(&l, d, &how, &e), HONE_ERR_CONFIG);
-    ck_assert_str_eq(e.text, "dataset 'probe': 23 training images do not fill one batch of 24");
+    ck_assert_str_eq(e.text, "train.batch: 24 is more than the 23 training images of 'probe'");
     ck_assert_ptr_null(l);
     e = (Error){0};
     how.batch = 5;

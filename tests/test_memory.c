@@ -3,6 +3,8 @@
  * with files of their own kind (data sets, checkpoints, YAML) have such tests beside them.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "api/hone.h"
+#include "core/file.h"
+#include "core/threads.h"
 #include "tests/allocations.h"
 #include "tests/run_fixture.h"
 #include "tests/suites.h"
@@ -176,6 +178,40 @@ START_TEST(test_report)
 }
 END_TEST
 
+/* ---- what all stand on ---- */
+
+static int start_threads(void *context, Error *e)
+{
+    Threads *pool;
+    (void)context;
+    int status = threads_new(&pool, 3, e);
+    if (status == HONE_OK)
+        threads_free(pool);
+    return status;
+}
+
+static int write_and_read(void *context, Error *e)
+{
+    unsigned char *bytes = NULL;
+    size_t count;
+    int status = file_write_atomic(context, "hello", 5, e);
+    if (status == HONE_OK)
+        status = file_read(context, 5, &bytes, &count, e);
+    free(bytes);
+    return status;
+}
+
+START_TEST(test_core)
+{
+    char folder[64], path[96];
+    folder_make(folder);
+    snprintf(path, sizeof path, "%s/data", folder);
+    at_least(allocations_fail_each(start_threads, NULL, 1), 4);
+    at_least(allocations_fail_each(write_and_read, path, 1), 2);
+    folder_remove(folder);
+}
+END_TEST
+
 /* ---- the library ---- */
 
 static int use_library(void *context, Error *error)
@@ -227,6 +263,7 @@ Suite *suite_memory(void)
     tcase_add_test(t, test_evaluate);
     tcase_add_test(t, test_export);
     tcase_add_test(t, test_report);
+    tcase_add_test(t, test_core);
     tcase_add_test(t, test_library);
     suite_add_tcase(s, t);
     return s;

@@ -128,6 +128,20 @@ static const Broken broken[] = {
      "option table 'broken', key 'layers': the fallback of a list of sections is [] or none"},
     {OPTION_LIST("layers", Sample, layers, NULL, 0, 9, "[]", "h"),
      "option table 'broken', key 'layers': a list without a table"},
+    {OPTION_INTS("input", Sample, input, "", 3, 2, 0, 1, "[1, 1]", "h"),
+     "option table 'broken', key 'input': its least count is above its most"},
+    {OPTION_REAL("ratio", Sample, ratio, "", 1, 0, "0.5", "h"),
+     "option table 'broken', key 'ratio': its smallest value is above its largest"},
+    {{.name = "seed",
+      .unit = "",
+      .help = "h",
+      .type = OPTION_TYPE_INT,
+      .offset = sizeof(Sample) + 1},
+     "option table 'broken', key 'seed': its field lies outside the table's struct"},
+    {{.name = "seed", .unit = "", .help = "h", .type = OPTION_TYPE_INT, .size = sizeof(Sample) + 1},
+     "option table 'broken', key 'seed': its field lies outside the table's struct"},
+    {{.name = NULL, .unit = "", .help = "h", .type = OPTION_TYPE_INT},
+     "option table 'broken', key '(none)': a name is lower case, digits and _"},
     {OPTION_SELECTOR("mode", Sample, mode, "a", "h"),
      "option table 'broken', key '(all)': a selector needs variants, variants need one selector"},
 };
@@ -155,6 +169,82 @@ START_TEST(test_broken_nesting)
     ck_assert_int_ne(option_table_check(&table, &f), HONE_OK);
     ck_assert_str_eq(f.text,
                      "option table 't', key '(all)': tables nested too deep, or one inside itself");
+}
+END_TEST
+
+/* Tables as a whole, and their variants. */
+static const OptionVariant silent = {"a", "", (const Option[]){OPTION_END}};
+static const OptionVariant nested = {
+    "b", "h", (const Option[]){OPTION_SELECTOR("kind", Sample, mode, "a", "h"), OPTION_END}};
+static const OptionVariant plain = {"c", "h", (const Option[]){OPTION_END}};
+static const OptionVariant again = {
+    "d", "h", (const Option[]){OPTION_SELECTOR("mode", Sample, mode, "c", "h"), OPTION_END}};
+static const OptionVariant same = {
+    "e", "h", (const Option[]){OPTION_BOOL("verbose", Sample, verbose, "true", "h"), OPTION_END}};
+
+START_TEST(test_broken_variants)
+{
+    static const struct {
+        const char *help, *fallback;
+        const OptionVariant *variants[3];
+        const char *sentence;
+    } cases[] = {
+        {NULL, "c", {&plain}, "option table 't', key '(all)': a table without help"},
+        {"", "c", {&plain}, "option table 't', key '(all)': a table without help"},
+        {"h", "a", {&silent}, "option table 't', key 'a': a variant without help"},
+        {"h", "b", {&nested}, "option table 't', key 'kind': a selector inside a variant"},
+        {"h", "c", {&plain, &again}, "option table 't', key 'mode': a selector inside a variant"},
+        {"h", "c", {&plain, &plain}, "option table 't', key 'c': named twice"},
+        {"h", "c", {&plain, &same}, "mode e: option table 't', key 'verbose': named twice"},
+        {"h",
+         "c",
+         {NULL},
+         "option table 't', key '(all)': a selector needs variants, variants need "
+         "one selector"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const Option options[] = {OPTION_SELECTOR("mode", Sample, mode, cases[i].fallback, "h"),
+                                  OPTION_BOOL("verbose", Sample, verbose, "true", "h"), OPTION_END};
+        const OptionTable table = {.name = "t",
+                                   .help = cases[i].help,
+                                   .size = sizeof(Sample),
+                                   .options = options,
+                                   .variants = cases[i].variants};
+        Error e = {0};
+        ck_assert_int_ne(option_table_check(&table, &e), HONE_OK);
+        ck_assert_str_eq(e.text, cases[i].sentence);
+    }
+}
+END_TEST
+
+START_TEST(test_broken_section)
+{
+    Option options[] = {OPTION_SECTION("distill", Sample, distill, NULL, "h"), OPTION_END};
+    const OptionTable part = {
+        .name = "part", .help = "h", .size = sizeof(SampleDistill), .options = options + 1};
+    const OptionTable table = {
+        .name = "t", .help = "h", .size = sizeof(Sample), .options = options};
+    const size_t outside[] = {offsetof(Sample, distill) - 1,
+                              offsetof(Sample, distill) + sizeof(SampleDistill)};
+    options[0].optional = true;
+    for (int i = 0; i < 2; i++) {
+        Error e = {0};
+        options[0].table = &part;
+        options[0].present = outside[i];
+        ck_assert_int_ne(option_table_check(&table, &e), HONE_OK);
+        ck_assert_str_eq(
+            e.text, "option table 't', key 'distill': 'present' is not in the section's struct");
+    }
+    Error e = {0};
+    options[0].table = NULL;
+    ck_assert_int_ne(option_table_check(&table, &e), HONE_OK);
+    ck_assert_str_eq(e.text, "option table 't', key 'distill': its struct is not the one that its "
+                             "table describes");
+    /* No value can be given to a section. */
+    e = (Error){0};
+    Sample s;
+    ck_assert_int_ne(option_set(&table, options, 0, (OptionWord){.text = "1"}, &s, &e), HONE_OK);
+    ck_assert_str_eq(e.text, "'distill' holds no single value");
 }
 END_TEST
 
@@ -274,6 +364,8 @@ Suite *suite_option(void)
     tcase_add_test(tc, test_sample_is_sound);
     tcase_add_loop_test(tc, test_broken_tables, 0, (int)(sizeof broken / sizeof *broken));
     tcase_add_test(tc, test_broken_nesting);
+    tcase_add_test(tc, test_broken_variants);
+    tcase_add_test(tc, test_broken_section);
     tcase_add_test(tc, test_defaults);
     tcase_add_test(tc, test_help);
     tcase_add_test(tc, test_markdown);

@@ -88,6 +88,7 @@ START_TEST(prove_refuses)
     e = (Error){0};
     ck_assert_int_eq(prover_new(&p, &proof_net.source, proof_artifact, proof_bytes, &e), HONE_OK);
     ck_assert_int_eq(prover_verdict(p, &e), HONE_ERR_MISMATCH);
+    ck_assert_str_eq(e.text, "no image was compared, so nothing is proven");
     prover_free(p);
 }
 END_TEST

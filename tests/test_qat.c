@@ -245,6 +245,73 @@ START_TEST(ranges_must_be_observed)
 }
 END_TEST
 
+/* Gives every range, as if observed; that of one layer its own. */
+static void set_ranges(Net *t, const char *name, Real most)
+{
+    for (int i = 0; i < t->graph.param_count; i++) {
+        const Param *p = t->graph.params[i];
+        const char *suffix = strrchr(p->name, '.');
+        if (!suffix || strcmp(suffix, ".range") != 0)
+            continue;
+        Real *range = params_at(&t->params, p);
+        const Real bound = strcmp(p->name, name) == 0 ? most : 1;
+        range[RANGE_MIN] = -bound;
+        range[RANGE_MAX] = bound;
+        range[RANGE_BATCHES] = 1;
+    }
+}
+
+static void no_plan(Net *t, const char *sentence)
+{
+    IntegerPlan plan;
+    Error e = {0};
+    ck_assert_int_ne(integer_plan_new(&plan, &t->graph, &t->params, &t->compute, HONE_RT_S24, &e),
+                     HONE_OK);
+    ck_assert_int_eq(e.code, HONE_ERR_NUMERIC);
+    ck_assert_msg(strncmp(e.text, sentence, strlen(sentence)) == 0, "%s", e.text);
+}
+
+START_TEST(multipliers_must_fit)
+{
+    Net t;
+    build(&t);
+    insert(&t, &defaults);
+    open_params(&t, 1);
+    set_ranges(&t, "logits.range", (Real)1e-30);
+    no_plan(&t, "layer 'logits': channel 0 needs the multiplier ");
+    set_ranges(&t, "sum.range", (Real)1e-30);
+    no_plan(&t, "add 'sum': scales ");
+    set_ranges(&t, "pool.range", (Real)1e-30);
+    no_plan(&t, "mean 'pool': the multiplier ");
+    close_net(&t);
+}
+END_TEST
+
+/* 66311 products of 255 * 127 and a bias of at least 1 are below 2^31. */
+START_TEST(sums_must_fit)
+{
+    for (int inputs = 66311; inputs <= 66312; inputs++) {
+        Net t = {0};
+        IntegerPlan plan;
+        graph_init(&t.graph);
+        Value *x = graph_input(&t.graph, "image", SHAPE2(1, inputs), ELEM_REAL);
+        layer_dense(&t.graph, "logits", x, 1, true);
+        insert(&t, &defaults);
+        open_params(&t, 1);
+        set_ranges(&t, "logits.range", 1000);
+        if (inputs == 66311) {
+            ck_assert_msg(integer_plan_new(&plan, &t.graph, &t.params, &t.compute, HONE_RT_S24,
+                                           &t.e) == HONE_OK,
+                          "%s", t.e.text);
+            integer_plan_free(&plan);
+        } else {
+            no_plan(&t, "layer 'logits': sums of 66312 products can exceed 32 bits");
+        }
+        close_net(&t);
+    }
+}
+END_TEST
+
 static Real *param(const Net *t, const char *name)
 {
     const Param *p = graph_find_param(&t->graph, name);
@@ -345,6 +412,8 @@ Suite *suite_qat(void)
     tcase_add_test(c, overrides_choose_bits);
     tcase_add_test(c, what_cannot_be_is_refused);
     tcase_add_test(c, ranges_must_be_observed);
+    tcase_add_test(c, multipliers_must_fit);
+    tcase_add_test(c, sums_must_fit);
     tcase_add_test(c, folding_follows_its_definition);
     tcase_add_loop_test(c, training_does_not_depend_on_threads, 0, 2);
     suite_add_tcase(s, c);

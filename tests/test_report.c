@@ -176,6 +176,32 @@ START_TEST(test_chart)
 }
 END_TEST
 
+/* Ticks that differ in the fifth digit, a name in the way of another, a point alone. */
+START_TEST(test_chart_details)
+{
+    const double x[] = {0, 100}, y[] = {2.3020, 2.3030}, small[] = {1e-7, 2e-7};
+    const ChartMark marks[] = {{0, "float"}, {1, "prune"}, {90, "qat"}};
+    Text t = {0};
+    chart_add(&t, &(Chart){.title = "T",
+                           .x_title = "step",
+                           .series = {{"a", x, y, 2}, {"b", x + 1, y, 1}},
+                           .series_count = 2,
+                           .marks = marks,
+                           .mark_count = 3});
+    ck_assert_ptr_nonnull(strstr(text_string(&t), ">2.3020<"));
+    ck_assert_ptr_nonnull(strstr(text_string(&t), ">2.3022<"));
+    ck_assert_ptr_nonnull(strstr(text_string(&t), ">float<"));
+    ck_assert_ptr_null(strstr(text_string(&t), ">prune<"));
+    ck_assert_ptr_nonnull(strstr(text_string(&t), ">qat<"));
+    ck_assert_ptr_null(strstr(text_string(&t), "<circle class=s0"));
+    ck_assert_ptr_nonnull(strstr(text_string(&t), "<circle class=s1"));
+    text_release(&t);
+    chart_add(&t, &(Chart){.title = "T", .series = {{"a", x, small, 2}}, .series_count = 1});
+    ck_assert_ptr_nonnull(strstr(text_string(&t), ">1.2e-07<"));
+    text_release(&t);
+}
+END_TEST
+
 /* ---- history -------------------------------------------------------------------------------- */
 
 START_TEST(test_history)
@@ -320,6 +346,7 @@ Suite *suite_report(void)
     tcase_add_test(t, test_escape);
     tcase_add_test(t, test_picture);
     tcase_add_test(t, test_chart);
+    tcase_add_test(t, test_chart_details);
     tcase_add_test(t, test_history);
     tcase_add_test(t, test_survey_noise);
     tcase_add_test(t, test_predictions);

@@ -102,6 +102,49 @@ START_TEST(store_foreign_files)
 }
 END_TEST
 
+/* Makes a group in the file, with all groups above it. */
+static void add_group(const char *path)
+{
+    hid_t out = H5Fopen(c.file, H5F_ACC_RDWR, H5P_DEFAULT), how = H5Pcreate(H5P_LINK_CREATE);
+    ck_assert(out >= 0 && H5Pset_create_intermediate_group(how, 1) >= 0);
+    hid_t group = H5Gcreate2(out, path, how, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(group >= 0);
+    H5Gclose(group);
+    H5Pclose(how);
+    H5Fclose(out);
+}
+
+/* Paths that the list has no room for, or that never end. */
+START_TEST(store_deep_and_long)
+{
+    Store *in;
+    char path[600] = "g";
+    for (int depth = 2; depth <= 17; depth++) {
+        save_foreign("hone_checkpoint", STORE_VERSION);
+        strcat(path, "/g");
+        add_group(path);
+        if (depth <= 16)
+            OK(store_open(&in, c.file, &e));
+        else
+            FAILS(store_open(&in, c.file, &e), HONE_ERR_DATA,
+                  "last.h5: groups are nested deeper than 16");
+        store_close(in);
+    }
+    for (size_t length = 510; length <= 511; length++) { /* with '/' and '\0' 512 fit */
+        memset(path, 'n', length);
+        path[length] = '\0';
+        save_foreign("hone_checkpoint", STORE_VERSION);
+        add_group(path);
+        if (length == 510)
+            OK(store_open(&in, c.file, &e));
+        else
+            FAILS(store_open(&in, c.file, &e), HONE_ERR_DATA,
+                  "last.h5: the path of entry 0 of '/' is longer than 510");
+        store_close(in);
+    }
+}
+END_TEST
+
 /* Opens the file and reads all there is; returns whether everything was fine. */
 static bool read_everything(void)
 {
@@ -249,6 +292,7 @@ Suite *suite_store_damage(void)
     tcase_add_checked_fixture(wrong, set_up, tear_down);
     tcase_add_test(wrong, store_wrong_shapes);
     tcase_add_test(wrong, store_foreign_files);
+    tcase_add_test(wrong, store_deep_and_long);
     tcase_add_test(wrong, store_truncated_files);
     tcase_add_loop_test(wrong, store_flipped_bits, 0, 8);
     tcase_set_timeout(wrong, 60);

@@ -111,7 +111,7 @@ static const char *const summary_keys[] = {
     "float_source", "float_accuracy", "ptq_accuracy",   "bit_exact", "unquantized_accuracy",
     "qat_accuracy", "int8_accuracy",  "compared",       "sparsity",  "images_per_s",
     "seconds",      "artifacts",      "peak_rss_bytes", "ram_bytes", "requant",
-    "ema",          "backward"};
+    "ema",          "backward",       "best_accuracy",  "best_step"};
 
 START_TEST(test_run)
 {
@@ -127,6 +127,8 @@ START_TEST(test_run)
     ck_assert_int_ge(r.summary.compared, RUN_TEST_IMAGES * 4);
     ck_assert(r.summary.qat_figures.accuracy == r.summary.int8_figures.accuracy);
     ck_assert(r.summary.qat_figures.accuracy == r.test_accuracy);
+    ck_assert(r.summary.best_figures.accuracy >= r.test_accuracy);
+    ck_assert(r.summary.best_step > 0 && r.summary.best_step <= RUN_STEPS);
     ck_assert(r.summary.ptq_figures.accuracy >= 0 && r.summary.float_figures.accuracy >= 0);
     ck_assert_double_ge(r.summary.sparsity, 0.45);
     const char *files[] = {"config.yaml", "metrics.jsonl", "last.h5",
@@ -346,6 +348,33 @@ START_TEST(test_plan)
 }
 END_TEST
 
+/* Phases are their nodes together; nodes do not take longer than the phase that they are in. */
+static void check_profile(const RunFixture *r, const BenchResult *b)
+{
+    BenchPart forward = {0}, backward = {0};
+    double finish = 0;
+    for (int i = 0; i < b->cost_count; i++) {
+        const BenchCost *c = &b->costs[i];
+        forward.ms += c->forward.ms;
+        forward.bytes += c->forward.bytes;
+        backward.ms += c->backward.ms;
+        backward.bytes += c->backward.bytes;
+        finish += c->finish_ms;
+        ck_assert(c->forward.bytes > 0 || strcmp(c->kind, "reshape") == 0);
+    }
+    const BenchPart *phases = b->phases;
+    const int64_t macs = graph_macs(&r->session.graph) * b->batch;
+    ck_assert_int_eq(phases[BENCH_FORWARD].macs, macs);
+    ck_assert(phases[BENCH_BACKWARD].macs > macs && phases[BENCH_BACKWARD].macs < 2 * macs);
+    ck_assert_int_eq(phases[BENCH_FORWARD].bytes, forward.bytes);
+    ck_assert_int_eq(phases[BENCH_BACKWARD].bytes, backward.bytes);
+    /* SGD with momentum: weights and velocities both ways, gradients */
+    ck_assert_int_eq(phases[BENCH_OPTIMIZER].bytes,
+                     (int64_t)(5 * sizeof(Real) * r->session.graph.trained_count));
+    ck_assert(forward.ms <= phases[BENCH_FORWARD].ms && finish <= phases[BENCH_FINISH].ms);
+    ck_assert(backward.ms > 0 && backward.ms <= phases[BENCH_BACKWARD].ms);
+}
+
 START_TEST(test_bench)
 {
     RunFixture r = {.threads = 2};
@@ -359,8 +388,31 @@ START_TEST(test_bench)
         ck_assert_int_eq(b.batch, 16);
         ck_assert_int_gt(b.cost_count, 8);
         ck_assert_int_gt(b.arena_bytes, 0);
+        check_profile(&r, &b);
         bench_release(&b);
     }
+    run_end(&r);
+}
+END_TEST
+
+/* On the data set, through the loader: the same, and an error of the data arrives. */
+START_TEST(test_bench_data)
+{
+    RunFixture r = {.threads = 1};
+    BenchResult b;
+    const BenchOptions how = {.quantize = true, .steps = 5, .data = true, .profile = true};
+    run_open(&r);
+    ck_assert_msg(bench_step(&b, &r.session, &how, &r.error) == HONE_OK, "%s", r.error.text);
+    ck_assert_int_eq(b.batch, 16);
+    ck_assert(b.phases[BENCH_DATA].ms > 0);
+    check_profile(&r, &b);
+    bench_release(&b);
+    run_end(&r);
+    r = (RunFixture){.threads = 1, .sets = (const char *const[]){"train.batch=60000", NULL}};
+    run_open(&r);
+    ck_assert_int_eq(bench_step(&b, &r.session, &how, &r.error), HONE_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(r.error.text, "60000"));
+    bench_release(&b);
     run_end(&r);
 }
 END_TEST
@@ -401,6 +453,7 @@ static TCase *configuration_tests(void)
     tcase_add_test(t, test_phases);
     tcase_add_test(t, test_plan);
     tcase_add_test(t, test_bench);
+    tcase_add_test(t, test_bench_data);
     tcase_add_test(t, test_metrics);
     return t;
 }

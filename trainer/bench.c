@@ -1,9 +1,10 @@
 /* Timing of training steps: see bench.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/bench.h"
 
+#include "core/clock.h"
 #include "core/rng.h"
+#include "trainer/calibrate.h"
 #include "trainer/finish.h"
-#include "trainer/speed.h"
 #include "trainer/summary.h"
 
 #include <assert.h>
@@ -22,12 +23,14 @@ typedef struct Bench {
     Session *s;
     Exec *exec;
     Optimizer *optimizer;
-    int64_t steps; /* done */
+    Loader *loader; /* NULL: images are in memory */
+    int64_t steps;  /* done */
     int batch;
-    Real *images[BATCHES];   /* [batch][image] */
-    int32_t *labels;         /* [batch], of every batch */
-    double *ms;              /* [steps] */
-    double optimize, commit; /* seconds of the timed steps, with profile */
+    Real *images[BATCHES];        /* [batch][image] */
+    int32_t *labels;              /* [batch], of every batch */
+    double *ms;                   /* [steps] */
+    double took;                  /* seconds of the last step */
+    double seconds[BENCH_PHASES]; /* of the timed steps */
 } Bench;
 
 /* ---- data ---- */
@@ -52,10 +55,26 @@ static int draw_images(Bench *b, Error *e)
     return HONE_OK;
 }
 
-static void load(const Bench *b, Exec *x, int step)
+static int load(const Bench *b, Exec *x, int step, Error *e)
 {
-    exec_lend(x, b->s->model.image, b->images[step % BATCHES]);
-    exec_lend(x, b->s->model.labels, b->labels);
+    const Batch *batch;
+    if (!b->loader) {
+        exec_lend(x, b->s->model.image, b->images[step % BATCHES]);
+        exec_lend(x, b->s->model.labels, b->labels);
+        return HONE_OK;
+    }
+    int status = loader_next(b->loader, &batch, e);
+    if (status == HONE_OK)
+        training_lend(b->s, x, batch);
+    return status;
+}
+
+static int open_data(Bench *b, const BenchOptions *o, Error *e)
+{
+    if (!o->data)
+        return draw_images(b, e);
+    int status = training_loader(&b->loader, b->s, e);
+    return status == HONE_OK ? loader_start(b->loader, 0, 0, e) : status;
 }
 
 /* Ranges of random images. Training quantizes what batch statistics normalize, and is observed so: the
@@ -67,34 +86,38 @@ static int observe(const Bench *b, bool training, int batch, Error *e)
     int status = session_compile(b->s, &x, mode, batch < b->batch ? batch : b->batch, NULL, e);
     if (status != HONE_OK)
         return status;
-    for (int i = 0; i < CALIBRATION; i++) {
-        load(b, x, i);
+    for (int i = 0; i < CALIBRATION && status == HONE_OK; i++) {
+        status = load(b, x, i, e);
         exec_forward(x);
         exec_commit(x);
     }
     exec_free(x);
-    return HONE_OK;
+    return status;
 }
 
 /* ---- steps ---- */
 
-/* Returns the seconds it took. */
-static double step(Bench *b, int index)
+static int step(Bench *b, int index, Error *e)
 {
     const RunOptions *o = b->s->config->options;
-    double begin = speed_now();
-    load(b, b->exec, index);
+    double at[BENCH_PHASES + 1] = {clock_seconds()};
+    int status = load(b, b->exec, index, e);
+    if (status != HONE_OK)
+        return status;
+    at[BENCH_FORWARD] = clock_seconds();
     exec_forward(b->exec);
+    at[BENCH_BACKWARD] = clock_seconds();
     exec_backward(b->exec);
-    double computed = speed_now();
+    at[BENCH_OPTIMIZER] = clock_seconds();
     optimizer_step(b->optimizer, &b->s->params, NULL, ++b->steps, o->train.optimizer.lr * 1e-3,
                    b->s->compute.threads);
-    double optimized = speed_now();
+    at[BENCH_FINISH] = clock_seconds();
     exec_commit(b->exec);
-    double end = speed_now();
-    b->optimize += optimized - computed;
-    b->commit += end - optimized;
-    return end - begin;
+    at[BENCH_PHASES] = clock_seconds();
+    for (int p = 0; p < BENCH_PHASES; p++)
+        b->seconds[p] += at[p + 1] - at[p];
+    b->took = at[BENCH_PHASES] - at[0];
+    return HONE_OK;
 }
 
 static int compare(const void *a, const void *b)
@@ -103,29 +126,67 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void time_steps(Bench *b, const BenchOptions *o, BenchResult *r)
+static int time_steps(Bench *b, const BenchOptions *o, BenchResult *r, Error *e)
 {
-    int warmup = o->warmup ? o->warmup : WARMUP;
+    int warmup = o->warmup ? o->warmup : WARMUP, status = HONE_OK;
     assert(b->ms && r->steps > 0);
-    for (int i = 0; i < warmup; i++)
-        step(b, i);
-    b->optimize = b->commit = 0;
+    for (int i = 0; i < warmup && status == HONE_OK; i++)
+        status = step(b, i, e);
+    for (int p = 0; p < BENCH_PHASES; p++)
+        b->seconds[p] = 0;
     exec_profile(b->exec, o->profile);
-    for (int i = 0; i < r->steps; i++)
-        b->ms[i] = 1e3 * step(b, warmup + i);
+    for (int i = 0; i < r->steps && status == HONE_OK; i++) {
+        status = step(b, warmup + i, e);
+        b->ms[i] = 1e3 * b->took;
+    }
+    if (status != HONE_OK)
+        return status;
     qsort(b->ms, (size_t)r->steps, sizeof *b->ms, compare);
     r->ms_per_step = b->ms[r->steps / 2];
     r->ms_p10 = b->ms[r->steps / 10];
     r->ms_p90 = b->ms[r->steps - 1 - r->steps / 10];
     r->images_per_s = 1e3 * b->batch / r->ms_per_step;
+    r->arena_bytes = (int64_t)exec_arena_bytes(b->exec);
+    r->peak_rss_bytes = summary_peak_rss_bytes();
+    return HONE_OK;
 }
 
-/* ---- the result ---- */
+/* ---- the profile ---- */
 
-static int take_costs(const Bench *b, BenchResult *r, Error *e)
+static BenchPart part_of(double ms, const WorkPart *w, const Ceilings *c)
+{
+    BenchPart p = {.ms = ms, .macs = w->macs, .bytes = w->bytes};
+    p.least_ms = work_least_ms(w, c, &p.limit);
+    return p;
+}
+
+static void add_part(BenchPart *sum, const BenchPart *p)
+{
+    sum->macs += p->macs;
+    sum->bytes += p->bytes;
+    sum->least_ms += p->least_ms;
+}
+
+static void take_phases(const Bench *b, BenchResult *r)
+{
+    const WorkPart update = {.bytes = optimizer_bytes(b->optimizer, false)};
+    r->phases[BENCH_OPTIMIZER] = part_of(0, &update, &r->ceilings);
+    for (int i = 0; i < r->cost_count; i++) {
+        add_part(&r->phases[BENCH_FORWARD], &r->costs[i].forward);
+        add_part(&r->phases[BENCH_BACKWARD], &r->costs[i].backward);
+    }
+    for (int p = 0; p < BENCH_PHASES; p++)
+        r->phases[p].ms = 1e3 * b->seconds[p] / r->steps;
+}
+
+/* After the steps: measuring memory's ceiling takes memory, which is none of training's. */
+static int take_profile(const Bench *b, BenchResult *r, Error *e)
 {
     int n = exec_run_count(b->exec);
     const NodeCost *costs = exec_costs(b->exec);
+    int status = ceilings_measure(&r->ceilings, r->cpu, r->threads, e);
+    if (status != HONE_OK)
+        return status;
     r->costs = calloc((size_t)n + 1, sizeof *r->costs);
     if (!r->costs)
         return error_memory(e, "the costs of nodes", (size_t)n * sizeof *r->costs);
@@ -133,13 +194,19 @@ static int take_costs(const Bench *b, BenchResult *r, Error *e)
     double scale = 1e-6 / r->steps;
     for (int i = 0; i < n; i++) {
         const Node *node = exec_run(b->exec, i)->node;
-        r->costs[i] = (BenchCost){node->name, node->op->name, scale * (double)costs[i].forward_ns,
-                                  scale * (double)costs[i].backward_ns};
+        const Work w = work_of(b->exec, i);
+        r->costs[i] = (BenchCost){
+            .name = node->name,
+            .kind = node->op->name,
+            .forward = part_of(scale * (double)costs[i].forward_ns, &w.forward, &r->ceilings),
+            .backward = part_of(scale * (double)costs[i].backward_ns, &w.backward, &r->ceilings),
+            .finish_ms = scale * (double)costs[i].commit_ns};
     }
-    r->optimizer_ms = 1e3 * b->optimize / r->steps;
-    r->commit_ms = 1e3 * b->commit / r->steps;
+    take_phases(b, r);
     return HONE_OK;
 }
+
+/* ---- the result ---- */
 
 static int prepare(Bench *b, const BenchOptions *o, BenchResult *r, Error *e)
 {
@@ -150,7 +217,7 @@ static int prepare(Bench *b, const BenchOptions *o, BenchResult *r, Error *e)
     b->ms = malloc((size_t)r->steps * sizeof *b->ms);
     if (!b->ms)
         return error_memory(e, "the times of steps", (size_t)r->steps * sizeof *b->ms);
-    int status = draw_images(b, e);
+    int status = open_data(b, o, e);
     if (status == HONE_OK && o->quantize)
         status = observe(b, true, OBSERVED_BATCH, e);
     if (status == HONE_OK)
@@ -166,6 +233,7 @@ static void release(Bench *b)
 {
     exec_free(b->exec);
     optimizer_free(b->optimizer);
+    loader_free(b->loader);
     for (int k = 0; k < BATCHES; k++)
         free(b->images[k]);
     free(b->labels);
@@ -175,6 +243,7 @@ static void release(Bench *b)
 int bench_step(BenchResult *r, Session *s, const BenchOptions *options, Error *e)
 {
     const Compute *compute = &s->compute;
+    assert(!options->data || options->batch == 0);
     Bench b = {.s = s,
                .batch = options->batch ? options->batch : (int)s->config->options->train.batch};
     *r = (BenchResult){.batch = b.batch,
@@ -184,13 +253,10 @@ int bench_step(BenchResult *r, Session *s, const BenchOptions *options, Error *e
                        .cpu = compute->integer->name,
                        .blas_core = compute->blas.core};
     int status = prepare(&b, options, r, e);
-    if (status == HONE_OK) {
-        time_steps(&b, options, r);
-        r->arena_bytes = (int64_t)exec_arena_bytes(b.exec);
-        r->peak_rss_bytes = summary_peak_rss_bytes();
-        if (options->profile)
-            status = take_costs(&b, r, e);
-    }
+    if (status == HONE_OK)
+        status = time_steps(&b, options, r, e);
+    if (status == HONE_OK && options->profile)
+        status = take_profile(&b, r, e);
     release(&b);
     return status;
 }

@@ -12,14 +12,23 @@ int training_loader(Loader **loader, const Session *s, Error *e)
     return loader_new(loader, s->dataset, &how, e);
 }
 
+void training_lend(const Session *s, Exec *x, const Batch *batch)
+{
+    exec_lend(x, s->model.image, batch->x);
+    exec_lend(x, s->model.labels, batch->labels);
+    if (s->model.others) {
+        exec_lend(x, s->model.others, batch->others);
+        exec_lend(x, s->model.shares, batch->shares);
+    }
+}
+
 static int observe(const Session *s, Exec *x, Loader *loader, Error *e)
 {
     const Batch *b;
     int status = loader_next(loader, &b, e);
     if (status != HONE_OK)
         return status;
-    exec_lend(x, s->model.image, b->x);
-    exec_lend(x, s->model.labels, b->labels);
+    training_lend(s, x, b);
     exec_forward(x);
     exec_commit(x);
     return HONE_OK;

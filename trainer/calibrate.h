@@ -11,5 +11,7 @@ HONE_CHECKED int calibrate(const Session *s, int64_t step, int64_t batches, Erro
 
 /* The training loader of the session's configuration, not yet started. The caller frees. */
 HONE_CHECKED int training_loader(Loader **loader, const Session *s, Error *e);
+/* Has x read the batch where it lies. */
+void training_lend(const Session *s, Exec *x, const Batch *batch);
 
 #endif

@@ -1,6 +1,7 @@
 /* Saving and restoring a run: see checkpoint.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/checkpoint.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,17 @@ static int add_array(StateDict *d, const char *folder, const Param *p, StateType
     return state_add_shape(d, name, type, p->shape, data, e);
 }
 
+static const char *folder_of(const Param *p)
+{
+    return p->role == PARAM_STATE ? "states" : "params";
+}
+
 static int add_params(StateDict *d, const Session *s, Error *e)
 {
     int status = HONE_OK;
     for (int i = 0; i < s->graph.param_count && status == HONE_OK; i++) {
         const Param *p = s->graph.params[i];
-        const char *folder = p->role == PARAM_STATE ? "states" : "params";
-        status = add_array(d, folder, p, STATE_REAL, params_at(&s->params, p), e);
+        status = add_array(d, folder_of(p), p, STATE_REAL, params_at(&s->params, p), e);
     }
     return status;
 }
@@ -199,8 +204,23 @@ static int check_known(const Checkpoint *c, const StateDict *wanted, Error *e)
         const StateEntry *entry = &have->entries[i];
         if (strncmp(entry->name, "params/", 7) == 0 && !state_find(wanted, entry->name))
             return error_set(e, HONE_ERR_SHAPE,
-                             "the checkpoint has '/%s' %s, the model has no such tensor",
-                             entry->name, state_shape_label(entry->rank, entry->dims, label));
+                             "%s: there is '/%s' %s, the model has no such tensor",
+                             store_path(c->store), entry->name,
+                             state_shape_label(entry->rank, entry->dims, label));
+    }
+    return HONE_OK;
+}
+
+/* Training stops where a number is none, and saves nothing; but files come from elsewhere, too. */
+static int check_finite(const Checkpoint *c, const Session *s, Error *e)
+{
+    for (int i = 0; i < s->graph.param_count; i++) {
+        const Param *p = s->graph.params[i];
+        const Real *v = params_at(&s->params, p);
+        for (size_t k = 0; k < p->count; k++)
+            if (!isfinite(v[k]))
+                return error_set(e, HONE_ERR_DATA, "%s: number %zu of '/%s/%s' is %g",
+                                 store_path(c->store), k, folder_of(p), p->name, (double)v[k]);
     }
     return HONE_OK;
 }
@@ -214,6 +234,8 @@ int checkpoint_restore(const Checkpoint *c, Session *s, Optimizer *optimizer, Pr
         status = check_known(c, &d, e);
     if (status == HONE_OK)
         status = store_load(c->store, &d, e);
+    if (status == HONE_OK)
+        status = check_finite(c, s, e);
     if (status == HONE_OK && pruner)
         status = pruner_check(pruner, e);
     state_release(&d);

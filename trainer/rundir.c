@@ -176,6 +176,9 @@ int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error
         status = error_set(e, HONE_ERR_CONFIG, "'%.40s' cannot be the folder of a run", out);
     else
         snprintf(d->path, sizeof d->path, "%s", out);
+    struct stat info;
+    if (status == HONE_OK && stat(d->path, &info) == 0 && !S_ISDIR(info.st_mode))
+        status = error_set(e, HONE_ERR_IO, "'%s' is not a folder", d->path);
     d->resume = resume;
     d->fresh = out && !resume;
     if (status == HONE_OK && d->fresh && !is_empty(d->path))

@@ -1,8 +1,9 @@
 /* Times of steps: see speed.h. SPDX-License-Identifier: Apache-2.0 */
 #include "trainer/speed.h"
 
+#include "core/clock.h"
+
 #include <stdlib.h>
-#include <time.h>
 
 #define RECENT_WEIGHT 0.1
 
@@ -47,7 +48,5 @@ double speed_median(Speed *s, int64_t n)
 
 double speed_now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return clock_seconds();
 }

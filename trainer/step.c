@@ -2,19 +2,9 @@
 #include "trainer/loop.h"
 
 #include "optim/clip.h"
+#include "trainer/calibrate.h"
 
 #include <math.h>
-
-/* The loader keeps the batch until the next step asks for another. */
-static void load_batch(Loop *l)
-{
-    exec_lend(l->exec, l->s->model.image, l->batch->x);
-    exec_lend(l->exec, l->s->model.labels, l->batch->labels);
-    if (l->s->model.others) {
-        exec_lend(l->exec, l->s->model.others, l->batch->others);
-        exec_lend(l->exec, l->s->model.shares, l->batch->shares);
-    }
-}
 
 /* The teacher is asked while its answers count. Returns the weight of the loss on labels. */
 static double ask_teacher(Loop *l, double *of_soft)
@@ -119,7 +109,7 @@ int loop_step(Loop *l, Error *e)
     int status = loader_next(l->loader, &l->batch, e);
     if (status != HONE_OK)
         return status;
-    load_batch(l);
+    training_lend(s, l->exec, l->batch); /* kept until the next step asks for another */
     set_controls(l);
     double of_soft, of_hard = ask_teacher(l, &of_soft);
     exec_forward(l->exec);

@@ -36,6 +36,8 @@ static void add_results(const Summary *s, Json *j)
     figures_json(&s->ptq_figures, s->classifies, "ptq", j);
     figures_json(&s->qat_figures, s->classifies, "qat", j);
     figures_json(&s->int8_figures, s->classifies, "int8", j);
+    figures_json(&s->best_figures, s->classifies, "best", j);
+    json_whole(j, "best_step", s->best_step);
     json_real(j, "ema", s->ema > 0 ? s->ema : NAN);
     json_source(j, "bit_exact", !s->exported ? "null" : s->bit_exact ? "true" : "false");
     json_whole(j, "compared", s->compared);

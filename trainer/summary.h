@@ -16,6 +16,8 @@ typedef struct Summary {
     char float_source[FINISH_PATH_BYTES]; /* where float_figures were measured */
     Figures teacher_figures;              /* in float */
     Figures unquantized_figures;
+    Figures best_figures; /* of best.h5, after best_step steps; -1: there is none */
+    int64_t best_step;
     Figures ptq_figures, qat_figures, int8_figures; /* the last two: of the first artifact */
     bool exported;                                  /* else the next two are null, 0 */
     bool bit_exact;                                 /* all artifacts */

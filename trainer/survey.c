@@ -25,16 +25,12 @@ typedef struct Surveyor {
 
 /* ---- one tensor ---- */
 
-static void measure(SurveyTensor *t, const Real *x, size_t count)
+static void measure(SurveyTensor *t, const Kernels *k, const Real *x, size_t count)
 {
-    t->low = INFINITY;
-    t->high = -INFINITY;
-    for (size_t i = 0; i < count; i++) {
-        t->low = (double)x[i] < t->low ? (double)x[i] : t->low;
-        t->high = (double)x[i] > t->high ? (double)x[i] : t->high;
-    }
-    if (!isfinite(t->low) || !isfinite(t->high))
-        t->low = t->high = 0;
+    Real low, high; /* both NaN where a number is not finite */
+    k->minmax(count, x, &low, &high);
+    t->low = isfinite(low) ? (double)low : 0;
+    t->high = isfinite(high) ? (double)high : 0;
     t->sqnr = NAN;
     histogram_begin(&t->histogram, t->low, t->high);
     histogram_add(&t->histogram, x, count);
@@ -45,26 +41,38 @@ static double decibels(double signal, double noise)
     return noise > 0 && signal > 0 ? 10 * log10(signal / noise) : NAN;
 }
 
+/* Sums of squares: of the numbers, and of what their codes miss. */
+typedef struct Power {
+    double signal, noise;
+} Power;
+
+static void add_power(Power *p, const Real *x, const int8_t *q, size_t count, Real scale,
+                      int32_t zero_point)
+{
+    double signal = 0, noise = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double error = (double)x[i] - (double)scale * (q[i] - zero_point);
+        signal += (double)x[i] * (double)x[i];
+        noise += error * error;
+    }
+    p->signal += signal;
+    p->noise += noise;
+}
+
 /* Of what a fake-quant node made codes of. Its scales, where there are several, are of the first axis
  * or of the last. */
 static double noise_of(const Run *r)
 {
     const Tensor *codes = r->out[0];
-    const Real *x = r->in[0]->data;
+    const Real *x = r->in[0]->data, *scale = run_scale(codes);
+    const int8_t *q = codes->data;
     const FakequantAttributes *a = r->node->attributes;
     const size_t count = shape_count(codes->shape), scales = shape_count(codes->scale->shape);
-    const size_t step = a->axis == QUANT_AXIS_FIRST ? count / (size_t)codes->shape.dim[0] : 1;
-    const Real *scale = run_scale(codes);
-    const int8_t *q = codes->data;
-    const int32_t zero_point = run_zero_point(codes);
-    double signal = 0, noise = 0;
-    for (size_t i = 0; i < count; i++) {
-        const double s = (double)scale[scales > 1 ? i / step % scales : 0];
-        const double error = (double)x[i] - s * (q[i] - zero_point);
-        signal += (double)x[i] * (double)x[i];
-        noise += error * error;
-    }
-    return decibels(signal, noise);
+    const size_t run = a->axis == QUANT_AXIS_LAST ? 1 : count / scales; /* numbers of one scale */
+    Power p = {0, 0};
+    for (size_t i = 0, c = 0; i < count; i += run, c = c + 1 < scales ? c + 1 : 0)
+        add_power(&p, x + i, q + i, run, scale[c], run_zero_point(codes));
+    return decibels(p.signal, p.noise);
 }
 
 /* ---- layers ---- */
@@ -86,7 +94,7 @@ static void survey_weights(const Surveyor *y, SurveyLayer *l, int bits)
         return;
     const Real *w = params_at(&y->s->params, p);
     int64_t zeros = 0;
-    measure(&l->weights, w, p->count);
+    measure(&l->weights, y->s->compute.real, w, p->count);
     for (size_t i = 0; i < p->count; i++)
         zeros += w[i] == 0;
     l->sparsity = (double)zeros / (double)p->count;
@@ -143,7 +151,7 @@ static void visit(void *context, const Run *r)
     SurveyLayer *l = &y->survey->layers[sight.layer];
     const Tensor *seen = y->quantized ? r->in[0] : r->out[0];
     if (!sight.weights)
-        measure(&l->output, seen->data, shape_count(seen->shape));
+        measure(&l->output, r->compute->real, seen->data, shape_count(seen->shape));
     if (y->quantized)
         (sight.weights ? &l->weights : &l->output)->sqnr = noise_of(r);
 }
@@ -160,12 +168,20 @@ static int run_batch(void *context, const Batch *b, Error *e)
     return HONE_OK;
 }
 
+static int64_t images_of(const Session *s)
+{
+    const Shape image = s->model.image->shape;
+    const int64_t fit =
+        SURVEY_PIXELS / (int64_t)(shape_count(image) / (size_t)shape_channels(image));
+    const int64_t wanted = fit < 1 ? 1 : fit < SURVEY_IMAGES ? fit : SURVEY_IMAGES;
+    const int64_t all = dataset_info(s->dataset)->count[DATASET_TEST];
+    return wanted < all ? wanted : all;
+}
+
 int survey_new(Survey *v, const Session *s, bool quantized, Error *e)
 {
     const size_t nodes = (size_t)s->graph.node_count;
-    const int64_t all = dataset_info(s->dataset)->count[DATASET_TEST];
-    const int64_t batch =
-        s->config->options->eval.batch < all ? s->config->options->eval.batch : all;
+    const int64_t batch = images_of(s);
     const SplitWalk walk = {s->dataset, DATASET_TEST, (int)batch, batch, "survey", NULL};
     Surveyor y = {.s = s, .survey = v, .quantized = quantized};
     *v = (Survey){.layers = calloc(nodes, sizeof *v->layers)};

@@ -37,7 +37,11 @@ typedef struct Survey {
     int count;
 } Survey;
 
-/* Runs eval.batch images, or as many as there are. quantized needs calibrated ranges. The survey is
+/* How much is looked at: of 224-pixel images 5, whose layers make some 50 million numbers. */
+enum { SURVEY_IMAGES = 16, SURVEY_PIXELS = 1 << 18 };
+
+/* Runs the first images of the test set: SURVEY_IMAGES, fewer where they have more than
+ * SURVEY_PIXELS, but one; or as many as there are. quantized needs calibrated ranges. The survey is
  * the caller's to free. Errors: ERR_MEMORY, what loading the images says. */
 HONE_CHECKED int survey_new(Survey *v, const Session *s, bool quantized, Error *e);
 void survey_free(Survey *v);

@@ -134,6 +134,8 @@ static void fill_summary(Summary *m, const Loop *l)
     m->steps = l->phases.total;
     m->classifies = session_classifies(l->s);
     m->ptq_figures = p->ptq_figures;
+    m->best_figures = p->best_figures;
+    m->best_step = p->best_step;
     m->qat_figures = m->int8_figures = figures_none();
     m->images_per_s = p->images_per_s;
     m->ema = l->o->train.optimizer.ema;

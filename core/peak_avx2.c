@@ -1,6 +1,6 @@
 /* Peak loops for AVX2; see peak.h. 12 sums hide the latency of an FMA (4 cycles, two a cycle) and
  * leave room for operands in 16 registers. SPDX-License-Identifier: Apache-2.0 */
-#include "bench/peak.h"
+#include "core/peak.h"
 
 #if defined(__x86_64__)
 
@@ -41,8 +41,8 @@ static void dot_i16(long rounds, float *sink)
 }
 
 const PeakLoop peak_loops_avx2[] = {
-    {"float32 fma", "avx2", 256, 2.0 * LANES *SUMS, false, fma_f32},
-    {"int8 as int16 (vpmaddwd)", "avx2", 256, 4.0 * LANES *PAIRS, false, dot_i16},
+    {"float32 fma", "avx2", ARITHMETIC_FLOAT, 256, 2.0 * LANES *SUMS, false, fma_f32},
+    {"int8 as int16 (vpmaddwd)", "avx2", ARITHMETIC_INT16, 256, 4.0 * LANES *PAIRS, false, dot_i16},
     {0},
 };
 

@@ -1,6 +1,6 @@
 /* Peak loops for AVX-512 with VNNI and bf16; see peak.h. 16 sums hide latencies of up to 8 cycles at
  * two instructions a cycle. SPDX-License-Identifier: Apache-2.0 */
-#include "bench/peak.h"
+#include "core/peak.h"
 
 #if defined(__x86_64__)
 
@@ -57,6 +57,19 @@ static void dot_i8_256(long rounds, float *sink)
         *sink += first_int(_mm256_castsi256_si128(sum[i]));
 }
 
+static void dot_i16(long rounds, float *sink)
+{
+    const __m512i x = _mm512_set1_epi32(0x0113ffc5), w = _mm512_set1_epi32(0x000d0071);
+    __m512i sum[SUMS];
+    for (int i = 0; i < SUMS; i++)
+        sum[i] = _mm512_setzero_si512();
+    for (long r = 0; r < rounds; r++)
+        for (int i = 0; i < SUMS; i++)
+            sum[i] = _mm512_dpwssd_epi32(sum[i], x, w);
+    for (int i = 0; i < SUMS; i++)
+        *sink += first_int(_mm512_castsi512_si128(sum[i]));
+}
+
 static void dot_bf16(long rounds, float *sink)
 {
     const __m512bh x = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.75f), _mm512_set1_ps(1.5f));
@@ -71,12 +84,13 @@ static void dot_bf16(long rounds, float *sink)
         *sink += first_float(sum[i]);
 }
 
-/* Per instruction and lane: 1 product of floats, 2 of bf16, 4 of bytes. */
+/* Per instruction and lane: 1 product of floats, 2 of 16-bit numbers, 4 of bytes. */
 const PeakLoop peak_loops_avx512[] = {
-    {"float32 fma", "avx512", 512, 2.0 * LANES *SUMS, false, fma_f32},
-    {"int8 dot (vpdpbusd)", "avx512", 512, 8.0 * LANES *SUMS, false, dot_i8},
-    {"int8 dot (vpdpbusd)", "avx512", 256, 4.0 * LANES *SUMS, false, dot_i8_256},
-    {"bf16 dot (vdpbf16ps)", "avx512", 512, 4.0 * LANES *SUMS, true, dot_bf16},
+    {"float32 fma", "avx512", ARITHMETIC_FLOAT, 512, 2.0 * LANES *SUMS, false, fma_f32},
+    {"int8 dot (vpdpbusd)", "avx512", ARITHMETIC_INT8, 512, 8.0 * LANES *SUMS, false, dot_i8},
+    {"int8 dot (vpdpbusd)", "avx512", ARITHMETIC_INT8, 256, 4.0 * LANES *SUMS, false, dot_i8_256},
+    {"int16 dot (vpdpwssd)", "avx512", ARITHMETIC_INT16, 512, 4.0 * LANES *SUMS, false, dot_i16},
+    {"bf16 dot (vdpbf16ps)", "avx512", ARITHMETIC_BF16, 512, 4.0 * LANES *SUMS, true, dot_bf16},
     {0},
 };
 

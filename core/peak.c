@@ -1,9 +1,9 @@
 /* Measuring ceilings: see peak.h. Each thread runs the same number of rounds, about a millisecond's
  * worth; the slowest thread ends a measurement. SPDX-License-Identifier: Apache-2.0 */
-#include "bench/peak.h"
+#include "core/peak.h"
 
+#include "core/clock.h"
 #include "runtime/kernels.h"
-#include "trainer/speed.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -51,9 +51,9 @@ static void sample_block(void *context, int block, int worker)
     atomic_fetch_add(&s->arrived, 1);
     while (atomic_load(&s->arrived) < s->workers)
         sched_yield();
-    s->begin[block] = speed_now();
+    s->begin[block] = clock_seconds();
     s->fn(s->job, block, worker);
-    s->end[block] = speed_now();
+    s->end[block] = clock_seconds();
 }
 
 /* Seconds from the first thread's begin to the last one's end. */
@@ -79,8 +79,8 @@ static Rate measure(const Peaks *p, ThreadsFn fn, Job *job, double work, double 
     s.fn = fn;
     s.job = job;
     sample(p, &s);
-    for (double begin = speed_now();
-         n < SAMPLES_MAX && (n < SAMPLES_MIN || speed_now() - begin < seconds); n++)
+    for (double begin = clock_seconds();
+         n < SAMPLES_MAX && (n < SAMPLES_MIN || clock_seconds() - begin < seconds); n++)
         rates[n] = 1e-9 * work / sample(p, &s);
     qsort(rates, (size_t)n, sizeof rates[0], compare);
     return (Rate){.best = rates[n - 1], .median = rates[n / 2]};
@@ -121,14 +121,27 @@ int peaks_loops(const PeakLoop **out, int room)
     return n;
 }
 
-const PeakLoop *peaks_loop_of(const char *level, bool integer)
+static const PeakLoop *loop_among(const PeakLoop *loops, Arithmetic arithmetic)
 {
+    for (; loops->name; loops++)
+        if (loops->arithmetic == arithmetic && runs_here(loops))
+            return loops; /* the widest comes first */
+    return NULL;
+}
+
+const PeakLoop *peaks_loop_of(const char *level, Arithmetic arithmetic)
+{
+    static const Arithmetic instead[ARITHMETIC_KINDS] = {[ARITHMETIC_FLOAT] = ARITHMETIC_FLOAT,
+                                                         [ARITHMETIC_INT8] = ARITHMETIC_INT16,
+                                                         [ARITHMETIC_INT16] = ARITHMETIC_INT8,
+                                                         [ARITHMETIC_BF16] = ARITHMETIC_FLOAT};
     const PeakLoop *loops = strcmp(level, "avx512") == 0 ? peak_loops_avx512
                             : strcmp(level, "avx2") == 0 ? peak_loops_avx2
                                                          : NULL;
-    if (!loops || !loops[0].name)
+    if (!loops)
         return NULL;
-    return &loops[integer ? 1 : 0]; /* the order of both tables */
+    const PeakLoop *loop = loop_among(loops, arithmetic);
+    return loop ? loop : loop_among(loops, instead[arithmetic]);
 }
 
 static void arithmetic_block(void *context, int block, int worker)
@@ -144,9 +157,9 @@ Rate peaks_arithmetic(const Peaks *p, const PeakLoop *loop, double seconds)
     double took = 0;
     while (took < SAMPLE_SECONDS) {
         job.rounds *= 2;
-        double begin = speed_now();
+        double begin = clock_seconds();
         loop->run(job.rounds, &job.sinks[0]);
-        took = speed_now() - begin;
+        took = clock_seconds() - begin;
     }
     double work = loop->operations * (double)job.rounds * threads_count(p->threads);
     return measure(p, arithmetic_block, &job, work, seconds);
@@ -240,4 +253,37 @@ int peaks_gemm(const Peaks *p, int n, double seconds, Rate *rate, Error *e)
     *rate = measure(p, gemm_block, &job, 2.0 * n * n * n * workers, seconds);
     free(job.a);
     return HONE_OK;
+}
+
+/* ---- ceilings ---- */
+
+const char *arithmetic_name(Arithmetic arithmetic)
+{
+    static const char *const names[ARITHMETIC_KINDS] = {[ARITHMETIC_FLOAT] = "float",
+                                                        [ARITHMETIC_INT8] = "int8",
+                                                        [ARITHMETIC_INT16] = "int16",
+                                                        [ARITHMETIC_BF16] = "bf16"};
+    return names[arithmetic];
+}
+
+int ceilings_measure(Ceilings *c, const char *level, int threads, Error *e)
+{
+    static const double seconds = 0.07;
+    static const size_t array_bytes = (size_t)64 << 20;
+    Peaks p;
+    *c = (Ceilings){0};
+    int status = peaks_open(&p, threads, e);
+    if (status != HONE_OK)
+        return status;
+    for (int a = 0; a < ARITHMETIC_KINDS; a++) {
+        const PeakLoop *loop = peaks_loop_of(level, (Arithmetic)a);
+        c->gops[a] = loop ? peaks_arithmetic(&p, loop, seconds).best : 0;
+    }
+    for (int m = MEMORY_READ; m <= MEMORY_TRIAD && status == HONE_OK; m++) {
+        Rate rate = {0};
+        status = peaks_memory(&p, (MemoryLoop)m, array_bytes, seconds, &rate, e);
+        c->gbytes = rate.best > c->gbytes ? rate.best : c->gbytes;
+    }
+    peaks_close(&p);
+    return status;
 }
