@@ -1,10 +1,11 @@
 /* Speed of Hone's convolution and dense kernels at the shapes of given models: every distinct layer
- * alone, forward and backward, in float (F) and in quantization-aware training (Q: int8 forward, float
+ * alone, forward and backward, in float (F) and in quantization-aware training (Q: int8 forward, int16
  * backward), and what share that is of the machine's arithmetic. `make bench` builds and runs it.
  *
  * It is no measure of training (`hone bench step` is): batch-norm, activations and quantizers are not
  * in it, and a layer alone finds its input in the cache more often. Depthwise layers do few operations
- * per byte: what limits them is loads, not arithmetic. Each time is the fastest of many.
+ * per byte: what limits them is loads, not arithmetic. They and layers of few products stay in float
+ * backward, which costs share, too. Each time is the fastest of many.
  *
  * The model's totals weigh each layer by how often it occurs: the least time that a step of the model
  * spends in weighted layers, and the rate and share that come of it.
@@ -27,12 +28,13 @@ static const double CEILING_SECONDS = 0.1;
 /* The four timed computations. */
 static const struct {
     const char *name;
-    bool quantize, backward, integer; /* integer: its ceiling is that of int8 */
+    bool quantize, backward;
+    Arithmetic arithmetic; /* whose ceiling is its ceiling */
 } forms[FORMS] = {
-    {"F forward", false, false, false},
-    {"F backward", false, true, false},
-    {"Q forward", true, false, true},
-    {"Q backward", true, true, false},
+    {"F forward", false, false, ARITHMETIC_FLOAT},
+    {"F backward", false, true, ARITHMETIC_FLOAT},
+    {"Q forward", true, false, ARITHMETIC_INT8},
+    {"Q backward", true, true, ARITHMETIC_INT16},
 };
 
 typedef struct Options {
@@ -55,8 +57,8 @@ typedef struct Bench {
     const Options *options;
     Compute compute;
     Arena arena;
-    double others;     /* processors that other programs used */
-    double ceiling[2]; /* GOP/s of float and int8 with these threads; 0: unknown */
+    double others;                    /* processors that other programs used */
+    double ceiling[ARITHMETIC_KINDS]; /* GOP/s with these threads; 0: unknown */
     Row rows[ROWS_MAX];
     int count;
 } Bench;
@@ -76,7 +78,7 @@ static double rate_of(double operations, double ms)
 /* Of the ceiling, 0..1; 0 where there is none to hold it against (level ref). */
 static double share_of(const Bench *b, int form, double rate)
 {
-    double ceiling = b->ceiling[forms[form].integer];
+    double ceiling = b->ceiling[forms[form].arithmetic];
     return ceiling > 0 ? rate / ceiling : 0;
 }
 
@@ -89,12 +91,11 @@ static int raise_ceilings(Bench *b, Error *e)
     int status = peaks_open(&p, b->options->threads, e);
     if (status != HONE_OK)
         return status;
-    for (int integer = 0; integer < 2; integer++) {
-        const PeakLoop *loop =
-            peaks_loop_of(b->compute.integer->name, integer ? ARITHMETIC_INT8 : ARITHMETIC_FLOAT);
+    for (int f = 0; f < FORMS; f++) {
+        const PeakLoop *loop = peaks_loop_of(b->compute.integer->name, forms[f].arithmetic);
         double best = loop ? peaks_arithmetic(&p, loop, CEILING_SECONDS).best : 0;
-        if (best > b->ceiling[integer])
-            b->ceiling[integer] = best;
+        if (best > b->ceiling[forms[f].arithmetic])
+            b->ceiling[forms[f].arithmetic] = best;
     }
     peaks_close(&p);
     return HONE_OK;
@@ -211,8 +212,10 @@ static void add_tables(const Bench *b, const char *machine, Text *out)
     const int threads = threads_count(b->compute.threads);
     text_printf(out, "%s, %s kernels, %d thread%s", machine, b->compute.integer->name, threads,
                 threads == 1 ? "" : "s");
-    if (b->ceiling[0] > 0)
-        text_printf(out, "; ceilings: float %.0f, int8 %.0f GOP/s", b->ceiling[0], b->ceiling[1]);
+    if (b->ceiling[ARITHMETIC_FLOAT] > 0)
+        text_printf(out, "; ceilings: float %.0f, int8 %.0f, int16 %.0f GOP/s",
+                    b->ceiling[ARITHMETIC_FLOAT], b->ceiling[ARITHMETIC_INT8],
+                    b->ceiling[ARITHMETIC_INT16]);
     text_printf(out, ". Other programs used %.2f processors.\n", b->others);
     for (int i = 0; i < b->count;)
         i = add_model(b, i, out);
@@ -249,8 +252,9 @@ static void add_json(const Bench *b, const char *machine, Text *out)
     json_text(&j, "kernels", b->compute.integer->name);
     json_whole(&j, "threads", threads_count(b->compute.threads));
     json_real(&j, "others", b->others);
-    json_real(&j, "float_ceiling", b->ceiling[0]);
-    json_real(&j, "int8_ceiling", b->ceiling[1]);
+    json_real(&j, "float_ceiling", b->ceiling[ARITHMETIC_FLOAT]);
+    json_real(&j, "int8_ceiling", b->ceiling[ARITHMETIC_INT8]);
+    json_real(&j, "int16_ceiling", b->ceiling[ARITHMETIC_INT16]);
     json_open(&j, "layers", '[');
     for (int i = 0; i < b->count; i++)
         add_json_row(b, &b->rows[i], &j);

@@ -191,9 +191,8 @@ int single_measure(const LayerShape *s, const SingleOptions *o, SingleTime *t, E
     int status = build(&g, s, o->quantize, &image, e);
     if (status == HONE_OK)
         status = params_new(&params, &g, 1, e);
-    const ExecOptions options = {.mode = {.training = true, .quantize = o->quantize},
-                                 .batch = o->batch,
-                                 .compute = o->compute};
+    const Mode mode = {.training = true, .quantize = o->quantize, .backward = BACKWARD_INT16};
+    const ExecOptions options = {.mode = mode, .batch = o->batch, .compute = o->compute};
     if (status == HONE_OK)
         status = exec_new(&x, &g, &params, &options, e);
     if (status == HONE_OK) {
