@@ -128,8 +128,11 @@ class Copy:
         self.flags = "release_flags=$(if $(findstring kernels,$(1)),-O3,-O1 -g0)"
         self.flags += " -DHONE_FEWER" if quick else ""
         self.programs = ["build/release/tests/run"] + ([] if quick else ["build/release/hone"])
-        shutil.copytree(".", folder, dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("build", "runs", "data", ".git"))
+        left_out = ("build", "runs", "data", ".git")
+        for name in os.listdir(folder) if os.path.isdir(folder) else []:
+            if name not in left_out and os.path.isdir(os.path.join(folder, name)):
+                shutil.rmtree(os.path.join(folder, name))  # sources of an earlier call
+        shutil.copytree(".", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*left_out))
         said, status = self.build()
         if status != 0:
             sys.exit(said + "\nthe unchanged sources do not build")
