@@ -9,6 +9,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { THREADS = 3, CHANNELS = 8 };
@@ -222,6 +223,28 @@ START_TEST(visits_follow_each_node)
 }
 END_TEST
 
+/* Every number of a long array is looked at, whichever block of it a thread has. */
+START_TEST(no_bad_number_is_overlooked)
+{
+    enum { NUMBERS = 200001, PLACES = 5 };
+    static const size_t places[PLACES] = {0, 65535, 65536, 140000, NUMBERS - 1};
+    Error e = {0};
+    Compute c;
+    ck_assert_msg(compute_open(&c, THREADS, NULL, &e) == HONE_OK, "%s", e.text);
+    Real *v = calloc(NUMBERS, sizeof *v);
+    ck_assert_ptr_nonnull(v);
+    ck_assert(compute_finite(&c, v, NUMBERS));
+    for (int i = 0; i < PLACES; i++) {
+        v[places[i]] = i % 2 ? (Real)NAN : -(Real)INFINITY;
+        ck_assert_msg(!compute_finite(&c, v, NUMBERS), "number %zu", places[i]);
+        ck_assert(compute_finite(&c, v, places[i]));
+        v[places[i]] = 0;
+    }
+    free(v);
+    compute_close(&c);
+}
+END_TEST
+
 Suite *suite_exec(void)
 {
     Suite *s = suite_create("exec");
@@ -232,6 +255,7 @@ Suite *suite_exec(void)
     tcase_add_test(t, an_overflow_is_found_where_it_arises);
     tcase_add_test(t, nodes_are_timed_while_asked);
     tcase_add_test(t, visits_follow_each_node);
+    tcase_add_test(t, no_bad_number_is_overlooked);
     suite_add_tcase(s, t);
     return s;
 }
