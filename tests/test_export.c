@@ -235,6 +235,9 @@ START_TEST(write_reads_back)
     ck_assert_mem_eq(a->ops, b->ops, a->op_count * sizeof *a->ops);
     ck_assert_mem_eq(a->constants, b->constants, a->constants_bytes);
     ck_assert_mem_eq(a->strings, b->strings, a->strings_bytes);
+    ck_assert_ptr_eq(hone_rt_section(bytes, HONE_RT_SECTION_TENSORS, &count),
+                     b->tensors); /* first */
+    ck_assert_uint_eq(count, b->tensor_count * sizeof *b->tensors);
     free(bytes);
     lower_release(&l);
 }
