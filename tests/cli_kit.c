@@ -54,7 +54,7 @@ void cli_write(const char *name, const char *text)
     ck_assert_int_eq(file_write_atomic(path, text, strlen(text), &cli_error), HONE_OK);
 }
 
-void cli_prepare(void)
+static void prepare(void)
 {
     const char *top = getenv("TMPDIR"), *program = getenv("HONE_PROGRAM");
     char path[1024];
@@ -72,16 +72,26 @@ void cli_prepare(void)
     RUNS(0, "cp run/model.hone lone/");
 }
 
-void cli_clean(void)
+static void clean(void)
 {
     char line[512];
     snprintf(line, sizeof line, "rm -rf '%s'", cli_folder);
     ck_assert_int_eq(system(line), 0);
 }
 
-void cli_reset(void)
+static void reset(void)
 {
     cli_error = (Error){0};
+}
+
+TCase *cli_case(Suite *s)
+{
+    TCase *t = tcase_create("commands");
+    tcase_set_timeout(t, 30); /* files are synced, and a disk may be busy */
+    tcase_add_unchecked_fixture(t, prepare, clean);
+    tcase_add_checked_fixture(t, reset, NULL);
+    suite_add_tcase(s, t);
+    return t;
 }
 
 void cli_fails(int status, const char *arguments, const char *sentence)

@@ -13,11 +13,9 @@
 extern char cli_folder[256], cli_out[1 << 18], cli_err[1 << 14]; /* of the last command */
 extern Error cli_error;
 
-/* Fixtures: before all tests, in their parent, the program, the folder and the model are made. */
-void cli_prepare(void);
-void cli_clean(void);
-/* Before each test. */
-void cli_reset(void);
+/* Adds a test case to the suite: before all of its tests, in their parent, the folder and the model are
+ * made; after them they are removed. */
+TCase *cli_case(Suite *s);
 
 /* Runs a shell command in the folder; returns its exit status and fills cli_out and cli_err. */
 int cli_sh(const char *format, ...) __attribute__((format(printf, 1, 2)));

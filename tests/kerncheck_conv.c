@@ -83,6 +83,49 @@ static Real *packed(const ConvKernels *k, const Real *weights, const Real *bias,
     return p;
 }
 
+/* Random operands of a product, and the call of k that makes it. Rows of the result are ld apart. */
+typedef struct MultiplyCase {
+    Windows w;
+    size_t ny;
+    Real *x, *y, *want, *weights, *bias, *panel; /* want starts as y */
+    ConvMultiply m;
+} MultiplyCase;
+
+static void multiply_case_make(MultiplyCase *c, const ConvKernels *k, int cols, int ld, Rng *rng)
+{
+    Windows *w = &c->w;
+    windows_make(w, ld, rng);
+    c->ny = (size_t)(w->rows - 1) * (size_t)ld + (size_t)cols;
+    c->x = guarded(w->size, false, rng);
+    c->y = guarded(c->ny, true, rng);
+    c->want = guarded_copy(c->y, c->ny);
+    c->weights = guarded((size_t)(w->depth * cols), false, rng);
+    c->bias = guarded((size_t)cols, false, rng);
+    c->panel = packed(k, c->weights, c->bias, w->depth, cols);
+    c->m = (ConvMultiply){.x = c->x,
+                          .x_row = w->x_row,
+                          .run_x = w->run_x,
+                          .run_w = w->run_w,
+                          .runs = w->runs,
+                          .length = w->length,
+                          .taps = w->taps,
+                          .panel = c->panel,
+                          .y = c->y,
+                          .y_row = w->y_row,
+                          .rows = w->rows,
+                          .cols = cols};
+}
+
+static void multiply_case_drop(MultiplyCase *c)
+{
+    drop(c->x);
+    drop(c->y);
+    drop(c->want);
+    drop(c->weights);
+    drop(c->bias);
+    free(c->panel);
+}
+
 START_TEST(multiply_matches)
 {
     const ConvKernels *k = table_of(_i), *ref = &kernels_conv_ref;
@@ -90,40 +133,17 @@ START_TEST(multiply_matches)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 1, 0);
     for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
-        Windows w;
+        MultiplyCase c;
         const int cols = 1 + below(&rng, 2 * ref->lanes), ld = cols + below(&rng, 3);
-        windows_make(&w, ld, &rng);
-        const size_t ny = (size_t)(w.rows - 1) * (size_t)ld + (size_t)cols;
-        Real *x = guarded(w.size, false, &rng), *y = guarded(ny, true, &rng);
-        Real *want = guarded_copy(y, ny);
-        Real *weights = guarded((size_t)(w.depth * cols), false, &rng);
-        Real *bias = guarded((size_t)cols, false, &rng);
-        Real *mine = packed(k, weights, bias, w.depth, cols);
-        Real *theirs = packed(ref, weights, bias, w.depth, cols);
-        ConvMultiply m = {.x = x,
-                          .x_row = w.x_row,
-                          .run_x = w.run_x,
-                          .run_w = w.run_w,
-                          .runs = w.runs,
-                          .length = w.length,
-                          .taps = w.taps,
-                          .panel = mine,
-                          .y = y,
-                          .y_row = w.y_row,
-                          .rows = w.rows,
-                          .cols = cols,
-                          .accumulate = below(&rng, 2)};
-        k->multiply(&m);
-        m.panel = theirs;
-        m.y = want;
-        ref->multiply(&m);
-        expect_equal("multiply", y, want, ny);
-        drop(x);
-        drop(y);
-        drop(want);
-        drop(weights);
-        drop(bias);
-        free(mine);
+        multiply_case_make(&c, k, cols, ld, &rng);
+        Real *theirs = packed(ref, c.weights, c.bias, c.w.depth, cols);
+        c.m.accumulate = below(&rng, 2);
+        k->multiply(&c.m);
+        c.m.panel = theirs;
+        c.m.y = c.want;
+        ref->multiply(&c.m);
+        expect_equal("multiply", c.y, c.want, c.ny);
+        multiply_case_drop(&c);
         free(theirs);
     }
 }
@@ -137,39 +157,16 @@ START_TEST(cuts_of_rows_do_not_matter)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 5, 0);
     for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
-        Windows w;
+        MultiplyCase c;
         const int cols = 1 + below(&rng, 2 * k->lanes);
-        windows_make(&w, cols, &rng);
-        const size_t ny = (size_t)w.rows * (size_t)cols;
-        Real *x = guarded(w.size, false, &rng), *y = guarded(ny, true, &rng);
-        Real *want = guarded_copy(y, ny);
-        Real *weights = guarded((size_t)(w.depth * cols), false, &rng);
-        Real *bias = guarded((size_t)cols, false, &rng);
-        Real *panel = packed(k, weights, bias, w.depth, cols);
-        ConvMultiply m = {.x = x,
-                          .x_row = w.x_row,
-                          .run_x = w.run_x,
-                          .run_w = w.run_w,
-                          .runs = w.runs,
-                          .length = w.length,
-                          .taps = w.taps,
-                          .panel = panel,
-                          .y = y,
-                          .y_row = w.y_row,
-                          .rows = w.rows,
-                          .cols = cols};
-        k->multiply(&m);
-        m.y = want;
-        m.rows = 1;
-        for (int r = 0; r < w.rows; r++, m.x_row++, m.y_row++)
-            k->multiply(&m);
-        ck_assert_mem_eq(y, want, ny * sizeof *y);
-        drop(x);
-        drop(y);
-        drop(want);
-        drop(weights);
-        drop(bias);
-        free(panel);
+        multiply_case_make(&c, k, cols, cols, &rng);
+        k->multiply(&c.m);
+        c.m.y = c.want;
+        c.m.rows = 1;
+        for (int r = 0; r < c.w.rows; r++, c.m.x_row++, c.m.y_row++)
+            k->multiply(&c.m);
+        ck_assert_mem_eq(c.y, c.want, c.ny * sizeof *c.y);
+        multiply_case_drop(&c);
     }
 }
 END_TEST
@@ -182,44 +179,22 @@ START_TEST(wide_panels_match_their_columns)
         return;
     Rng rng = rng_at(SEED, RNG_TEST, 2, 0);
     for (int round = 0; round < (walked ? 8 * EVERY : ROUNDS); round += EVERY) {
-        Windows w;
+        MultiplyCase c;
+        const Windows *w = &c.w;
         const int cols = k->lanes + 1 + below(&rng, k->lanes);
-        windows_make(&w, cols, &rng);
-        const size_t ny = (size_t)w.rows * (size_t)cols;
-        Real *x = guarded(w.size, false, &rng), *y = guarded(ny, true, &rng);
-        Real *want = guarded_copy(y, ny);
-        Real *weights = guarded((size_t)(w.depth * cols), false, &rng);
-        Real *bias = guarded((size_t)cols, false, &rng);
-        Real *mine = packed(k, weights, bias, w.depth, cols);
-        ConvMultiply m = {.x = x,
-                          .x_row = w.x_row,
-                          .run_x = w.run_x,
-                          .run_w = w.run_w,
-                          .runs = w.runs,
-                          .length = w.length,
-                          .taps = w.taps,
-                          .panel = mine,
-                          .y = y,
-                          .y_row = w.y_row,
-                          .rows = w.rows,
-                          .cols = cols};
-        k->multiply(&m);
-        for (int r = 0; r < w.rows; r++)
-            for (int c = 0; c < cols; c++) {
-                double sum = (double)bias[c];
-                for (int i = 0; i < w.runs; i++)
-                    for (int e = 0; e < w.length; e++)
-                        sum += (double)x[w.x_row[r] + w.run_x[i] + e] *
-                               (double)weights[(w.run_w[i] + e) * cols + c];
-                want[r * cols + c] = (Real)sum;
+        multiply_case_make(&c, k, cols, cols, &rng);
+        k->multiply(&c.m);
+        for (int r = 0; r < w->rows; r++)
+            for (int col = 0; col < cols; col++) {
+                double sum = (double)c.bias[col];
+                for (int i = 0; i < w->runs; i++)
+                    for (int e = 0; e < w->length; e++)
+                        sum += (double)c.x[w->x_row[r] + w->run_x[i] + e] *
+                               (double)c.weights[(w->run_w[i] + e) * cols + col];
+                c.want[r * cols + col] = (Real)sum;
             }
-        expect_equal("multiply", y, want, ny);
-        drop(x);
-        drop(y);
-        drop(want);
-        drop(weights);
-        drop(bias);
-        free(mine);
+        expect_equal("multiply", c.y, c.want, c.ny);
+        multiply_case_drop(&c);
     }
 }
 END_TEST

@@ -123,6 +123,39 @@ START_TEST(requantize_d31_ties)
 }
 END_TEST
 
+/* Two summands and room for their sum by the reference and by a kernel, which then writes it over b. */
+typedef struct AddCase {
+    size_t n;
+    Guarded in[2], out[2];
+    int8_t *a, *b, *want, *got;
+} AddCase;
+
+static void add_case_make(AddCase *c, Rng *rng)
+{
+    const size_t n = c->n = rng_below(rng, 100);
+    c->in[0] = guarded_input(n, random_align(rng, 1));
+    c->in[1] = guarded_new(n, random_align(rng, 1));
+    c->out[0] = guarded_new(n, 0);
+    c->out[1] = guarded_new(n, random_align(rng, 1));
+    fill_codes(rng, &c->in[0], -128, rng_below(rng, 2));
+    fill_codes(rng, &c->in[1], -128, rng_below(rng, 2));
+    c->a = (int8_t *)c->in[0].data;
+    c->b = (int8_t *)c->in[1].data;
+    c->want = (int8_t *)c->out[0].data;
+    c->got = (int8_t *)c->out[1].data;
+}
+
+/* Compares, checks the margins, frees. */
+static void add_case_end(AddCase *c, int number, const char *level)
+{
+    ck_assert_msg(memcmp(c->want, c->got, c->n) == 0, "case %d, %s", number, level);
+    ck_assert_msg(memcmp(c->want, c->b, c->n) == 0, "case %d, %s, in place", number, level);
+    guarded_free(&c->in[0], "a");
+    guarded_free(&c->in[1], "b");
+    guarded_free(&c->out[0], "want");
+    guarded_free(&c->out[1], "got");
+}
+
 START_TEST(add_d31_equals_ref)
 {
     const HoneRtKernels *k = int_kernels(_i);
@@ -138,22 +171,12 @@ START_TEST(add_d31_equals_ref)
             if (rng_below(&rng, 2))
                 p.e[j] = j == 2 ? -between(&rng, 15, 22) : -between(&rng, 0, 3);
         }
-        const size_t n = rng_below(&rng, 100);
-        Guarded a = guarded_input(n, random_align(&rng, 1)),
-                b = guarded_new(n, random_align(&rng, 1));
-        Guarded want = guarded_new(n, 0), got = guarded_new(n, random_align(&rng, 1));
-        fill_codes(&rng, &a, -128, rng_below(&rng, 2));
-        fill_codes(&rng, &b, -128, rng_below(&rng, 2));
-        const int8_t *xa = (const int8_t *)a.data, *xb = (const int8_t *)b.data;
-        hone_rt_kernels_ref.add_d31(&p, xa, xb, n, (int8_t *)want.data);
-        k->add_d31(&p, xa, xb, n, (int8_t *)got.data);
-        ck_assert_msg(memcmp(want.data, got.data, n) == 0, "case %d, %s", i, k->name);
-        k->add_d31(&p, xa, xb, n, (int8_t *)b.data); /* in place */
-        ck_assert_msg(memcmp(want.data, b.data, n) == 0, "case %d, %s, in place", i, k->name);
-        guarded_free(&a, "a");
-        guarded_free(&b, "b");
-        guarded_free(&want, "want");
-        guarded_free(&got, "got");
+        AddCase c;
+        add_case_make(&c, &rng);
+        hone_rt_kernels_ref.add_d31(&p, c.a, c.b, c.n, c.want);
+        k->add_d31(&p, c.a, c.b, c.n, c.got);
+        k->add_d31(&p, c.a, c.b, c.n, c.b); /* in place */
+        add_case_end(&c, i, k->name);
     }
 }
 END_TEST
@@ -177,22 +200,12 @@ START_TEST(add_equals_ref)
     for (int i = 0; i < int_kernels_rounds(CASES); i += EVERY) {
         Rng rng = rng_at(SEED, RNG_TEST, 3, (uint64_t)i);
         const HoneRtAdd p = random_add(&rng);
-        const size_t n = rng_below(&rng, 100);
-        Guarded a = guarded_input(n, random_align(&rng, 1)),
-                b = guarded_new(n, random_align(&rng, 1));
-        Guarded want = guarded_new(n, 0), got = guarded_new(n, random_align(&rng, 1));
-        fill_codes(&rng, &a, -128, rng_below(&rng, 2));
-        fill_codes(&rng, &b, -128, rng_below(&rng, 2));
-        const int8_t *xa = (const int8_t *)a.data, *xb = (const int8_t *)b.data;
-        hone_rt_kernels_ref.add_s24(&p, xa, xb, n, (int8_t *)want.data);
-        k->add_s24(&p, xa, xb, n, (int8_t *)got.data);
-        ck_assert_msg(memcmp(want.data, got.data, n) == 0, "case %d, %s", i, k->name);
-        k->add_s24(&p, xa, xb, n, (int8_t *)b.data); /* in place */
-        ck_assert_msg(memcmp(want.data, b.data, n) == 0, "case %d, %s, in place", i, k->name);
-        guarded_free(&a, "a");
-        guarded_free(&b, "b");
-        guarded_free(&want, "want");
-        guarded_free(&got, "got");
+        AddCase c;
+        add_case_make(&c, &rng);
+        hone_rt_kernels_ref.add_s24(&p, c.a, c.b, c.n, c.want);
+        k->add_s24(&p, c.a, c.b, c.n, c.got);
+        k->add_s24(&p, c.a, c.b, c.n, c.b); /* in place */
+        add_case_end(&c, i, k->name);
     }
 }
 END_TEST

@@ -197,10 +197,7 @@ END_TEST
 Suite *suite_cli(void)
 {
     Suite *s = suite_create("cli");
-    TCase *t = tcase_create("commands");
-    tcase_set_timeout(t, 30); /* files are synced, and a disk may be busy */
-    tcase_add_unchecked_fixture(t, cli_prepare, cli_clean);
-    tcase_add_checked_fixture(t, cli_reset, NULL);
+    TCase *t = cli_case(s);
     tcase_add_loop_test(t, usage, 0, MISUSES);
     tcase_add_test(t, no_command);
     tcase_add_loop_test(t, help, 0, COMMANDS);
@@ -209,6 +206,5 @@ Suite *suite_cli(void)
     tcase_add_test(t, config_resolved);
     tcase_add_test(t, config_schema);
     tcase_add_test(t, cpu_unknown);
-    suite_add_tcase(s, t);
     return s;
 }

@@ -286,10 +286,7 @@ END_TEST
 Suite *suite_cli_artifact(void)
 {
     Suite *s = suite_create("cli_artifact");
-    TCase *t = tcase_create("commands");
-    tcase_set_timeout(t, 30); /* files are synced, and a disk may be busy */
-    tcase_add_unchecked_fixture(t, cli_prepare, cli_clean);
-    tcase_add_checked_fixture(t, cli_reset, NULL);
+    TCase *t = cli_case(s);
     tcase_add_loop_test(t, json, 0, JSONS);
     tcase_add_test(t, eval_arithmetic);
     tcase_add_test(t, other_architecture);
@@ -303,6 +300,5 @@ Suite *suite_cli_artifact(void)
     tcase_add_test(t, checkpoint_damaged);
     tcase_add_test(t, verify_finds_mutation);
     tcase_add_test(t, output_refused);
-    suite_add_tcase(s, t);
     return s;
 }

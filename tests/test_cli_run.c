@@ -197,15 +197,11 @@ END_TEST
 Suite *suite_cli_run(void)
 {
     Suite *s = suite_create("cli_run");
-    TCase *t = tcase_create("commands");
-    tcase_set_timeout(t, 30); /* files are synced, and a disk may be busy */
-    tcase_add_unchecked_fixture(t, cli_prepare, cli_clean);
-    tcase_add_checked_fixture(t, cli_reset, NULL);
+    TCase *t = cli_case(s);
     tcase_add_test(t, run_images);
     tcase_add_test(t, run_refuses);
     tcase_add_test(t, run_tables);
     tcase_add_test(t, run_softmax);
     tcase_add_loop_test(t, run_losses, 0, sizeof losses / sizeof losses[0]);
-    suite_add_tcase(s, t);
     return s;
 }

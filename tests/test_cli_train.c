@@ -157,10 +157,7 @@ END_TEST
 Suite *suite_cli_train(void)
 {
     Suite *s = suite_create("cli_train");
-    TCase *t = tcase_create("commands");
-    tcase_set_timeout(t, 30); /* files are synced, and a disk may be busy */
-    tcase_add_unchecked_fixture(t, cli_prepare, cli_clean);
-    tcase_add_checked_fixture(t, cli_reset, NULL);
+    TCase *t = cli_case(s);
     tcase_add_test(t, train_files);
     tcase_add_test(t, train_plain);
     tcase_add_test(t, train_quiet_numbered);
@@ -171,6 +168,5 @@ Suite *suite_cli_train(void)
     tcase_add_test(t, train_plan);
     tcase_add_loop_test(t, train_interrupted, 0, 2);
     tcase_add_test(t, train_terminal);
-    suite_add_tcase(s, t);
     return s;
 }
