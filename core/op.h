@@ -167,6 +167,7 @@ enum {
                              the scale of the first, its zero point is that of in[0] */
     OP_COPY = 512, /* numbers go on as they are; forward or backward, where input and output are one
                       piece of memory nothing is done */
+    OP_SAME_GRADS = 1024, /* in[0] and in[1] get the same gradient: it may be one piece of memory */
 };
 
 #define OP_IN(i)  (1u << (i))
