@@ -31,6 +31,11 @@ void hdf5_watch(char *reason)
     H5Eset_auto2(H5E_DEFAULT, reason ? on_failure : NULL, reason);
 }
 
+bool hdf5_close(hid_t handle)
+{
+    return handle >= 0 && H5Idec_ref(handle) >= 0;
+}
+
 hid_t hdf5_memory_type(StateType type)
 {
     switch (type) {
