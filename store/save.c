@@ -46,19 +46,6 @@ static void *image_resize(void *old, size_t bytes, H5FD_file_image_op_t op, void
     return data;
 }
 
-static void *image_new(size_t bytes, H5FD_file_image_op_t op, void *context)
-{
-    return image_resize(NULL, bytes, op, context);
-}
-
-static void *image_copy(void *to, const void *from, size_t bytes, H5FD_file_image_op_t op,
-                        void *context)
-{
-    (void)op;
-    (void)context;
-    return memcpy(to, from, bytes);
-}
-
 static herr_t image_keep(void *data, H5FD_file_image_op_t op, void *context)
 {
     (void)data;
@@ -99,8 +86,11 @@ typedef struct Writer {
 
 static bool set_access(hid_t access, Image *image)
 {
-    H5FD_file_image_callbacks_t memory = {image_new,   image_copy,    image_resize, image_keep,
-                                          image_share, image_unshare, image};
+    H5FD_file_image_callbacks_t memory = {.image_realloc = image_resize, /* from nothing on */
+                                          .image_free = image_keep,
+                                          .udata_copy = image_share,
+                                          .udata_free = image_unshare,
+                                          .udata = image};
     return H5Pset_fapl_core(access, GROW_BYTES, 0) >= 0 &&
            H5Pset_file_image_callbacks(access, &memory) >= 0 &&
            H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0;
