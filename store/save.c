@@ -30,6 +30,7 @@
 typedef struct Image {
     unsigned char *data;
     size_t room;
+    int users; /* store_save(), and HDF5 until it has closed the file, be it at the program's end */
 } Image;
 
 static void *image_resize(void *old, size_t bytes, H5FD_file_image_op_t op, void *context)
@@ -56,12 +57,18 @@ static herr_t image_keep(void *data, H5FD_file_image_op_t op, void *context)
 
 static void *image_share(void *context)
 {
-    return context;
+    Image *image = context;
+    image->users++;
+    return image;
 }
 
-static herr_t image_unshare(void *context)
+static herr_t image_release(void *context)
 {
-    (void)context;
+    Image *image = context;
+    if (--image->users == 0) {
+        free(image->data);
+        free(image);
+    }
     return 0;
 }
 
@@ -89,7 +96,7 @@ static bool set_access(hid_t access, Image *image)
     H5FD_file_image_callbacks_t memory = {.image_realloc = image_resize, /* from nothing on */
                                           .image_free = image_keep,
                                           .udata_copy = image_share,
-                                          .udata_free = image_unshare,
+                                          .udata_free = image_release,
                                           .udata = image};
     return H5Pset_fapl_core(access, GROW_BYTES, 0) >= 0 &&
            H5Pset_file_image_callbacks(access, &memory) >= 0 &&
@@ -250,6 +257,7 @@ int store_save(const char *path, const StateDict *s, Error *e)
     Image *image = calloc(1, sizeof *image);
     if (!image)
         return error_memory(e, "a checkpoint", sizeof *image);
+    image->users = 1;
     hdf5_watch(reason);
     const char *failed = writer_open(&w, image) ? write_state(&w, s) : "the first block";
     bool complete = writer_close(&w);
@@ -262,9 +270,6 @@ int store_save(const char *path, const StateDict *s, Error *e)
         rc = error_set(e, HONE_ERR_IO, "cannot put together '%s': %s", path, reason);
     else
         rc = file_write_atomic(path, image->data, bytes, e);
-    if (complete || w.file < 0) { /* else HDF5 still holds the image */
-        free(image->data);
-        free(image);
-    }
+    image_release(image);
     return rc;
 }
