@@ -26,12 +26,19 @@
 
 /* The bytes of the file. HDF5 allocates them through the functions below, and when it closes the
  * file, complete, and wants to free them, they stay. (H5Fget_file_image would need a second copy,
- * and in HDF5 1.10 leaves a wrong checksum in the first block.) */
+ * and in HDF5 1.10 leaves a wrong checksum in the first block.) A file that could not be closed HDF5
+ * keeps to the program's end, and with it the image, which nobody else wants any more. */
 typedef struct Image {
     unsigned char *data;
     size_t room;
-    int users; /* store_save(), and HDF5 until it has closed the file, be it at the program's end */
+    bool unwanted;
 } Image;
+
+static void image_free(Image *image)
+{
+    free(image->data);
+    free(image);
+}
 
 static void *image_resize(void *old, size_t bytes, H5FD_file_image_op_t op, void *context)
 {
@@ -47,28 +54,24 @@ static void *image_resize(void *old, size_t bytes, H5FD_file_image_op_t op, void
     return data;
 }
 
-static herr_t image_keep(void *data, H5FD_file_image_op_t op, void *context)
+static herr_t image_close(void *data, H5FD_file_image_op_t op, void *context)
 {
     (void)data;
     (void)op;
-    (void)context;
+    Image *image = context;
+    if (image->unwanted)
+        image_free(image);
     return 0;
 }
 
 static void *image_share(void *context)
 {
-    Image *image = context;
-    image->users++;
-    return image;
+    return context;
 }
 
-static herr_t image_release(void *context)
+static herr_t image_unshare(void *context)
 {
-    Image *image = context;
-    if (--image->users == 0) {
-        free(image->data);
-        free(image);
-    }
+    (void)context;
     return 0;
 }
 
@@ -94,9 +97,9 @@ typedef struct Writer {
 static bool set_access(hid_t access, Image *image)
 {
     H5FD_file_image_callbacks_t memory = {.image_realloc = image_resize, /* from nothing on */
-                                          .image_free = image_keep,
+                                          .image_free = image_close,
                                           .udata_copy = image_share,
-                                          .udata_free = image_release,
+                                          .udata_free = image_unshare,
                                           .udata = image};
     return H5Pset_fapl_core(access, GROW_BYTES, 0) >= 0 &&
            H5Pset_file_image_callbacks(access, &memory) >= 0 &&
@@ -257,7 +260,6 @@ int store_save(const char *path, const StateDict *s, Error *e)
     Image *image = calloc(1, sizeof *image);
     if (!image)
         return error_memory(e, "a checkpoint", sizeof *image);
-    image->users = 1;
     hdf5_watch(reason);
     const char *failed = writer_open(&w, image) ? write_state(&w, s) : "the first block";
     bool complete = writer_close(&w);
@@ -270,6 +272,9 @@ int store_save(const char *path, const StateDict *s, Error *e)
         rc = error_set(e, HONE_ERR_IO, "cannot put together '%s': %s", path, reason);
     else
         rc = file_write_atomic(path, image->data, bytes, e);
-    image_release(image);
+    if (complete || w.file < 0)
+        image_free(image);
+    else
+        image->unwanted = true;
     return rc;
 }
