@@ -2,6 +2,7 @@
 #include "cli/board.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
+#include "export/options.h"
 #include "report/show.h"
 #include "trainer/finish.h"
 #include "trainer/rundir.h"
@@ -136,10 +137,10 @@ const Verb verb_export = {
             FLAG_TEXT("--out", "DIR", ExportArguments, out,
                       "folder, empty or absent (default: export beside the checkpoint, numbered "
                       "where that is taken)"),
-            FLAG_TEXT("--format", "NAMES", ExportArguments, format,
-                      "formats, separated by commas (default: as configured)"),
-            FLAG_TEXT("--requant", "NAMES", ExportArguments, requant,
-                      "roundings, s24 or d31, separated by commas (default: as configured)"),
+            FLAG_NAMES("--format", ExportArguments, format, export_format_names,
+                       "formats, separated by commas: hone (default: as configured)"),
+            FLAG_NAMES("--requant", ExportArguments, requant, export_profile_names,
+                       "roundings, s24 or d31, separated by commas (default: as configured)"),
             FLAG_SETS(ExportArguments, sets), FLAG_THREADS(ExportArguments, threads), FLAG_END},
     .size = sizeof(ExportArguments),
     .run = run,

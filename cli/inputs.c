@@ -78,12 +78,22 @@ int input_artifact(const char *path, unsigned char **bytes, size_t *count, Error
     return status == HONE_OK ? file_read(path, (size_t)HONE_RT_MAX_BYTES, bytes, count, e) : status;
 }
 
+bool input_calibrated(const Checkpoint *c)
+{
+    return c->config.options->qat.present && figures_known(&c->progress.ptq_figures);
+}
+
 int input_quantized(const Checkpoint *c, const char *path, Error *e)
 {
-    return c->config.options->qat.present
-               ? HONE_OK
-               : error_set(e, HONE_ERR_CONFIG,
-                           "'%s' is a float model: its configuration has no qat section", path);
+    if (!c->config.options->qat.present)
+        return error_set(e, HONE_ERR_CONFIG,
+                         "'%s' is a float model: its configuration has no qat section", path);
+    if (input_calibrated(c))
+        return HONE_OK;
+    return error_set(e, HONE_ERR_CONFIG,
+                     "'%s' was saved after step %lld, before quantization began (qat.begin_epoch "
+                     "%g): its ranges are not calibrated",
+                     path, (long long)c->progress.step, c->config.options->qat.begin_epoch);
 }
 
 int input_checkpoint(Checkpoint *c, Session *s, const char *path, const FlagTexts *sets,

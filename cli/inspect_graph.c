@@ -223,8 +223,7 @@ static int show(Subject *s, const InspectArguments *a, Error *e)
     Text text = {0};
     int status = layer_rows_new(&s->layers, s->session, e);
     /* Grids exist from calibration on. */
-    if (status == HONE_OK && a->quant && s->checkpoint &&
-        figures_known(&s->checkpoint->progress.ptq_figures))
+    if (status == HONE_OK && a->quant && s->checkpoint && input_calibrated(s->checkpoint))
         status =
             integer_plan_new(&s->plan, &s->session->graph, &s->session->params,
                              &s->session->compute, export_profile(&options_of(s)->export, 0), e);

@@ -147,14 +147,22 @@ START_TEST(export_again)
     HAS(cli_out, "again/export-2/model.hone");
     RUNS(1, "\"$HONE\" export again/last.h5 --out again");
     ck_assert_str_eq(cli_err, "hone: the folder 'again' is not empty; export into a new one\n");
-    RUNS(1, "\"$HONE\" export again/last.h5 --format pdf --out pdf");
-    HAS(cli_err, "export.formats");
     /* A float model has nothing to export, and leaves no folder behind. */
-    RUNS(1, "\"$HONE\" export again/float.h5 --out nothing");
+    cli_fails(
+        1, "export again/float.h5 --out nothing",
+        "'again/float.h5' was saved after step 16, before quantization began (qat.begin_epoch "
+        "2): its ranges are not calibrated");
     RUNS(1, "\"$HONE\" export run/last.h5 --set qat=null --out nothing");
     ck_assert_str_eq(cli_err, "hone: 'run/last.h5' is a float model: its configuration has no qat "
                               "section\n");
     RUNS(1, "test -e nothing");
+    /* Nor has it ranges to evaluate codes with, whether as integers or as their values. */
+    for (int i = 0; i < 2; i++)
+        cli_fails(1,
+                  i ? "eval again/float.h5 --arithmetic integer"
+                    : "eval again/float.h5 --arithmetic fakequant",
+                  "'again/float.h5' was saved after step 16, before quantization began "
+                  "(qat.begin_epoch 2): its ranges are not calibrated");
     RUNS(1, "\"$HONE\" verify run/model.hone run/last.h5 --set qat=null");
     ck_assert_str_eq(cli_err, "hone: 'run/last.h5' is a float model: its configuration has no qat "
                               "section\n");
@@ -182,9 +190,7 @@ START_TEST(export_profiles)
     RUNS(0, "\"$HONE\" bench infer both/model.d31.hone --runs 5");
     RUNS(0, "\"$HONE\" export run/last.h5 --requant d31 --out single");
     RUNS(0, "cmp single/model.hone both/model.d31.hone");
-    RUNS(1, "\"$HONE\" export run/last.h5 --requant s25 --out none");
-    HAS(cli_err, "export.requant.0: 's25' is not one of s24 | d31, did you mean 's24'?");
-    RUNS(1, "\"$HONE\" export run/last.h5 --requant s24,s24 --out none");
+    RUNS(1, "\"$HONE\" export run/last.h5 --set 'export.requant=[s24, s24]' --out none");
     HAS(cli_err, "export: requant names 's24' twice");
 }
 END_TEST
