@@ -27,7 +27,7 @@ static int add_text(const BenchResult *r, const char *name, Text *out, Error *e)
                 name, r->mode, show_whole((int64_t)r->images_per_s).text, r->ms_per_step, r->batch,
                 r->ms_p10, r->ms_p90, r->steps);
     text_printf(out, "%d thread%s, %s kernels, %s; arena %s, resident %s at most\n", r->threads,
-                r->threads == 1 ? "" : "s", r->cpu, r->blas_core, show_bytes(r->arena_bytes).text,
+                text_plural(r->threads), r->cpu, r->blas_core, show_bytes(r->arena_bytes).text,
                 show_bytes(r->peak_rss_bytes).text);
     return r->cost_count > 0 ? bench_profile_text(r, out, e) : HONE_OK;
 }

@@ -53,11 +53,12 @@ static void introduce(Board *b, const Session *s)
     board_line(b, "  data      %s: %s training and %s test images, %s, %d classes", d->kind,
                show_whole(d->count[DATASET_TRAIN]).text, show_whole(d->count[DATASET_TEST]).text,
                show_shape(SHAPE4(1, d->height, d->width, d->channels)).text, d->classes);
-    board_line(b, "  training  %" PRId64 " epochs of %s steps of %" PRId64 " images, seed %" PRId64,
-               o->train.epochs, show_whole(d->count[DATASET_TRAIN] / o->train.batch).text,
-               o->train.batch, o->seed);
+    board_line(b,
+               "  training  %" PRId64 " epoch%s of %s steps of %" PRId64 " images, seed %" PRId64,
+               o->train.epochs, text_plural(o->train.epochs),
+               show_whole(d->count[DATASET_TRAIN] / o->train.batch).text, o->train.batch, o->seed);
     int threads = threads_count(s->compute.threads);
-    board_line(b, "  machine   %d thread%s, %s kernels, %s\n", threads, threads == 1 ? "" : "s",
+    board_line(b, "  machine   %d thread%s, %s kernels, %s\n", threads, text_plural(threads),
                s->compute.integer->name, s->compute.blas.core);
 }
 

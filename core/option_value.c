@@ -183,10 +183,10 @@ int option_set_count(const Option *option, size_t count, void *options, Arena *a
 {
     if (count < option->least || count > option->most) {
         if (option->least == option->most)
-            return error_set(e, HONE_ERR_CONFIG, "%zu elements, %zu are needed", count,
-                             option->most);
-        return error_set(e, HONE_ERR_CONFIG, "%zu elements, %zu..%zu are allowed", count,
-                         option->least, option->most);
+            return error_set(e, HONE_ERR_CONFIG, "%zu element%s, %zu are needed", count,
+                             text_plural((long long)count), option->most);
+        return error_set(e, HONE_ERR_CONFIG, "%zu element%s, %zu..%zu are allowed", count,
+                         text_plural((long long)count), option->least, option->most);
     }
     void *p = field(option, options);
     if (option->type == OPTION_TYPE_INTS)
