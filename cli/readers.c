@@ -80,9 +80,9 @@ static int take_array(ReadRows *rows, const ReadTarget *t, const Array *a, const
     bool one = a->count == t->elements;
     if (!one && (count == 0 || a->count % count != 0 || row != t->elements))
         return error_set(e, HONE_ERR_DATA,
-                         "'%s' has %zu number%s%s, the artifact takes %zu: [%d, %d, %d]%s", path,
-                         row, text_plural((long long)row), a->rank > 1 ? " in a row" : "",
-                         t->elements, t->height, t->width, t->channels,
+                         "'%s' has %zu number%s%s, the artifact takes %zu, %dx%dx%d%s", path, row,
+                         text_plural((long long)row), a->rank > 1 ? " in a row" : "", t->elements,
+                         t->height, t->width, t->channels,
                          a->rank > 1 && row == t->elements + 1 ? ", without a label" : "");
     rows->many = !one || count == 1;
     int status = make_rows(rows, t, one ? 1 : count, path, e);

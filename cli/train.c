@@ -3,6 +3,7 @@
 
 #include "cli/board.h"
 #include "cli/inputs.h"
+#include "cli/layers.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "report/show.h"
@@ -150,9 +151,16 @@ static int train(const TrainArguments *a, Session *s, Error *e)
 static int print_plan(const Session *s, Error *e)
 {
     Text text = {0};
+    LayerRows layers = {0};
     int status = plan_print(s, NULL, &text, e);
     if (status == HONE_OK)
-        return output_text(&text, e);
+        status = layer_rows_new(&layers, s, e);
+    if (status == HONE_OK) {
+        text_add(&text, "\n");
+        layer_rows_print(&layers, &text);
+        status = output_text(&text, e);
+    }
+    layer_rows_free(&layers);
     text_release(&text);
     return status;
 }

@@ -274,8 +274,8 @@ static int take_split(KindHeld *set, DatasetSplit split, Source *sources,
         status = find_grid(s, &options->range, info, e);
     } else if (info->height != shape[0] || info->width != shape[1] || info->channels != shape[2]) {
         status = error_set(e, HONE_ERR_DATA,
-                           "tensors: samples are [%d, %d, %d] in %s, [%" PRId64 ", %" PRId64
-                           ", %" PRId64 "] in %s",
+                           "tensors: samples are %dx%dx%d in %s, %" PRId64 "x%" PRId64 "x%" PRId64
+                           " in %s",
                            info->height, info->width, info->channels, sources[DATASET_TRAIN].x_name,
                            shape[0], shape[1], shape[2], s->x_name);
     }

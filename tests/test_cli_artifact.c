@@ -170,6 +170,16 @@ START_TEST(export_again)
 }
 END_TEST
 
+/* An artifact and data that are not each other's. */
+START_TEST(eval_refuses)
+{
+    cli_fails(1, "eval run/model.hone --set 'dataset={kind: random, shape: [8, 8, 3]}'",
+              "the artifact takes images of 32x32x3, those of 'random' are 8x8x3");
+    cli_fails(1, "eval run/model.hone --set 'dataset={kind: random, classes: 4}'",
+              "the artifact tells 10 classes apart, 'random' has 4");
+}
+END_TEST
+
 /* ---- profiles ------------------------------------------------------------------------------------ */
 
 /* Both roundings: two artifacts, each proven against an evaluation of its own. */
@@ -300,6 +310,7 @@ Suite *suite_cli_artifact(void)
     tcase_add_test(t, bench_text);
     tcase_add_test(t, bench_untrained);
     tcase_add_test(t, export_again);
+    tcase_add_test(t, eval_refuses);
     tcase_add_test(t, export_profiles);
     tcase_add_test(t, train_profiles);
     tcase_add_test(t, artifact_damaged);

@@ -99,7 +99,13 @@ END_TEST
 START_TEST(train_plan)
 {
     RUNS(0, "\"$HONE\" train tiny.yaml --plan --out planned");
-    HAS(cli_out, "stem");
+    HAS(cli_out, "data      shapes: 128 training and 40 test images of 32x32x3, 10 classes\n");
+    HAS(cli_out, "steps     8 of 16 images in each of 4 epochs: 32\n");
+    /* The layers as hone inspect has them, the same lines. */
+    HAS(cli_out,
+        "  stem        conv2d 3x3 /4 + batchnorm + relu   8x8x8     232  13,824  w8 a8\n");
+    RUNS(0, "\"$HONE\" train tiny.yaml --plan | sed -n '/^  layer/,$p' >a; "
+            "\"$HONE\" inspect tiny.yaml | sed -n '/^  layer/,$p' | cmp - a");
     RUNS(1, "test -e planned || test -e runs");
     RUNS(0, "\"$HONE\" train tiny.yaml --plan --set 'dataset={kind: cifar10}'");
     HAS(cli_out, "cifar");

@@ -138,7 +138,7 @@ static const struct {
      "1,2,0\n",
      {.label_column = -1},
      HONE_ERR_DATA,
-     "samples are [1, 1, 1] in %s/train.csv, [1, 1, 2] in %s/test.csv"},
+     "samples are 1x1x1 in %s/train.csv, 1x1x2 in %s/test.csv"},
     {"1,0\n2,1\n",
      "1,2\n",
      {.label_column = -1},
