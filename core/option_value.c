@@ -138,7 +138,8 @@ static int read_choice(const OptionTable *table, const Option *option, OptionWor
     char range[256];
     option_range_text(table, option, range, sizeof range);
     if (!word.text)
-        return error_set(e, HONE_ERR_CONFIG, "no value, one of %s is needed", range);
+        return error_set(e, HONE_ERR_CONFIG, "no value, %s%s is needed",
+                         option_choice(table, option, 1) ? "one of " : "", range);
     TextNearest near = {.word = word.text};
     const char *name;
     for (int i = 0; (name = option_choice(table, option, (size_t)i)); i++) {
@@ -148,7 +149,8 @@ static int read_choice(const OptionTable *table, const Option *option, OptionWor
         }
         text_nearest(&near, name);
     }
-    return error_set(e, HONE_ERR_CONFIG, "'%.80s' is not one of %s%s%s%s", word.text, range,
+    return error_set(e, HONE_ERR_CONFIG, "'%.80s' is not %s%s%s%s%s", word.text,
+                     option_choice(table, option, 1) ? "one of " : "", range,
                      near.best ? ", did you mean '" : "", near.best ? near.best : "",
                      near.best ? "'?" : "");
 }

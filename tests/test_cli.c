@@ -141,6 +141,8 @@ static const struct {
     {"", "config tiny.yaml --set train.epohcs=3", "--set train.epohcs=3: unknown key 'epohcs'"},
     {"", "config tiny.yaml --set train.epochs=0",
      "--set train.epochs=0: train.epochs: 0 is outside 1..100000 epochs"},
+    {"", "config tiny.yaml --set prune.method=random",
+     "--set prune.method=random: prune.method: 'random' is not magnitude"},
     {"", "train tiny.yaml --set threads=257",
      "--set threads=257: threads: 257 is outside 0..256 threads"},
     {"", "train tiny.yaml --plan --set qat.begin_epoch=9", "qat.begin_epoch: 9 is after the end"},

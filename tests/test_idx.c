@@ -201,6 +201,10 @@ START_TEST(refuses_sets_that_do_not_fit)
              f);
     refused_with((DatasetOptions){.path = f}, HONE_ERR_DATA, text);
     folder_remove(f);
+    refused_with((DatasetOptions){0}, HONE_ERR_IO,
+                 "idx: there is no /mnist/train-images-idx3-ubyte, nor with .gz; put the "
+                 "four files of MNIST (http://yann.lecun.com/exdb/mnist) or alike into "
+                 "HONE_DATA/mnist or set dataset.path to their folder or prefix");
     refused_with((DatasetOptions){.path = "/no/where"}, HONE_ERR_IO,
                  "idx: there is no /no/where-train-images-idx3-ubyte, nor with .gz; put the four "
                  "files of MNIST (http://yann.lecun.com/exdb/mnist) or alike into HONE_DATA/mnist "

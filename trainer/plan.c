@@ -100,24 +100,29 @@ static void add_memories(const Session *s, Text *out)
 
 /* ---- the whole ---- */
 
-/* Returns the number of training images, 0 where the data is missing. */
-static int64_t add_data(const Session *s, const char *root, Text *out)
+/* *train becomes the number of training images, 0 where the data is missing. Data that does not fit the
+ * model is an error. */
+static int add_data(const Session *s, const char *root, int64_t *train, Text *out, Error *e)
 {
     Dataset *d = NULL;
-    Error e = {0};
-    int64_t train = 0;
-    if (dataset_open(&d, &s->config->options->dataset, root, &e) == HONE_OK) {
+    Error missing = {0};
+    int status = HONE_OK;
+    *train = 0;
+    if (dataset_open(&d, &s->config->options->dataset, root, &missing) == HONE_OK) {
         const DatasetInfo *info = dataset_info(d);
-        train = info->count[DATASET_TRAIN];
+        status = session_check_data(s, info, e);
+        if (status == HONE_OK)
+            status = session_check_batch(s, info, e);
+        *train = info->count[DATASET_TRAIN];
         text_printf(out, "data      %s: %s training and %s test images of %s, %d classes\n",
-                    info->kind, show_whole(train).text, show_whole(info->count[DATASET_TEST]).text,
+                    info->kind, show_whole(*train).text, show_whole(info->count[DATASET_TEST]).text,
                     show_shape(SHAPE4(1, info->height, info->width, info->channels)).text,
                     info->classes);
     } else {
-        text_printf(out, "data      missing: %s\n", e.text);
+        text_printf(out, "data      missing: %s\n", missing.text);
     }
     dataset_close(d);
-    return train;
+    return status;
 }
 
 static void add_objective(const TrainOptions *t, Text *out)
@@ -152,9 +157,12 @@ int plan_print(const Session *s, const char *data_root, Text *out, Error *e)
 {
     const RunOptions *o = s->config->options;
     Phases p;
-    int status = HONE_OK;
+    int64_t train;
     add_head(s, out);
-    int64_t per_epoch = add_data(s, data_root, out) / o->train.batch;
+    int status = add_data(s, data_root, &train, out, e);
+    if (status != HONE_OK)
+        return status;
+    const int64_t per_epoch = train / o->train.batch;
     add_memories(s, out);
     if (per_epoch > 0) {
         phases_init(&p, o, per_epoch);
