@@ -208,14 +208,11 @@ static int make_artifact(const BenchInferArguments *a, unsigned char **bytes, si
     Config config;
     Session session;
     SessionOptions options = input_session(FLAG_UNSET, true);
-    int status = config_load(&config, a->file, a->sets.v, a->sets.count, e);
+    int status = input_config(&config, &session, a->file, &a->sets, &options, e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&session, &config, &options, e);
-    if (status == HONE_OK) {
-        status = bench_artifact(&session, bytes, count, e);
-        session_close(&session);
-    }
+    status = bench_artifact(&session, bytes, count, e);
+    session_close(&session);
     config_release(&config);
     return status;
 }

@@ -87,7 +87,6 @@ static int run(const void *arguments, Error *e)
     const BenchStepArguments *a = arguments;
     Config config;
     Session session;
-    InputKind kind;
     SessionOptions options = input_session(a->threads, !a->data);
     if (a->data && a->batch != FLAG_UNSET)
         return error_set(
@@ -95,16 +94,11 @@ static int run(const void *arguments, Error *e)
             "--data takes batches as training does: --set train.batch=%lld in place of "
             "--batch",
             (long long)a->batch);
-    int status = input_kind(&kind, a->config, INPUT_CONFIG, e);
-    if (status == HONE_OK)
-        status = config_load(&config, a->config, a->sets.v, a->sets.count, e);
+    int status = input_config(&config, &session, a->config, &a->sets, &options, e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&session, &config, &options, e);
-    if (status == HONE_OK) {
-        status = measure(a, &session, e);
-        session_close(&session);
-    }
+    status = measure(a, &session, e);
+    session_close(&session);
     config_release(&config);
     return status;
 }

@@ -115,3 +115,39 @@ int input_checkpoint(Checkpoint *c, Session *s, const char *path, const FlagText
         checkpoint_close(c);
     return status;
 }
+
+int input_config(Config *c, Session *s, const char *path, const FlagTexts *sets,
+                 const SessionOptions *options, Error *e)
+{
+    InputKind kind;
+    int status = input_kind(&kind, path, INPUT_CONFIG, e);
+    if (status == HONE_OK)
+        status = config_load(c, path, sets->v, sets->count, e);
+    if (status != HONE_OK)
+        return status;
+    status = session_open(s, c, options, e);
+    if (status != HONE_OK)
+        config_release(c);
+    return status;
+}
+
+int input_overrides(FlagTexts *all, const FlagTexts *sets, const char *const *more, size_t count,
+                    Error *e)
+{
+    const size_t bytes = (sets->count + count + 1) * sizeof *sets->v;
+    const char **v = malloc(bytes);
+    *all = (FlagTexts){.v = v};
+    if (!v)
+        return error_memory(e, "the overrides", bytes);
+    for (size_t i = 0; i < sets->count; i++)
+        v[all->count++] = sets->v[i];
+    for (size_t i = 0; i < count; i++)
+        v[all->count++] = more[i];
+    return HONE_OK;
+}
+
+void input_overrides_release(FlagTexts *all)
+{
+    free((void *)all->v);
+    *all = (FlagTexts){0};
+}

@@ -229,14 +229,11 @@ int inspect_config(const InspectArguments *a, Error *e)
     Config config;
     Session session;
     SessionOptions options = input_session(1, true);
-    int status = config_load(&config, a->file, a->sets.v, a->sets.count, e);
+    int status = input_config(&config, &session, a->file, &a->sets, &options, e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&session, &config, &options, e);
-    if (status == HONE_OK) {
-        status = show(&(Subject){.session = &session}, a, e);
-        session_close(&session);
-    }
+    status = show(&(Subject){.session = &session}, a, e);
+    session_close(&session);
     config_release(&config);
     return status;
 }

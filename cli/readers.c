@@ -71,6 +71,15 @@ static int convert(ReadRows *rows, const ReadTarget *t, const Array *a, const ch
     return HONE_OK;
 }
 
+static int refuse_row(const ReadTarget *t, const Array *a, size_t row, const char *path, Error *e)
+{
+    const bool table = a->rank > 1;
+    return error_set(
+        e, HONE_ERR_DATA, "'%s' has %zu number%s%s, the artifact takes %zu, %dx%dx%d%s", path, row,
+        text_plural((long long)row), table ? " in a row" : "", t->elements, t->height, t->width,
+        t->channels, table && row == t->elements + 1 ? ", without a label" : "");
+}
+
 /* One input, or rows of them along the first axis. */
 static int take_array(ReadRows *rows, const ReadTarget *t, const Array *a, const char *path,
                       Error *e)
@@ -79,11 +88,7 @@ static int take_array(ReadRows *rows, const ReadTarget *t, const Array *a, const
     const size_t row = count > 0 ? a->count / count : 0;
     bool one = a->count == t->elements;
     if (!one && (count == 0 || a->count % count != 0 || row != t->elements))
-        return error_set(e, HONE_ERR_DATA,
-                         "'%s' has %zu number%s%s, the artifact takes %zu, %dx%dx%d%s", path, row,
-                         text_plural((long long)row), a->rank > 1 ? " in a row" : "", t->elements,
-                         t->height, t->width, t->channels,
-                         a->rank > 1 && row == t->elements + 1 ? ", without a label" : "");
+        return refuse_row(t, a, row, path, e);
     rows->many = !one || count == 1;
     int status = make_rows(rows, t, one ? 1 : count, path, e);
     return status == HONE_OK ? convert(rows, t, a, path, e) : status;

@@ -11,8 +11,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct TrainArguments {
     const char *config, *out;
@@ -24,24 +22,17 @@ typedef struct TrainArguments {
 /* ---- before --------------------------------------------------------------------------------- */
 
 /* --seed is an override like any other, the last one. */
-static int load(Config *c, const TrainArguments *a, Error *e)
+static int open_session(Config *c, Session *session, const TrainArguments *a, Error *e)
 {
-    InputKind kind;
     char seed[48];
-    size_t count = a->sets.count;
-    int status = input_kind(&kind, a->config, INPUT_CONFIG, e);
-    if (status != HONE_OK)
-        return status;
-    const char **sets = malloc((count + 1) * sizeof *sets);
-    if (!sets)
-        return error_memory(e, "the overrides", (count + 1) * sizeof *sets);
-    for (size_t i = 0; i < count; i++)
-        sets[i] = a->sets.v[i];
+    FlagTexts sets;
+    const char *more[] = {seed};
+    SessionOptions options = input_session(a->threads, a->plan);
     snprintf(seed, sizeof seed, "seed=%" PRId64, a->seed);
-    if (a->seed != FLAG_UNSET)
-        sets[count++] = seed;
-    status = config_load(c, a->config, sets, count, e);
-    free(sets);
+    int status = input_overrides(&sets, &a->sets, more, a->seed != FLAG_UNSET, e);
+    if (status == HONE_OK)
+        status = input_config(c, session, a->config, &sets, &options, e);
+    input_overrides_release(&sets);
     return status;
 }
 
@@ -170,15 +161,11 @@ static int run(const void *arguments, Error *e)
     const TrainArguments *a = arguments;
     Config config;
     Session session;
-    SessionOptions options = input_session(a->threads, a->plan);
-    int status = load(&config, a, e);
+    int status = open_session(&config, &session, a, e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&session, &config, &options, e);
-    if (status == HONE_OK) {
-        status = a->plan ? print_plan(&session, e) : train(a, &session, e);
-        session_close(&session);
-    }
+    status = a->plan ? print_plan(&session, e) : train(a, &session, e);
+    session_close(&session);
     config_release(&config);
     return status;
 }
