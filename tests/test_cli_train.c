@@ -118,10 +118,12 @@ START_TEST(train_plan)
     } unfit[] = {
         {"train.batch=129", "hone: --set train.batch=129: train.batch: 129 is more than the 128 "
                             "training images of 'shapes'\n"},
+        {"'dataset={kind: images, path: run, size: [32, 32]}'",
+         "hone: images: run has 0 folders; it takes one for each of two classes or more\n"},
         {"model.classes=9 --set model.layers.7.units=9",
          "hone: --set model.classes=9: model.classes: 9, but 'shapes' has 10 classes\n"},
     };
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         RUNS(1, "\"$HONE\" train tiny.yaml%s --out unfit --set %s", i & 1 ? " --plan" : "",
              unfit[i / 2].set);
         ck_assert_str_eq(cli_err, unfit[i / 2].sentence);

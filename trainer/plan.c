@@ -100,15 +100,15 @@ static void add_memories(const Session *s, Text *out)
 
 /* ---- the whole ---- */
 
-/* *train becomes the number of training images, 0 where the data is missing. Data that does not fit the
- * model is an error. */
+/* *train becomes the number of training images, 0 where the data is missing. Data that is there and
+ * damaged, or does not fit the model, is an error. */
 static int add_data(const Session *s, const char *root, int64_t *train, Text *out, Error *e)
 {
     Dataset *d = NULL;
-    Error missing = {0};
-    int status = HONE_OK;
+    Error had = {0};
     *train = 0;
-    if (dataset_open(&d, &s->config->options->dataset, root, &missing) == HONE_OK) {
+    int status = dataset_open(&d, &s->config->options->dataset, root, &had);
+    if (status == HONE_OK) {
         const DatasetInfo *info = dataset_info(d);
         status = session_check_data(s, info, e);
         if (status == HONE_OK)
@@ -118,8 +118,11 @@ static int add_data(const Session *s, const char *root, int64_t *train, Text *ou
                     info->kind, show_whole(*train).text, show_whole(info->count[DATASET_TEST]).text,
                     show_shape(SHAPE4(1, info->height, info->width, info->channels)).text,
                     info->classes);
+    } else if (status == HONE_ERR_IO) {
+        text_printf(out, "data      missing: %s\n", had.text);
+        status = HONE_OK;
     } else {
-        text_printf(out, "data      missing: %s\n", missing.text);
+        status = error_set(e, status, "%s", had.text);
     }
     dataset_close(d);
     return status;
