@@ -207,6 +207,37 @@ static void lend_gradient(Compiler *c, const Run *r, int in, int out)
     c->buffers[grad_buffer(c, out)].bytes = 0;
 }
 
+/* Whether until a tick nobody but run i writes to the gradient of a value, its maker in place included. */
+static bool rests(const Compiler *c, int i, int root, int until)
+{
+    const Exec *x = c->x;
+    for (int j = 0; j < x->run_count; j++) {
+        const Run *r = &x->runs[j];
+        bool writes = r->node->outputs > 0 && (r->node->op->flags & OP_INPLACE_GRAD) &&
+                      compile_root(x, r->node->out[0]) == root;
+        for (int k = 0; k < r->node->inputs; k++)
+            writes = writes || (r->want[k] && compile_root(x, r->node->in[k]) == root);
+        if (writes && j != i && backward_tick(c, j) <= until)
+            return false;
+    }
+    return true;
+}
+
+/* Run i gives a and b the same gradient: one buffer does where nothing is added to it, nor written
+ * over it, before the maker of one of them has read it. */
+static void merge_same(Compiler *c, int i, int a, int b)
+{
+    Value *const *v = c->x->graph->values;
+    const Run *r = &c->x->runs[i];
+    if (v[a]->kind != VALUE_ACTIVATION || v[b]->kind != VALUE_ACTIVATION || !r->want[0] ||
+        !r->want[1] || r->accumulate[0] || r->accumulate[1])
+        return;
+    const int end_a = c->buffers[grad_buffer(c, a)].end, end_b = c->buffers[grad_buffer(c, b)].end;
+    const int until = end_a < end_b ? end_a : end_b;
+    if (rests(c, i, a, until) && rests(c, i, b, until))
+        merge(c, grad_buffer(c, a), grad_buffer(c, b));
+}
+
 static void merge_inplace(Compiler *c)
 {
     const Exec *x = c->x;
@@ -225,6 +256,8 @@ static void merge_inplace(Compiler *c)
             merge(c, from, data_buffer(c, out));
         if ((n->op->flags & OP_INPLACE_GRAD) && r->want[0] && !r->accumulate[0])
             merge(c, grad_buffer(c, out), grad_buffer(c, in));
+        if (n->op->flags & OP_SAME_GRADS)
+            merge_same(c, i, in, compile_root(x, n->in[1]));
     }
 }
 

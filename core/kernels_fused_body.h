@@ -8,7 +8,7 @@
  * is work to do on each line. Bytes that a sweep of one array is ahead, and one of two. */
 enum { AHEAD_OF_ONE = 4096, AHEAD_OF_TWO = 1024 };
 
-ALWAYS_INLINE void fetch(const float *p, const int bytes)
+ALWAYS_INLINE void fetch(const void *p, const int bytes)
 {
     __builtin_prefetch((const char *)p + bytes, 0, 3);
 }
@@ -167,7 +167,7 @@ static void KERNEL(channel_quantize)(const ChannelQuantize *p, size_t rows, cons
         quantize_rows(p, &b, rows, x, q, mask, false, false);
 }
 
-/* What an addition keeps in registers. */
+/* What an addition keeps in registers: extremes before the activation, which is monotone. */
 typedef struct AddState {
     Vec least, most;
 } AddState;
@@ -178,9 +178,8 @@ ALWAYS_INLINE unsigned add_part(const AddQuantize *p, const QuantizeBounds *b, A
 {
     const Vec v = vec_set(p->a_scale) * vec_load_codes(x, p->a_zero, n) +
                   vec_set(p->b_scale) * vec_load_codes(y, p->b_zero, n);
-    const Vec w = vec_min(vec_max(v, vec_set(p->low)), vec_set(p->high));
-    s->least = vec_least(w, s->least, n);
-    s->most = vec_most(w, s->most, n);
+    s->least = vec_least(v, s->least, n);
+    s->most = vec_most(v, s->most, n);
     return quantize_part(b, v, p->zero_point, q, n, v_low, v_high);
 }
 
@@ -190,6 +189,8 @@ ALWAYS_INLINE void add_codes(const AddQuantize *p, const QuantizeBounds *b, size
 {
 #define SUM_CODES_STEP(i, count)                                                                   \
     do {                                                                                           \
+        fetch(x + (i), AHEAD_OF_TWO);                                                              \
+        fetch(y + (i), AHEAD_OF_TWO);                                                              \
         const unsigned bits = add_part(p, b, s, x + (i), y + (i), q + (i), count, v_low, v_high);  \
         if (mask)                                                                                  \
             bits_store(mask + (i) / 8, bits, count);                                               \
@@ -202,7 +203,7 @@ static void KERNEL(add_quantize)(const AddQuantize *p, size_t n, const int8_t *a
                                  int8_t *q, uint8_t *mask, float *lo, float *hi)
 {
     const QuantizeBounds to = bounds_of(p->scale, p->zero_point, p->lo, p->hi, p->low, p->high);
-    AddState s = {vec_set(*lo), vec_set(*hi)};
+    AddState s = {vec_set(INFINITY), vec_set(-INFINITY)};
     float least[LANES], most[LANES];
     if (to.test_v_low && to.test_v_high)
         add_codes(p, &to, n, a, b, q, mask, &s, true, true);
@@ -215,8 +216,9 @@ static void KERNEL(add_quantize)(const AddQuantize *p, size_t n, const int8_t *a
     vec_store(least, s.least, LANES);
     vec_store(most, s.most, LANES);
     for (int j = 0; j < LANES; j++) {
-        *lo = least[j] < *lo ? least[j] : *lo;
-        *hi = most[j] > *hi ? most[j] : *hi;
+        const float low = clip(least[j], p->low, p->high), high = clip(most[j], p->low, p->high);
+        *lo = low < *lo ? low : *lo;
+        *hi = high > *hi ? high : *hi;
     }
 }
 

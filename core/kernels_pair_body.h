@@ -50,30 +50,50 @@ static void TILE(codes)(size_t n, const int8_t *a, const int8_t *b, int32_t zero
     }
 }
 
+/* Columns c .. c + LANES - 1, of which there are n. */
+INLINE void TILE(interleave_column)(size_t rows, size_t ld, const float *a, const float *b,
+                                    Vec factor, uint32_t *to, size_t to_ld, Mask n,
+                                    const bool whole, const bool both)
+{
+    for (size_t r = 0; r < rows; r++, a += ld, to += to_ld) {
+        const Vec first = whole ? vec_load(a) : vec_load_part(a, n);
+        Vec second = vec_set(0);
+        if (both) {
+            second = vec_mul(whole ? vec_load(b) : vec_load_part(b, n), factor);
+            b += ld;
+        }
+        pairs_store(to, TILE(join)(vec_mul(first, factor), second));
+    }
+}
+
 static void TILE(interleave)(size_t rows, int channels, const float *a, const float *b,
                              const float *factor, const PairPanels *to, size_t row)
 {
-    for (size_t r = 0; r < rows; r++, row++, a += channels, b = b ? b + channels : NULL) {
-        int c = 0;
-        for (; c + LANES <= channels; c += LANES) {
-            const Vec f = vec_load(factor + c);
-            pairs_store(pair_panels_at(to, row, c),
-                        TILE(join)(vec_mul(vec_load(a + c), f),
-                                   b ? vec_mul(vec_load(b + c), f) : vec_set(0)));
-        }
-        for (; c < to->cols; c += LANES) {
-            const Mask part = mask_first(channels - c > 0 ? channels - c : 0);
-            const Vec f = vec_load_part(factor + c, part);
-            pairs_store(pair_panels_at(to, row, c),
-                        TILE(join)(vec_mul(vec_load_part(a + c, part), f),
-                                   b ? vec_mul(vec_load_part(b + c, part), f) : vec_set(0)));
-        }
+    const size_t ld = (size_t)channels;
+    for (int c = 0; c < to->cols; c += LANES) {
+        const int left = channels - c < LANES ? channels - c : LANES;
+        const Mask n = mask_first(left > 0 ? left : 0);
+        const Vec f = vec_load_part(factor + c, n);
+        const size_t to_ld = (size_t)pair_panels_width(to, c);
+        uint32_t *at = pair_panels_at(to, row, c);
+        if (left == LANES && b)
+            TILE(interleave_column)(rows, ld, a + c, b + c, f, at, to_ld, n, true, true);
+        else if (b)
+            TILE(interleave_column)(rows, ld, a + c, b + c, f, at, to_ld, n, false, true);
+        else
+            TILE(interleave_column)(rows, ld, a + c, NULL, f, at, to_ld, n, false, false);
     }
 }
 
 static void TILE(narrow)(size_t rows, int channels, const float *x, const float *factor,
                          uint32_t *to)
 {
+    if (channels == LANES) { /* two rows make a vector */
+        const Vec f = vec_load(factor);
+        for (; rows >= 2; rows -= 2, x += 2 * LANES, to += LANES)
+            pairs_store(to, in_order(TILE(halves)(vec_mul(vec_load(x), f),
+                                                  vec_mul(vec_load(x + LANES), f))));
+    }
     for (size_t r = 0; r < rows; r++, x += channels, to += channels / 2) {
         int c = 0;
         for (; c + 2 * LANES <= channels; c += 2 * LANES) {

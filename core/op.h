@@ -112,7 +112,8 @@ typedef struct Run Run;
  * (one row is the channels of one pixel) and asks for their gradients likewise, so that a fused node
  * can work on them while they are in the cache. Nothing is read from or written to out[0] then. */
 typedef struct Stream {
-    const Run *owner; /* of the fused node */
+    const Run *owner;  /* of the fused node */
+    const void *parts; /* the owner's */
     /* Forward, before all others: row 0 alone; NULL: not asked for. */
     void (*first)(const Run *r, const Real *y);
     /* Forward, where the rows from `first` on shall be written; NULL: in scratch of the op. */
@@ -167,6 +168,7 @@ enum {
                              the scale of the first, its zero point is that of in[0] */
     OP_COPY = 512, /* numbers go on as they are; forward or backward, where input and output are one
                       piece of memory nothing is done */
+    OP_SAME_GRADS = 1024, /* in[0] and in[1] get the same gradient: it may be one piece of memory */
 };
 
 #define OP_IN(i)  (1u << (i))

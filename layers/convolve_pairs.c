@@ -11,6 +11,7 @@
 
 enum {
     PIECE_REALS = 16 * 1024, /* of dY in a piece of a flat layer: stays in a cache */
+    BLOCK_REALS = 4 * 1024,  /* that are made at a time */
     SLICED_LEAST = 128       /* rows of a piece where dW is made in slices */
 };
 
@@ -120,18 +121,27 @@ void convolve_pairs_needs(const Run *r, const ConvShape *shape, Needs *needs)
     needs->worker = worker > needs->worker ? worker : needs->worker;
 }
 
+/* dY of rows [first, first + pixels) of the batch with its peaks: where it is, or made, in blocks that the
+ * first-level cache has for both. */
+static const Real *make_piece(const Run *r, const Work *w, size_t first, size_t pixels, Scratch *s)
+{
+    const size_t out_c = (size_t)w->shape.out_c, block = BLOCK_REALS / out_c + 1;
+    const Real *dy = r->stream ? s->dy : (const Real *)r->out[0]->grad + first * out_c;
+    for (size_t at = 0; at < pixels; at += block) {
+        const size_t n = pixels - at < block ? pixels - at : block;
+        if (r->stream)
+            r->stream->gradient(r, first + at, n, 0, w->shape.out_c, s->dy + at * out_c);
+        pairs_peaks(&w->pairs, at == 0, n, dy + at * out_c, &s->piece);
+    }
+    return dy;
+}
+
 /* Rounds piece i, with what else is made of dY itself. */
 static void take_piece(const Run *r, const Work *w, int i, Scratch *s, Real *bias)
 {
-    const size_t out_c = (size_t)w->shape.out_c;
-    const size_t first = (size_t)i * pixels_of(w, w->rows);
     const PairRows rows = rows_of(r, w, i);
     const size_t pixels = pixels_of(w, rows.out);
-    const Real *dy = s->dy;
-    if (r->stream)
-        r->stream->gradient(r, first, pixels, 0, w->shape.out_c, s->dy);
-    else
-        dy = r->out[0]->grad + first * out_c;
+    const Real *dy = make_piece(r, w, (size_t)i * pixels_of(w, w->rows), pixels, s);
     if (w->stored) {
         s->piece.dw = w->stored[i].dw;
         s->piece.dw_scales = w->stored[i].dw_scales;

@@ -8,6 +8,8 @@
 
 /* Of an element of dY in dX and dW; below, rounding costs what the products save. */
 enum { LEAST_PRODUCTS = 32 };
+/* Rows of half a flat piece that are rounded at a time. */
+enum { TAKEN_ROWS = 16 };
 
 /* Below, all numbers of a piece count as zeros: their reciprocals would overflow. */
 static const Real LEAST_PEAK = (Real)1e-30;
@@ -84,7 +86,8 @@ static int dy_rows(const Gather *g, int rows_in)
 void pairs_room_dx(const Pairs *p, int rows_out, Carve *c, PairPiece *piece)
 {
     const Gather *g = &p->back;
-    piece->factors = carve(c, (size_t)p->ld * sizeof *piece->factors);
+    piece->dx_factors = carve(c, (size_t)p->ld * sizeof *piece->dx_factors);
+    piece->dw_factors = carve(c, (size_t)p->ld * sizeof *piece->dw_factors);
     piece->peaks = carve(c, (size_t)p->ld * sizeof *piece->peaks);
     if (p->want_dx)
         piece->dx = carve(c, (size_t)dy_rows(g, rows_out) * (size_t)g->width * (size_t)g->from_c *
@@ -164,9 +167,9 @@ static void dw_factors(const Run *r, const Pairs *p, PairPiece *piece)
     const Real s_x = run_scale(r->in[0])[0];
     for (int o = 0; o < p->ld; o++) {
         Real back = 1;
-        piece->factors[o] = 1;
+        piece->dw_factors[o] = 1;
         if (p->kernels->scaled)
-            piece->factors[o] = factor_of(piece->peaks[o], PAIR_MOST, &back);
+            piece->dw_factors[o] = factor_of(piece->peaks[o], PAIR_MOST, &back);
         piece->dw_scales[o] = s_x * back;
     }
 }
@@ -185,31 +188,43 @@ static void dx_factors(const Run *r, const Pairs *p, PairPiece *piece)
         common = factor_of(peak, (Real)most, &piece->dx_scale);
     }
     for (int o = 0; o < p->out_c; o++)
-        piece->factors[o] = common * scale_of(r->in[1], o);
+        piece->dx_factors[o] = common * scale_of(r->in[1], o);
 }
 
-static void take_dx(const Pairs *p, PairRows rows, const Real *dy, const Real *factor, uint32_t *to)
+/* Rows [row, row + count) of dY of a piece; beside them zeros. */
+static void take_dx(const Pairs *p, PairRows rows, int row, int count, const Real *dy,
+                    const PairPiece *piece)
 {
     const Gather *g = &p->back;
-    const Span s = span_of(g);
-    const size_t c = (size_t)g->from_c;
+    const size_t c = (size_t)g->from_c, width = (size_t)g->width;
     const int height = dy_rows(g, rows.in);
     if (g->flat) {
-        p->kernels->narrow((size_t)rows.out, p->out_c, dy, factor, to);
+        const size_t at = (size_t)row * c;
+        p->kernels->narrow((size_t)count, p->out_c, dy + 2 * at, piece->dx_factors, piece->dx + at);
         return;
     }
-    for (int t = 0; t < height; t++, to += (size_t)g->width * c) {
-        const int y = t + g->y.lowest;
-        if (y < 0 || y >= rows.out) {
-            memset(to, 0, (size_t)g->width * c * sizeof *to);
+    const Span s = span_of(g);
+    for (int y = row; y < row + count; y++) {
+        if (y < g->y.lowest || y - g->y.lowest >= height)
             continue;
-        }
+        uint32_t *to = piece->dx + (size_t)(y - g->y.lowest) * width * c;
         memset(to, 0, (size_t)s.left * c * sizeof *to);
         p->kernels->narrow((size_t)s.n, p->out_c,
-                           dy + ((size_t)y * (size_t)g->x.from + (size_t)s.skip) * 2 * c, factor,
-                           to + (size_t)s.left * c);
+                           dy + ((size_t)y * (size_t)g->x.from + (size_t)s.skip) * 2 * c,
+                           piece->dx_factors, to + (size_t)s.left * c);
         memset(to + (size_t)(s.left + s.n) * c, 0, (size_t)s.right * c * sizeof *to);
     }
+}
+
+/* The rows of the tile above and below dY. */
+static void clear_border(const Pairs *p, PairRows rows, const PairPiece *piece)
+{
+    const Gather *g = &p->back;
+    const size_t row = (size_t)g->width * (size_t)g->from_c;
+    const int height = dy_rows(g, rows.in);
+    for (int t = 0; t < height && !g->flat; t++)
+        if (t + g->y.lowest < 0 || t + g->y.lowest >= rows.out)
+            memset(piece->dx + (size_t)t * row, 0, row * sizeof *piece->dx);
 }
 
 /* dY of a piece in pairs, from column `col` on, a multiple of PAIR_PANEL. */
@@ -219,27 +234,47 @@ static PairPanels dw_panels(const Pairs *p, PairRows rows, const PairPiece *piec
     return (PairPanels){piece->dw + (size_t)col * half, half, p->ld - col};
 }
 
-static void take_dw(const Pairs *p, PairRows rows, const Real *dy, const PairPiece *piece)
+/* `count` rows of the upper half from `row` on with those of the lower half, of which the last may be
+ * missing. */
+static void take_dw(const Pairs *p, PairRows rows, int row, int count, const Real *dy,
+                    const PairPiece *piece)
 {
     const PairPanels to = dw_panels(p, rows, piece, 0);
-    const size_t both = (size_t)rows.out * pixels_of(p) - to.rows, n = (size_t)p->out_c;
-    p->kernels->interleave(both, p->out_c, dy, dy + to.rows * n, piece->factors, &to, 0);
-    p->kernels->interleave(to.rows - both, p->out_c, dy + both * n, NULL, piece->factors, &to,
-                           both);
+    const int half = half_of(rows.out), left = rows.out - half - row;
+    const size_t width = pixels_of(p), n = (size_t)p->out_c, at = (size_t)row * width;
+    const size_t all = (size_t)count * width, both = left < count ? (size_t)left * width : all;
+    const Real *a = dy + at * n;
+    p->kernels->interleave(both, p->out_c, a, a + to.rows * n, piece->dw_factors, &to, at);
+    p->kernels->interleave(all - both, p->out_c, a + both * n, NULL, piece->dw_factors, &to,
+                           at + both);
 }
 
+void pairs_peaks(const Pairs *p, bool begin, size_t pixels, const Real *dy, PairPiece *piece)
+{
+    if (begin)
+        memset(piece->peaks, 0, (size_t)p->ld * sizeof *piece->peaks);
+    if (p->kernels->scaled)
+        p->kernels->peaks(pixels, p->out_c, dy, piece->peaks);
+}
+
+/* A few rows of both halves at a time, for both products while the first-level cache has them. */
 void pairs_take(const Run *r, const Pairs *p, PairRows rows, const Real *dy, PairPiece *piece)
 {
-    memset(piece->peaks, 0, (size_t)p->ld * sizeof *piece->peaks);
-    if (p->kernels->scaled)
-        p->kernels->peaks((size_t)rows.out * pixels_of(p), p->out_c, dy, piece->peaks);
+    const int half = half_of(rows.out), step = p->forward.flat ? TAKEN_ROWS : 1;
     if (p->want_dx) {
         dx_factors(r, p, piece);
-        take_dx(p, rows, dy, piece->factors, piece->dx);
+        clear_border(p, rows, piece);
     }
-    if (p->want_dw) {
+    if (p->want_dw)
         dw_factors(r, p, piece);
-        take_dw(p, rows, dy, piece);
+    for (int row = 0; row < half; row += step) {
+        const int count = half - row < step ? half - row : step, left = rows.out - half - row;
+        if (p->want_dx) {
+            take_dx(p, rows, row, count, dy, piece);
+            take_dx(p, rows, row + half, left < count ? left : count, dy, piece);
+        }
+        if (p->want_dw)
+            take_dw(p, rows, row, count, dy, piece);
     }
 }
 

@@ -27,12 +27,13 @@ typedef struct Pairs {
 
 /* A piece of dY as numbers. */
 typedef struct PairPiece {
-    Real *factors; /* [ld] room: what dY is multiplied by before it is rounded */
-    Real *peaks;   /* [ld] room */
+    Real *peaks; /* [ld] largest magnitudes of dY by output */
     Real dx_scale;
-    uint32_t *dx;    /* dY with the border that gather.h wants, [y][x][out_c / 2] */
-    Real *dw_scales; /* [ld], that of x included */
-    uint32_t *dw;    /* [half the rows, of pixels][ld], as PairPanels */
+    Real *dx_factors; /* [ld] room: what dY is multiplied by before it is rounded */
+    uint32_t *dx;     /* dY with the border that gather.h wants, [y][x][out_c / 2] */
+    Real *dw_scales;  /* [ld], that of x included */
+    Real *dw_factors; /* [ld] room */
+    uint32_t *dw;     /* [half the rows, of pixels][ld], as PairPanels */
 } PairPiece;
 
 /* Rows of phase 0 of an image or piece, as source and as destination; elements before it in x. */
@@ -53,7 +54,9 @@ void pairs_room_dw(const Pairs *p, int rows_out, Carve *c, PairPiece *piece);
 size_t pairs_tile(const Pairs *p);
 
 void pairs_pack(const Run *r, const Pairs *p, int panel);
-/* Rounds dy, rows.out rows of it. */
+/* Takes the largest magnitudes of some rows of dY: of `begin`, the first ones of a piece. */
+void pairs_peaks(const Pairs *p, bool begin, size_t pixels, const Real *dy, PairPiece *piece);
+/* Rounds dy, rows.out rows of it, whose peaks are there. */
 void pairs_take(const Run *r, const Pairs *p, PairRows rows, const Real *dy, PairPiece *piece);
 /* Makes a piece's dW^T, [K][ld], or adds it to sums. */
 void pairs_weights(const Run *r, const Pairs *p, PairRows rows, const PairPiece *piece,

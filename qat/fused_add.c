@@ -1,6 +1,7 @@
 /* An addition of codes with its activation, extent and fake-quant, fused: see fuse.h. Forward is one
  * sweep from codes to codes, which leaves a bit per element, set where nothing was clipped; backward
- * is one sweep that gives both inputs dy where the bit is set. SPDX-License-Identifier: Apache-2.0 */
+ * is one sweep that gives both inputs dy where the bit is set, once where they share the memory of their
+ * gradients. SPDX-License-Identifier: Apache-2.0 */
 #include "layers/elements.h"
 #include "qat/fused.h"
 
@@ -80,9 +81,10 @@ static bool by_samples(const Run *r)
 
 static void backward_elements(const Run *r, Elements e)
 {
+    const bool same = r->want[0] && !r->accumulate[1] && r->in[0]->grad == r->in[1]->grad;
     for (size_t i = e.first, last = e.first + e.count; i < last; i += TILE) {
         const size_t n = last - i < TILE ? last - i : TILE;
-        for (int k = 0; k < 2; k++)
+        for (int k = 0; k < (same ? 1 : 2); k++)
             if (r->want[k])
                 give(r, k, i, n);
     }
@@ -114,7 +116,7 @@ static void backward(const Run *r)
 
 const Op op_fused_add = {
     .name = "fused_add",
-    .flags = OP_FUSED | OP_INPLACE_GRAD,
+    .flags = OP_FUSED | OP_INPLACE_GRAD | OP_SAME_GRADS,
     .codes = OP_IN(0) | OP_IN(1),
     .grads = OP_IN(0) | OP_IN(1),
     .outputs = 2,

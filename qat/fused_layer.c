@@ -29,6 +29,7 @@ enum { AGAIN_ELEMENTS = 1024 * 1024 }; /* of y, fewer are kept from sweep to swe
 /* The memory of a run. */
 typedef struct Parts {
     size_t channels, rows;   /* rows of channels, in the batch */
+    bool kept;               /* y, for backward */
     Real *y;                 /* [rows][channels], where it is kept or lent, or NULL */
     uint8_t *mask;           /* [rows][MASK_ROW_BYTES(channels)] */
     double *first, *second;  /* [RUN_CHUNKS][channels] */
@@ -109,11 +110,12 @@ static size_t sums_bytes(const Run *r)
     return kept_bytes(r) > 0 ? RUN_CHUNKS * each : 0;
 }
 
+/* Work for each node: blocks of a stream find what it came to in Stream.parts. */
 static Parts parts_of(const Run *r)
 {
     const size_t c = channels_of(r);
-    Parts p = {.channels = c, .rows = rows_of(r)};
     const size_t kept = kept_bytes(r);
+    Parts p = {.channels = c, .rows = rows_of(r), .kept = kept > 0};
     unsigned char *lent = r->shared;
     p.y = kept ? r->saved : lent_bytes(r) ? (Real *)(void *)(lent + shared_bytes(c)) : NULL;
     p.mask = (uint8_t *)r->saved + kept;
@@ -237,14 +239,14 @@ static void begin_extremes(const Parts *p, int chunk)
 
 static void take_first(const Run *anchor, const Real *y)
 {
-    const Parts p = parts_of(anchor->stream->owner);
-    memcpy(p.pivot, y, p.channels * sizeof *y);
+    const Parts *p = anchor->stream->parts;
+    memcpy(p->pivot, y, p->channels * sizeof *y);
 }
 
 static Real *place(const Run *anchor, size_t first)
 {
-    const Parts p = parts_of(anchor->stream->owner);
-    return p.y ? p.y + first * p.channels : NULL;
+    const Parts *p = anchor->stream->parts;
+    return p->y ? p->y + first * p->channels : NULL;
 }
 
 /* The sums and extremes of a block. */
@@ -252,20 +254,21 @@ static void gather_block(const Run *anchor, int chunk, int worker, size_t first,
                          const Real *y)
 {
     const Run *r = anchor->stream->owner;
-    const Parts p = parts_of(r);
-    const size_t at = (size_t)chunk * p.channels;
+    const Parts *p = anchor->stream->parts;
+    const size_t at = (size_t)chunk * p->channels;
     ChunkState *s = run_worker(r, worker);
-    if (first == chunk_row(r, &p, chunk)) {
-        channel_sums_begin(&s->sums, p.channels, s->room, p.first + at, p.second + at);
-        begin_extremes(&p, chunk);
+    if (first == chunk_row(r, p, chunk)) {
+        channel_sums_begin(&s->sums, p->channels, s->room, p->first + at, p->second + at);
+        begin_extremes(p, chunk);
     }
-    for (size_t n, left = rows; left > 0; left -= n, y += n * p.channels) {
+    for (size_t n, left = rows; left > 0; left -= n, y += n * p->channels) {
         n = channel_sums_piece(&s->sums, left);
-        r->compute->real->channel_statistics(n, (int)p.channels, y, p.pivot, s->sums.real,
-                                             s->sums.real + p.channels, p.least + at, p.most + at);
+        r->compute->real->channel_statistics(n, (int)p->channels, y, p->pivot, s->sums.real,
+                                             s->sums.real + p->channels, p->least + at,
+                                             p->most + at);
         channel_sums_added(&s->sums, n);
     }
-    if (first + rows == chunk_row(r, &p, chunk + 1))
+    if (first + rows == chunk_row(r, p, chunk + 1))
         channel_sums_end(&s->sums);
 }
 
@@ -275,12 +278,12 @@ static void finish_block(const Run *anchor, int chunk, int worker, size_t first,
 {
     (void)worker;
     const Run *r = anchor->stream->owner;
-    const Parts p = parts_of(r);
-    const size_t at = (size_t)chunk * p.channels;
-    if (first == chunk_row(r, &p, chunk))
-        begin_extremes(&p, chunk);
-    r->compute->real->channel_extent(rows, (int)p.channels, y, p.least + at, p.most + at);
-    quantize_rows(r, &p, first, rows, y);
+    const Parts *p = anchor->stream->parts;
+    const size_t at = (size_t)chunk * p->channels;
+    if (first == chunk_row(r, p, chunk))
+        begin_extremes(p, chunk);
+    r->compute->real->channel_extent(rows, (int)p->channels, y, p->least + at, p->most + at);
+    quantize_rows(r, p, first, rows, y);
 }
 
 /* The codes of a block that was computed again. */
@@ -289,8 +292,8 @@ static void code_block(const Run *anchor, int chunk, int worker, size_t first, s
 {
     (void)chunk, (void)worker;
     const Run *r = anchor->stream->owner;
-    const Parts p = parts_of(r);
-    quantize_rows(r, &p, first, rows, y);
+    const Parts *p = anchor->stream->parts;
+    quantize_rows(r, p, first, rows, y);
 }
 
 static void quantize_items(const Run *r, int chunk, int begin, int end, int worker)
@@ -351,7 +354,7 @@ static void known_map(const Run *r, const Parts *p, const Inner *affine)
 /* From y, which is kept or computed again. */
 static void make_codes(const Run *r, const Parts *p, Inner *anchor)
 {
-    const Stream stream = {.owner = r, .place = place, .placed = code_block};
+    const Stream stream = {.owner = r, .parts = p, .place = place, .placed = code_block};
     if (p->y) {
         run_chunks(r, r->out[0]->shape.dim[0], quantize_items);
         return;
@@ -366,6 +369,7 @@ static void forward(const Run *r)
     const Parts p = parts_of(r);
     const bool batch_map = f->affine && !r->control->freeze_batchnorm;
     const Stream stream = {.owner = r,
+                           .parts = &p,
                            .first = batch_map ? take_first : NULL,
                            .place = place,
                            .placed = batch_map ? gather_block : finish_block};
@@ -376,7 +380,7 @@ static void forward(const Run *r)
         bind_affine(r, &affine);
     if (!batch_map)
         known_map(r, &p, &affine);
-    if (sums_bytes(r) > 0)
+    if (p.kept)
         memset(p.summed, 0, RUN_CHUNKS * sizeof *p.summed);
     f->anchor->op->forward(&anchor.run);
     if (batch_map) {
@@ -410,7 +414,7 @@ static void sum_gradients(const Run *r, const Parts *p, int chunk)
 static void finished(const Run *r, int chunk)
 {
     const Parts p = parts_of(r);
-    if (sums_bytes(r) == 0)
+    if (!p.kept)
         return;
     sum_gradients(r, &p, chunk);
     p.summed[chunk] = true;
@@ -429,19 +433,19 @@ static void grad_sum_items(const Run *r, int chunk, int begin, int end, int work
 static void gradient(const Run *anchor, size_t first, size_t rows, int channel, int cols, Real *to)
 {
     const Run *r = anchor->stream->owner;
-    const Parts p = parts_of(r);
-    const bool map = kept_bytes(r) > 0;
-    const size_t c = (size_t)channel, at = first * p.channels + c;
+    const Parts *p = anchor->stream->parts;
+    const bool map = p->kept;
+    const size_t c = (size_t)channel, at = first * p->channels + c;
     const MaskedGrad g = {.channels = cols,
-                          .ld = p.channels,
-                          .mask_ld = MASK_ROW_BYTES(p.channels),
+                          .ld = p->channels,
+                          .mask_ld = MASK_ROW_BYTES(p->channels),
                           .y_ld = (size_t)cols,
                           .dy = r->out[0]->grad + at,
-                          .mask = p.mask + first * MASK_ROW_BYTES(p.channels) + c / 8,
-                          .x = map ? p.y + at : NULL,
-                          .slope = map ? p.a + c : NULL,
-                          .of_x = p.b + c,
-                          .shift = p.k + c,
+                          .mask = p->mask + first * MASK_ROW_BYTES(p->channels) + c / 8,
+                          .x = map ? p->y + at : NULL,
+                          .slope = map ? p->a + c : NULL,
+                          .of_x = p->b + c,
+                          .shift = p->k + c,
                           .y = to};
     r->compute->real->masked_grad(&g, rows);
 }
@@ -451,10 +455,10 @@ static void solve(const Run *anchor, const double *sum, const double *product, R
                   Real *shift)
 {
     const Run *r = anchor->stream->owner;
-    const Parts p = parts_of(r);
+    const Parts *p = anchor->stream->parts;
     Inner affine;
     bind_affine(r, &affine);
-    batchnorm_grad_map(&affine.run, sum, product, p.a, of_y, shift);
+    batchnorm_grad_map(&affine.run, sum, product, p->a, of_y, shift);
 }
 
 static void backward(const Run *r)
@@ -462,13 +466,14 @@ static void backward(const Run *r)
     const FusedLayer *f = fused_layer(r->node);
     const Parts p = parts_of(r);
     const int batch = r->out[0]->shape.dim[0];
-    Stream stream = {.owner = r, .gradient = gradient, .dy = r->out[0]->grad, .mask = p.mask};
+    Stream stream = {
+        .owner = r, .parts = &p, .gradient = gradient, .dy = r->out[0]->grad, .mask = p.mask};
     Inner anchor, affine;
     if (f->affine) {
         bind_affine(r, &affine);
         memcpy(p.pivot, batchnorm_mean(&affine.run), p.channels * sizeof *p.pivot);
     }
-    if (kept_bytes(r) > 0) {
+    if (p.kept) {
         run_chunks(r, batch, grad_sum_items);
         channel_sums_total(p.channels, run_chunk_count(batch), p.dz, p.dzy);
         batchnorm_grad_map(&affine.run, p.dz, p.dzy, p.a, p.b, p.k);

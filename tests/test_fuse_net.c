@@ -131,11 +131,79 @@ START_TEST(a_network_trains_alike)
 }
 END_TEST
 
+/* Additions: two convolutions, a block around itself on either side, and two whose inputs are still
+ * needed. */
+static Value *build_additions(Graph *g, Value *image)
+{
+    Value *x = conv_bn(g, "stem", image, 8, 3, 1);
+    x = layer_relu(g, "two.relu",
+                   layer_add(g, "two", conv_bn(g, "a", x, 8, 1, 1), conv_bn(g, "b", x, 8, 3, 1)));
+    x = layer_add(g, "left", x, conv_bn(g, "d", conv_bn(g, "c", x, 8, 3, 1), 8, 3, 1));
+    x = layer_add(g, "right", conv_bn(g, "f", conv_bn(g, "e", x, 8, 3, 1), 8, 3, 1), x);
+    Value *p = conv_bn(g, "p", x, 8, 1, 1), *q = conv_bn(g, "q", x, 8, 1, 1);
+    Value *late = conv_bn(g, "late", p, 8, 3, 1);
+    return layer_add(g, "over", layer_add(g, "added", p, q), late);
+}
+
+static const Real *grad_of(const Net *t, const char *add, int k)
+{
+    return net_tensor(t, graph_find_node(&t->graph, add)->in[k])->grad;
+}
+
+/* Three steps, until ranges are those of the images. */
+static void run_additions(Net *t, bool plan)
+{
+    static const QatOptions qat = {.present = true,
+                                   .weights = {8, QAT_PER_CHANNEL},
+                                   .activations = {8, OBSERVER_EMA, 0.9, true}};
+    Error e = {0};
+    net_init(t);
+    Value *image = graph_input(&t->graph, "image", SHAPE4(1, SIDE, SIDE, 3), ELEM_REAL);
+    net_loss(&t->graph, "loss", build_additions(&t->graph, image));
+    ck_assert_int_eq(qat_insert(&t->graph, &qat, &e), HONE_OK);
+    ck_assert_int_eq(qat_fuse(&t->graph, &e), HONE_OK);
+    net_compile(t, &(NetOptions){.mode = {.training = true, .quantize = true, .fuse = true},
+                                 .batch = BATCH,
+                                 .plan = plan});
+    for (int s = 0; s < 3; s++) {
+        net_random(t, image, 0, 0.4);
+        exec_forward(t->exec);
+        exec_backward(t->exec);
+        exec_commit(t->exec);
+    }
+}
+
+/* Both inputs of an addition get one gradient where that changes no number. */
+START_TEST(additions_share_gradients)
+{
+    Net kept, planned;
+    run_additions(&kept, false);
+    run_additions(&planned, true);
+    ck_assert_int_eq(net_count_op(planned.exec, &op_fused_add), 5);
+    static const struct {
+        const char *add;
+        bool shared;
+    } cases[] = {{"two", true}, {"left", true}, {"right", true}, {"added", false}, {"over", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *add = cases[i].add;
+        ck_assert_msg(grad_of(&kept, add, 0) != grad_of(&kept, add, 1), "%s", add);
+        ck_assert_msg((grad_of(&planned, add, 0) == grad_of(&planned, add, 1)) == cases[i].shared,
+                      "%s", add);
+    }
+    for (size_t i = 0; i < kept.graph.trained_count; i++)
+        ck_assert_msg(kept.params.grad[i] == planned.params.grad[i], "gradient %zu: %g, not %g", i,
+                      (double)planned.params.grad[i], (double)kept.params.grad[i]);
+    net_release(&kept);
+    net_release(&planned);
+}
+END_TEST
+
 Suite *suite_fuse_net(void)
 {
     Suite *s = suite_create("fuse_net");
     TCase *t = tcase_create("fuse_net");
     tcase_add_test(t, a_network_trains_alike);
+    tcase_add_test(t, additions_share_gradients);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;
