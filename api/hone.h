@@ -29,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define HONE_VERSION "0.1" /* of library and program */
+
 #ifdef __cplusplus
 extern "C" {
 #endif

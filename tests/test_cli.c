@@ -1,4 +1,5 @@
 /* Tests of the command line: exit status and every word on standard error; help, configurations. SPDX-License-Identifier: Apache-2.0 */
+#include "api/hone.h"
 #include "tests/cli_kit.h"
 #include "tests/suites.h"
 
@@ -86,6 +87,8 @@ START_TEST(no_command)
     RUNS(2, "\"$HONE\"");
     HAS(cli_err, "usage: hone COMMAND");
     ck_assert_str_eq(cli_out, "");
+    RUNS(0, "\"$HONE\" --version");
+    ck_assert_str_eq(cli_out, "hone " HONE_VERSION "\n");
     RUNS(2, "./train");
     ck_assert_str_eq(cli_err, "hone: train: CONFIG is missing (hone train --help shows how)\n");
 }
