@@ -50,6 +50,7 @@ START_TEST(prove_limits_the_reference)
     ProveResult r = proof_run(&proof_net, proof_artifact, proof_bytes, NULL);
     int reference = proof_net.compute.integer == &hone_rt_kernels_ref ? 0 : 10;
     ck_assert_int_eq(r.images, TINY_IMAGES);
+    ck_assert_int_eq(r.reference, reference ? reference : TINY_IMAGES);
     ck_assert_int_eq(r.compared, (TINY_IMAGES + reference) * TINY_CLASSES);
     ck_assert_int_eq(r.mismatches, 0);
 }
