@@ -47,11 +47,7 @@ static int activations(const Node *n)
     return n->op->weight ? 1 : n->inputs;
 }
 
-static bool supported(const Node *n)
-{
-    return n->op->integer && n->op->lower && activations(n) <= HONE_RT_MAX_INPUTS &&
-           n->outputs == 1;
-}
+_Static_assert(NODE_INPUTS_MAX == HONE_RT_MAX_INPUTS, "an op of a program has a node's inputs");
 
 /* Whether n, a node after anchor (NULL: after an input), leaves the codes alone: it acts on grids or
  * ranges, or in training only, or its arithmetic (batch-norm, activation) is folded into the anchor's
@@ -88,7 +84,7 @@ static int find_needed(Lowering *w)
         const Node *n = g->nodes[i];
         if (!w->needed[i])
             continue;
-        if (!supported(n))
+        if (!n->op->lower)
             return error_set(w->e, HONE_ERR_CONFIG, "layer '%s': %s cannot be exported", n->name,
                              n->op->name);
         for (int k = 0; k < activations(n) && status == HONE_OK; k++)
@@ -169,18 +165,16 @@ static int put_tensor(Lowering *w, const Value *v, Grid grid, const char *name, 
     return HONE_OK;
 }
 
-/* The grid of the images is the one that its first reader sees. */
+/* The grid of the images is the one that its first reader sees: the first layer that is needed, which
+ * has nothing else to read. */
 static int put_input(Lowering *w)
 {
     const Graph *g = w->source->graph;
     const Value *input = w->source->input;
-    for (int i = 0; i < g->node_count; i++) {
-        const Node *n = g->nodes[i];
-        for (int k = 0; w->needed[i] && k < activations(n); k++)
-            if (integer_source(n->in[k]) == input)
-                return put_tensor(w, input, layer_of(w, n)->in[k], input->name,
-                                  put_string(w, input->name));
-    }
+    for (int i = 0; i < g->node_count; i++)
+        if (w->needed[i])
+            return put_tensor(w, input, layer_of(w, g->nodes[i])->in[0], input->name,
+                              put_string(w, input->name));
     return error_set(w->e, HONE_ERR_CONFIG, "'%s' does not depend on '%s'", w->source->output->name,
                      input->name);
 }

@@ -129,13 +129,12 @@ typedef struct Folded {
     uint32_t *words;
 } Folded;
 
+/* The factor is at most 1 in size. */
 static void scale_codes(const Folded *w, int c, double factor)
 {
     int8_t *q = w->weights + (size_t)c * w->channel_step;
-    for (size_t i = 0; i < w->count && factor != 1; i++) {
-        double v = rint(factor * q[i * w->stride]);
-        q[i * w->stride] = (int8_t)(v > 127 ? 127 : v < -127 ? -127 : v);
-    }
+    for (size_t i = 0; i < w->count && factor != 1; i++)
+        q[i * w->stride] = (int8_t)rint(factor * q[i * w->stride]);
 }
 
 static int fold_channel(const Folder *f, const char *name, const IntegerLayer *layer,

@@ -22,9 +22,8 @@ int qat_grid_from_range(float min, float max, int qmin, int qmax, Grid *grid)
     float scale = (float)((high - low) / (qmax - qmin));
     if (!usable((double)scale))
         return HONE_OK;
-    double zero = rint(qmin - low / (double)scale);
     grid->scale = scale;
-    grid->zero_point = (int32_t)(zero < qmin ? qmin : zero > qmax ? qmax : zero);
+    grid->zero_point = (int32_t)rint(qmin - low / (double)scale); /* low <= 0 <= high: qmin..qmax */
     return HONE_OK;
 }
 

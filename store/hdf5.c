@@ -31,46 +31,28 @@ void hdf5_watch(char *reason)
     H5Eset_auto2(H5E_DEFAULT, reason ? on_failure : NULL, reason);
 }
 
+bool hdf5_close(hid_t handle)
+{
+    return handle >= 0 && H5Idec_ref(handle) >= 0;
+}
+
 hid_t hdf5_memory_type(StateType type)
 {
-    switch (type) {
-    case STATE_F32:
-        return H5T_NATIVE_FLOAT;
-    case STATE_F64:
-        return H5T_NATIVE_DOUBLE;
-    case STATE_I8:
-        return H5T_NATIVE_INT8;
-    case STATE_U8:
-        return H5T_NATIVE_UINT8;
-    case STATE_I32:
-        return H5T_NATIVE_INT32;
-    case STATE_I64:
-        return H5T_NATIVE_INT64;
-    case STATE_U64:
-        return H5T_NATIVE_UINT64;
-    default:
-        return H5I_INVALID_HID;
-    }
+    const hid_t types[] = {
+        [STATE_F32] = H5T_NATIVE_FLOAT,  [STATE_F64] = H5T_NATIVE_DOUBLE,
+        [STATE_I8] = H5T_NATIVE_INT8,    [STATE_U8] = H5T_NATIVE_UINT8,
+        [STATE_I32] = H5T_NATIVE_INT32,  [STATE_I64] = H5T_NATIVE_INT64,
+        [STATE_U64] = H5T_NATIVE_UINT64,
+    };
+    return types[type];
 }
 
 hid_t hdf5_file_type(StateType type)
 {
-    switch (type) {
-    case STATE_F32:
-        return H5T_IEEE_F32LE;
-    case STATE_F64:
-        return H5T_IEEE_F64LE;
-    case STATE_I8:
-        return H5T_STD_I8LE;
-    case STATE_U8:
-        return H5T_STD_U8LE;
-    case STATE_I32:
-        return H5T_STD_I32LE;
-    case STATE_I64:
-        return H5T_STD_I64LE;
-    case STATE_U64:
-        return H5T_STD_U64LE;
-    default:
-        return H5I_INVALID_HID;
-    }
+    const hid_t types[] = {
+        [STATE_F32] = H5T_IEEE_F32LE, [STATE_F64] = H5T_IEEE_F64LE, [STATE_I8] = H5T_STD_I8LE,
+        [STATE_U8] = H5T_STD_U8LE,    [STATE_I32] = H5T_STD_I32LE,  [STATE_I64] = H5T_STD_I64LE,
+        [STATE_U64] = H5T_STD_U64LE,
+    };
+    return types[type];
 }

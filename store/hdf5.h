@@ -5,6 +5,7 @@
 #include "store/state.h"
 
 #include <hdf5.h>
+#include <stdbool.h>
 
 /* The attribute of the root group that makes an HDF5 file a checkpoint: its version. */
 #define STORE_MARK "hone_checkpoint"
@@ -14,6 +15,10 @@
  * the next call; NULL ends it. */
 #define HDF5_REASON_BYTES 200
 void hdf5_watch(char *reason);
+
+/* Closes a handle of any kind but a file's; whether it was open, which below 0 it is not, and closing
+ * it did all there was to do. */
+bool hdf5_close(hid_t handle);
 
 /* The type of array elements in memory and in the file (little-endian); not for STATE_TEXT. */
 hid_t hdf5_memory_type(StateType type);

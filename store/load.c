@@ -12,9 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX  16  /* of groups in groups: ends cycles in foreign files */
-#define NAME_BYTES 512 /* of a whole path in the file, with a '/' and a '\0' behind it */
-#define PATH_MOST  ((size_t)NAME_BYTES - 2)
+#define DEPTH_MAX  16                    /* of groups in groups: ends cycles in foreign files */
+#define NAME_BYTES (STATE_NAME_MOST + 2) /* with a '/' and a '\0' behind it */
 
 struct Store {
     hid_t file;
@@ -34,6 +33,11 @@ static StateType stored_type(hid_t type)
         if (H5Tequal(type, hdf5_file_type((StateType)t)) > 0)
             return (StateType)t;
     return STATE_TYPE_COUNT;
+}
+
+static int damaged(const char *path, const char *name, const char *reason, Error *e)
+{
+    return error_set(e, HONE_ERR_DATA, "%s: '/%s' is damaged: %s", path, name, reason);
 }
 
 /* Adds a dataset of a type that we write. */
@@ -57,45 +61,30 @@ static int list_dataset(Store *store, hid_t set, const char *name, Error *e)
     int rc = HONE_OK;
     hsize_t sizes[STATE_RANK_MAX];
     hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
-    StateType known = type < 0 ? STATE_TYPE_COUNT : stored_type(type);
+    int rank = H5Sget_simple_extent_ndims(space);
+    StateType known = stored_type(type);
     int most = known == STATE_TYPE_COUNT ? -1 : known == STATE_TEXT ? 0 : STATE_RANK_MAX;
-    if (type < 0 || rank < 0) {
-        rc = error_set(e, HONE_ERR_DATA, "%s: '/%s' is damaged: %s", store->path, name,
-                       store->reason);
-    } else if (rank <= most) {
-        H5Sget_simple_extent_dims(space, sizes, NULL);
+    if (type < 0 || rank < 0 || (rank <= most && H5Sget_simple_extent_dims(space, sizes, NULL) < 0))
+        rc = damaged(store->path, name, store->reason, e);
+    else if (rank <= most)
         rc = add_dataset(store, name, known, H5Tget_size(type), rank, sizes, e);
-    }
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
+    hdf5_close(space);
+    hdf5_close(type);
     return rc;
 }
 
 static int list_group(Store *store, hid_t group, char *name, size_t used, int depth, Error *e);
 
-/* Puts the name of link number i of a group into name, cut to room; its length, or below 0. */
-static ssize_t name_link(Store *store, hid_t group, hsize_t i, char *name, size_t room)
+/* Lists link number i, in that order, of a group whose path is name[0..used). */
+static int list_link(Store *store, hid_t group, H5_index_t order, hsize_t i, char *name,
+                     size_t used, int depth, Error *e)
 {
-    ssize_t length =
-        H5Lget_name_by_idx(group, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name, room, H5P_DEFAULT);
-    if (length >= 0)
-        return length;
-    hdf5_watch(store->reason); /* not written by us: no order of creation, which is no damage */
-    return H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, room, H5P_DEFAULT);
-}
-
-/* Lists link number i of a group whose path is name[0..used). */
-static int list_link(Store *store, hid_t group, hsize_t i, char *name, size_t used, int depth,
-                     Error *e)
-{
-    ssize_t length = name_link(store, group, i, name + used, NAME_BYTES - used);
-    if (length >= 0 && used + (size_t)length > PATH_MOST) {
+    ssize_t length = H5Lget_name_by_idx(group, ".", order, H5_ITER_INC, i, name + used,
+                                        NAME_BYTES - used, H5P_DEFAULT);
+    if (length >= 0 && used + (size_t)length > STATE_NAME_MOST) {
         name[used] = '\0';
-        return error_set(e, HONE_ERR_DATA, "%s: the path of entry %llu of '/%s' is longer than %zu",
-                         store->path, (unsigned long long)i, name, PATH_MOST);
+        return error_set(e, HONE_ERR_DATA, "%s: the path of entry %llu of '/%s' is longer than %d",
+                         store->path, (unsigned long long)i, name, STATE_NAME_MOST);
     }
     hid_t object = length < 0 ? -1 : H5Oopen(group, name + used, H5P_DEFAULT);
     if (object < 0) {
@@ -110,81 +99,117 @@ static int list_link(Store *store, hid_t group, hsize_t i, char *name, size_t us
         name[used + (size_t)length] = '/';
         rc = list_group(store, object, name, used + (size_t)length + 1, depth + 1, e);
     }
-    H5Oclose(object);
+    hdf5_close(object);
     return rc;
+}
+
+/* In which order a group's links are listed: the one they were made in where the group knows it, as
+ * ours do. */
+static bool find_order(hid_t group, H5_index_t *order)
+{
+    unsigned flags = 0;
+    hid_t options = H5Gget_create_plist(group);
+    bool known = H5Pget_link_creation_order(options, &flags) >= 0;
+    hdf5_close(options);
+    *order = flags & H5P_CRT_ORDER_TRACKED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+    return known;
 }
 
 static int list_group(Store *store, hid_t group, char *name, size_t used, int depth, Error *e)
 {
     H5G_info_t info;
+    H5_index_t order;
     if (depth > DEPTH_MAX)
         return error_set(e, HONE_ERR_DATA, "%s: groups are nested deeper than %d", store->path,
                          DEPTH_MAX);
     name[used] = '\0';
-    if (H5Gget_info(group, &info) < 0)
-        return error_set(e, HONE_ERR_DATA, "%s: '/%s' is damaged: %s", store->path, name,
-                         store->reason);
+    if (!find_order(group, &order) || H5Gget_info(group, &info) < 0)
+        return damaged(store->path, name, store->reason, e);
     int rc = HONE_OK;
     for (hsize_t i = 0; i < info.nlinks && rc == HONE_OK; i++)
-        rc = list_link(store, group, i, name, used, depth, e);
+        rc = list_link(store, group, order, i, name, used, depth, e);
     return rc;
 }
 
-static int list_string_attribute(Store *store, hid_t attribute, hid_t type, const char *name,
-                                 Error *e)
+static int list_root(Store *store, Error *e)
+{
+    char name[NAME_BYTES] = "";
+    hid_t root = H5Gopen2(store->file, "/", H5P_DEFAULT);
+    int rc = root < 0 ? damaged(store->path, name, store->reason, e)
+                      : list_group(store, root, name, 0, 0, e);
+    hdf5_close(root);
+    return rc;
+}
+
+static int damaged_attribute(const Store *store, const char *name, Error *e)
+{
+    return error_set(e, HONE_ERR_DATA, "%s: attribute '%s' is damaged: %s", store->path, name,
+                     store->reason);
+}
+
+static int list_string(Store *store, hid_t attribute, hid_t type, const char *name, Error *e)
 {
     size_t bytes = H5Tget_size(type);
     char *text = calloc(1, bytes + 1);
     if (!text)
         return error_memory(e, "an attribute of a checkpoint", bytes + 1);
-    int rc = H5Aread(attribute, type, text) < 0
-                 ? error_set(e, HONE_ERR_DATA, "%s: attribute '%s' is damaged", store->path, name)
-                 : state_set_string(&store->contents, name, text, e);
+    int rc = H5Aread(attribute, type, text) < 0 ? damaged_attribute(store, name, e)
+                                                : state_set_string(&store->contents, name, text, e);
     free(text);
     return rc;
 }
 
-/* Adds an attribute of the root group to the list; arrays and foreign types are left out. */
-static int list_attribute(Store *store, hid_t attribute, const char *name, Error *e)
+/* Foreign types are left out. */
+static int list_value(Store *store, hid_t attribute, hid_t type, const char *name, Error *e)
 {
-    int rc = HONE_OK;
-    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
     int64_t integer;
     double real;
-    if (space < 0 || H5Sget_simple_extent_npoints(space) != 1) {
-        rc = HONE_OK;
-    } else if (class == H5T_INTEGER && H5Aread(attribute, H5T_NATIVE_INT64, &integer) >= 0) {
-        rc = state_set_int(&store->contents, name, integer, e);
-    } else if (class == H5T_FLOAT && H5Aread(attribute, H5T_NATIVE_DOUBLE, &real) >= 0) {
-        rc = state_set_double(&store->contents, name, real, e);
-    } else if (class == H5T_STRING && H5Tis_variable_str(type) == 0) {
-        rc = list_string_attribute(store, attribute, type, name, e);
+    switch (H5Tget_class(type)) {
+    case H5T_INTEGER:
+        return H5Aread(attribute, H5T_NATIVE_INT64, &integer) < 0
+                   ? damaged_attribute(store, name, e)
+                   : state_set_int(&store->contents, name, integer, e);
+    case H5T_FLOAT:
+        return H5Aread(attribute, H5T_NATIVE_DOUBLE, &real) < 0
+                   ? damaged_attribute(store, name, e)
+                   : state_set_double(&store->contents, name, real, e);
+    case H5T_STRING:
+        return H5Tis_variable_str(type) ? HONE_OK : list_string(store, attribute, type, name, e);
+    default:
+        return HONE_OK;
     }
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
-    return rc;
+}
+
+typedef struct Listing {
+    Store *store;
+    Error *e;
+    int rc;
+} Listing;
+
+/* Adds an attribute of the root group to the list; arrays are left out. Above 0 ends the walk. */
+static herr_t list_attribute(hid_t root, const char *name, const H5A_info_t *info, void *context)
+{
+    (void)info;
+    Listing *l = context;
+    hid_t attribute = H5Aopen(root, name, H5P_DEFAULT);
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    hssize_t count = H5Sget_simple_extent_npoints(space);
+    if (type < 0 || count < 0)
+        l->rc = damaged_attribute(l->store, name, l->e);
+    else if (count == 1)
+        l->rc = list_value(l->store, attribute, type, name, l->e);
+    hdf5_close(space);
+    hdf5_close(type);
+    hdf5_close(attribute);
+    return l->rc != HONE_OK;
 }
 
 static int list_attributes(Store *store, Error *e)
 {
-    for (hsize_t i = 0;; i++) {
-        char name[NAME_BYTES];
-        ssize_t length = H5Aget_name_by_idx(store->file, ".", H5_INDEX_NAME, H5_ITER_INC, i, name,
-                                            sizeof name, H5P_DEFAULT);
-        if (length < 0)
-            return HONE_OK;
-        hid_t attribute =
-            (size_t)length >= sizeof name ? -1 : H5Aopen(store->file, name, H5P_DEFAULT);
-        if (attribute < 0)
-            continue;
-        int rc = list_attribute(store, attribute, name, e);
-        H5Aclose(attribute);
-        if (rc != HONE_OK)
-            return rc;
-    }
+    Listing l = {store, e, HONE_OK};
+    if (H5Aiterate2(store->file, H5_INDEX_NAME, H5_ITER_INC, NULL, list_attribute, &l) < 0)
+        return error_set(e, HONE_ERR_DATA, "'%s' is damaged: %s", store->path, store->reason);
+    return l.rc;
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -210,17 +235,14 @@ static int check_file(const char *path, Error *e)
 
 static hid_t open_file(const char *path)
 {
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (access < 0)
-        return -1;
-    hid_t file = -1;
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
     bool ready = H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0;
 #if H5_VERSION_GE(1, 10, 7) /* saving replaces files, so a lock protects nothing */
     ready = ready && H5Pset_file_locking(access, 0, 1) >= 0;
 #endif
     if (ready)
         file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    H5Pclose(access);
+    hdf5_close(access);
     return file;
 }
 
@@ -248,7 +270,6 @@ int store_open(Store **out, const char *path, Error *e)
     if (!store)
         return error_memory(e, "a checkpoint", sizeof *store);
     hdf5_watch(store->reason);
-    char name[NAME_BYTES];
     store->file = -1;
     store->path = arena_text(&store->contents.arena, path);
     if (!store->path) {
@@ -264,7 +285,7 @@ int store_open(Store **out, const char *path, Error *e)
     if (rc == HONE_OK)
         rc = check_version(store, e);
     if (rc == HONE_OK)
-        rc = list_group(store, store->file, name, 0, 0, e);
+        rc = list_root(store, e);
 done:
     hdf5_watch(NULL);
     if (rc == HONE_OK)
@@ -326,23 +347,20 @@ static int find_array(const Store *store, const char *name, StateType type, int 
     return HONE_OK;
 }
 
-/* Reads the whole dataset; text chooses the string type of the file itself. */
+/* Reads the whole dataset; a text has the string type of the file itself. */
 static int read_dataset(const Store *store, const StateEntry *entry, void *dst, Error *e)
 {
     char reason[HDF5_REASON_BYTES];
+    const bool text = entry->type == STATE_TEXT;
     hdf5_watch(reason);
-    hid_t set = H5Dopen2(store->file, entry->name, H5P_DEFAULT), text = -1;
-    if (set >= 0 && entry->type == STATE_TEXT)
-        text = H5Dget_type(set);
-    hid_t type = entry->type == STATE_TEXT ? text : hdf5_memory_type(entry->type);
-    int rc = HONE_OK;
-    if (set < 0 || type < 0 || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, dst) < 0)
-        rc = error_set(e, HONE_ERR_DATA, "%s: '/%s' is damaged: %s", store->path, entry->name,
-                       reason);
-    if (text >= 0)
-        H5Tclose(text);
-    if (set >= 0)
-        H5Dclose(set);
+    hid_t set = H5Dopen2(store->file, entry->name, H5P_DEFAULT);
+    hid_t type = text ? H5Dget_type(set) : hdf5_memory_type(entry->type);
+    int rc = H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, dst) < 0
+                 ? damaged(store->path, entry->name, reason, e)
+                 : HONE_OK;
+    if (text)
+        hdf5_close(type);
+    hdf5_close(set);
     hdf5_watch(NULL);
     return rc;
 }

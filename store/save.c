@@ -14,6 +14,7 @@
 #include <hdf5.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,14 +116,15 @@ static bool set_group_options(hid_t options)
 
 static bool writer_open(Writer *w, Image *image)
 {
+    char name[40]; /* of no other file in memory, even if one could not be closed */
+    snprintf(name, sizeof name, "checkpoint %p", (void *)image);
     *w = (Writer){-1, -1, -1, -1};
     w->access = H5Pcreate(H5P_FILE_ACCESS);
     w->root_options = H5Pcreate(H5P_FILE_CREATE);
     w->group_options = H5Pcreate(H5P_GROUP_CREATE);
-    if (w->access >= 0 && w->root_options >= 0 && w->group_options >= 0 &&
-        set_access(w->access, image) && set_group_options(w->root_options) &&
+    if (set_access(w->access, image) && set_group_options(w->root_options) &&
         set_group_options(w->group_options))
-        w->file = H5Fcreate("checkpoint", H5F_ACC_TRUNC, w->root_options, w->access);
+        w->file = H5Fcreate(name, H5F_ACC_TRUNC, w->root_options, w->access);
     return w->file >= 0;
 }
 
@@ -130,32 +132,25 @@ static bool writer_open(Writer *w, Image *image)
 static bool writer_close(Writer *w)
 {
     bool closed = w->file >= 0 && H5Fclose(w->file) >= 0;
-    hid_t lists[] = {w->access, w->root_options, w->group_options};
-    for (int i = 0; i < 3; i++)
-        if (lists[i] >= 0)
-            H5Pclose(lists[i]);
+    hdf5_close(w->access);
+    hdf5_close(w->root_options);
+    hdf5_close(w->group_options);
     return closed;
 }
 
 /* Makes the groups of name's folders. (HDF5 could, but would note the time in them.) */
 static bool make_groups(const Writer *w, const char *name)
 {
-    char *path = malloc(strlen(name) + 1);
-    if (!path)
-        return false;
-    strcpy(path, name);
+    char path[STATE_NAME_MOST + 1];
     bool made = true;
+    strcpy(path, name); /* state_add() has seen to its length */
     for (char *slash = strchr(path, '/'); slash && made; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         htri_t exists = H5Lexists(w->file, path, H5P_DEFAULT);
-        if (exists == 0) {
-            hid_t group = H5Gcreate2(w->file, path, H5P_DEFAULT, w->group_options, H5P_DEFAULT);
-            made = group >= 0 && H5Gclose(group) >= 0;
-        }
-        made = made && exists >= 0;
+        made = exists > 0 || (exists == 0 && hdf5_close(H5Gcreate2(w->file, path, H5P_DEFAULT,
+                                                                   w->group_options, H5P_DEFAULT)));
         *slash = '/';
     }
-    free(path);
     return made;
 }
 
@@ -163,13 +158,11 @@ static bool make_groups(const Writer *w, const char *name)
 static hid_t string_type(size_t bytes)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
-    if (type >= 0 &&
-        (H5Tset_size(type, bytes ? bytes : 1) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 ||
-         H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
-        H5Tclose(type);
-        type = -1;
-    }
-    return type;
+    if (H5Tset_size(type, bytes ? bytes : 1) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 &&
+        H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
+        return type;
+    hdf5_close(type);
+    return -1;
 }
 
 static hid_t entry_space(const StateEntry *entry, hsize_t dims[STATE_RANK_MAX])
@@ -183,8 +176,6 @@ static hid_t entry_space(const StateEntry *entry, hsize_t dims[STATE_RANK_MAX])
 static hid_t dataset_options(const StateEntry *entry, const hsize_t *dims)
 {
     hid_t options = H5Pcreate(H5P_DATASET_CREATE);
-    if (options < 0)
-        return -1;
     bool done = H5Pset_obj_track_times(options, 0) >= 0 &&
                 H5Pset_fill_time(options, H5D_FILL_TIME_NEVER) >= 0;
     if (entry->rank > 0 && entry->bytes > 0 && entry->bytes < CHUNK_BYTES)
@@ -192,11 +183,10 @@ static hid_t dataset_options(const StateEntry *entry, const hsize_t *dims)
                H5Pset_fletcher32(options) >= 0;
     else if (entry->rank == 0 && entry->bytes < COMPACT_BYTES)
         done = done && H5Pset_layout(options, H5D_COMPACT) >= 0;
-    if (!done) {
-        H5Pclose(options);
-        options = -1;
-    }
-    return options;
+    if (done)
+        return options;
+    hdf5_close(options);
+    return -1;
 }
 
 /* As numbers in the file and in memory have these types. */
@@ -204,21 +194,14 @@ static bool write_entry_as(const Writer *w, const StateEntry *entry, hid_t file_
                            hid_t memory_type)
 {
     hsize_t dims[STATE_RANK_MAX];
-    hid_t space = entry_space(entry, dims);
-    hid_t options = dataset_options(entry, dims);
-    hid_t set = -1;
-    bool done = false;
-    if (space < 0 || options < 0 || !make_groups(w, entry->name))
-        goto done;
-    set = H5Dcreate2(w->file, entry->name, file_type, space, H5P_DEFAULT, options, H5P_DEFAULT);
-    done = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, entry->data) >= 0;
-done:
-    if (set >= 0)
-        done = H5Dclose(set) >= 0 && done;
-    if (options >= 0)
-        H5Pclose(options);
-    if (space >= 0)
-        H5Sclose(space);
+    hid_t space = entry_space(entry, dims), options = dataset_options(entry, dims), set = -1;
+    if (space >= 0 && options >= 0 && make_groups(w, entry->name))
+        set = H5Dcreate2(w->file, entry->name, file_type, space, H5P_DEFAULT, options, H5P_DEFAULT);
+    bool done =
+        set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, entry->data) >= 0;
+    done = hdf5_close(set) && done;
+    hdf5_close(options);
+    hdf5_close(space);
     return done;
 }
 
@@ -227,10 +210,8 @@ static bool write_entry(const Writer *w, const StateEntry *entry)
     if (entry->type != STATE_TEXT)
         return write_entry_as(w, entry, hdf5_file_type(entry->type), hdf5_memory_type(entry->type));
     hid_t text = string_type(entry->bytes);
-    if (text < 0)
-        return false;
-    bool done = write_entry_as(w, entry, text, text);
-    H5Tclose(text);
+    bool done = text >= 0 && write_entry_as(w, entry, text, text);
+    hdf5_close(text);
     return done;
 }
 
@@ -238,13 +219,10 @@ static bool write_attribute_as(const Writer *w, const char *name, hid_t file_typ
                                hid_t memory_type, const void *value)
 {
     hid_t space = H5Screate(H5S_SCALAR);
-    hid_t attribute =
-        space < 0 ? -1 : H5Acreate2(w->file, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t attribute = H5Acreate2(w->file, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
     bool done = attribute >= 0 && H5Awrite(attribute, memory_type, value) >= 0;
-    if (attribute >= 0)
-        done = H5Aclose(attribute) >= 0 && done;
-    if (space >= 0)
-        H5Sclose(space);
+    done = hdf5_close(attribute) && done;
+    hdf5_close(space);
     return done;
 }
 
@@ -256,8 +234,7 @@ static bool write_attribute(const Writer *w, const StateAttribute *a)
         return write_attribute_as(w, a->name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &a->value.real);
     hid_t type = string_type(strlen(a->value.text));
     bool done = type >= 0 && write_attribute_as(w, a->name, type, type, a->value.text);
-    if (type >= 0)
-        H5Tclose(type);
+    hdf5_close(type);
     return done;
 }
 

@@ -82,6 +82,9 @@ static int append(StateDict *s, const StateEntry *entry, Error *e)
 {
     if (!name_is_path(entry->name))
         return error_set(e, HONE_ERR_DATA, "checkpoint: '%s' is no path", entry->name);
+    if (strlen(entry->name) > STATE_NAME_MOST)
+        return error_set(e, HONE_ERR_DATA, "checkpoint: '%.40s...' is longer than %d bytes",
+                         entry->name, STATE_NAME_MOST);
     for (size_t i = 0; i < s->count; i++)
         if (names_collide(entry->name, s->entries[i].name))
             return error_set(e, HONE_ERR_DATA, "checkpoint: '%s' collides with '%s'", entry->name,

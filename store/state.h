@@ -8,10 +8,10 @@
  *     if (rc == HONE_OK) rc = store_save("last.h5", &s, e);     // store/store.h
  *     state_release(&s);
  *
- * Names are paths: parts joined by '/', each not empty and neither "." nor ".."; no name is used
- * twice, and none is another's folder ("a" with "a/b"). The dict copies names and attributes and
- * borrows arrays and texts, which must live as long as it does; one dict built once thus serves
- * every later save, and store_load() to read the same arrays back.
+ * Names are paths of at most STATE_NAME_MOST bytes: parts joined by '/', each not empty and neither
+ * "." nor ".."; no name is used twice, and none is another's folder ("a" with "a/b"). The dict copies
+ * names and attributes and borrows arrays and texts, which must live as long as it does; one dict
+ * built once thus serves every later save, and store_load() to read the same arrays back.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_STORE_STATE_H
 #define HONE_STORE_STATE_H
@@ -24,7 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATE_RANK_MAX 8
+#define STATE_RANK_MAX  8
+#define STATE_NAME_MOST 510 /* bytes of a name */
 
 /* name, C type of an element, how messages call it */
 #define STATE_TYPES(X)                                                                             \
@@ -77,7 +78,7 @@ typedef struct StateDict {
 } StateDict;
 
 /* Adds an array; data may be NULL only when it has no elements. HONE_ERR_DATA: a name that is no
- * path or is taken, a rank or a size out of range. */
+ * path, too long or taken, a rank or a size out of range. */
 HONE_CHECKED int state_add(StateDict *s, const char *name, StateType type, int rank,
                            const int64_t *dims, void *data, Error *e);
 HONE_CHECKED int state_add_shape(StateDict *s, const char *name, StateType type, Shape shape,

@@ -10,6 +10,7 @@
 #include "export/write_hone.h"
 #include "qat/insert.h"
 #include "runtime/runtime.h"
+#include "tests/allocations.h"
 #include "tests/expect.h"
 #include "tests/suites.h"
 #include "tests/tiny_net.h"
@@ -177,6 +178,9 @@ START_TEST(lower_names_the_layer)
     layer("sum")->in[0] = layer("stem")->out;
     expect_failure(HONE_ERR_NUMERIC, "layer 'dw': input 0 is on the grid (0.5, 3), its maker's is "
                                      "(0.25, -4)");
+    layer("dw")->in[0].scale = 0.25f;
+    expect_failure(HONE_ERR_NUMERIC, "layer 'dw': input 0 is on the grid (0.25, 3), its maker's is "
+                                     "(0.25, -4)");
 }
 END_TEST
 
@@ -305,6 +309,40 @@ START_TEST(notes_come_back)
 }
 END_TEST
 
+/* What differs from images in one number is said. */
+START_TEST(notes_of_inputs)
+{
+    static const NotesInput inputs[] = {{1.0f / 256, 0}, {1.0f / 64, 0}, {IMAGE_SCALE, 1}};
+    for (int i = 0; i < 3; i++) {
+        NotesSections s;
+        Notes n;
+        OK(notes_sections(&s, &(NotesSource){.input = inputs[i]}, &e));
+        unsigned char *bytes = with_sections(s.section, NOTES_SECTIONS);
+        notes_release(&s);
+        OK(notes_read(&n, bytes, TINY_CLASSES, &e));
+        ck_assert(n.has_input && n.input.zero_point == inputs[i].zero_point);
+        ck_assert_float_eq(n.input.scale, inputs[i].scale);
+        free(bytes);
+    }
+}
+END_TEST
+
+static int make_notes(void *context, Error *error)
+{
+    static const char *const names[] = {"a", "b"};
+    NotesSections s;
+    (void)context;
+    int status = notes_sections(&s, &(NotesSource){.names = names, .classes = 2}, error);
+    notes_release(&s);
+    return status;
+}
+
+START_TEST(notes_out_of_memory)
+{
+    allocations_fail_each(make_notes, NULL, 1);
+}
+END_TEST
+
 static const struct {
     uint32_t tag;
     const char *data;
@@ -328,8 +366,13 @@ START_TEST(notes_refused)
 {
     for (size_t i = 0; i < sizeof bad_notes / sizeof bad_notes[0]; i++) {
         Notes n;
-        WriteSection section = {bad_notes[i].tag, bad_notes[i].data, bad_notes[i].bytes};
-        unsigned char *bytes = with_sections(&section, 1);
+        const WriteSection sections[] = {
+            {bad_notes[i].tag, bad_notes[i].data, bad_notes[i].bytes},
+            {NOTES_TAG_INPUT, "\0", 1}, /* found later, if at all */
+            {NOTES_TAG_OUTPUT, "\0", 1},
+        };
+        const size_t others = bad_notes[i].tag == NOTES_TAG_CLASSES ? 2 : 0;
+        unsigned char *bytes = with_sections(sections, 1 + others);
         e = (Error){0};
         ck_assert_int_eq(notes_read(&n, bytes, TINY_CLASSES, &e), HONE_ERR_DATA);
         ck_assert_str_eq(e.text, bad_notes[i].sentence);
@@ -378,6 +421,33 @@ START_TEST(describe_counts)
     bytes[count / 2] ^= 1;
     ck_assert_int_eq(describe_artifact(&d, bytes, count, &e), HONE_ERR_DATA);
     free(bytes);
+}
+END_TEST
+
+/* A layer may have no bias, and the notes of a program that runs may be damaged. */
+START_TEST(describe_other_artifacts)
+{
+    Lowered l;
+    Description d;
+    unsigned char *bytes;
+    size_t count;
+    OK(lower_program(&l, &source, &e));
+    l.ops[0].bias = HONE_RT_NONE;
+    OK(write_hone_bytes(&l.program, NULL, 0, &bytes, &count, &e));
+    OK(describe_artifact(&d, bytes, count, &e));
+    ck_assert_int_eq(d.layers[0].params, 162);
+    ck_assert_int_eq(d.layers[0].bytes, 162 + 6 * 4);
+    ck_assert_int_eq(d.layers[1].params, 54 + 6);
+    describe_release(&d);
+    free(bytes);
+    const WriteSection wrong = {NOTES_TAG_OUTPUT, "\3\0\0", 4};
+    OK(write_hone_bytes(&l.program, &wrong, 1, &bytes, &count, &e));
+    ck_assert_int_eq(describe_artifact(&d, bytes, count, &e), HONE_ERR_DATA);
+    ck_assert_str_eq(e.text, "the artifact's section OUTP says 3, neither 1 (softmax) nor 2 "
+                             "(sigmoid)");
+    ck_assert_ptr_null(d.layers);
+    free(bytes);
+    lower_release(&l);
 }
 END_TEST
 
@@ -476,8 +546,11 @@ Suite *suite_export(void)
         write_reads_back,
         write_refuses_a_broken_program,
         notes_come_back,
+        notes_of_inputs,
+        notes_out_of_memory,
         notes_refused,
         describe_counts,
+        describe_other_artifacts,
         options_fallbacks,
         file_replaces_as_a_whole,
         file_failure_leaves_nothing,

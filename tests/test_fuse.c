@@ -357,6 +357,44 @@ START_TEST(layers_are_their_parts)
 }
 END_TEST
 
+/* So many outputs that forward does not keep them, but computes them twice. */
+START_TEST(outputs_beyond_a_cache)
+{
+    Case c = {"1x1, a million outputs", CONV, 1, 1, 1, 32, 4, 70, 15, 1, 1, 0, 0, 0, RELU6};
+    check_case(&c);
+    c.freeze = true;
+    check_case(&c);
+}
+END_TEST
+
+/* A layer whose inner values somebody else reads stays as it is; its neighbour does not. */
+START_TEST(inner_values_that_are_read)
+{
+    static const QatOptions qat = {.weights = {8, QAT_PER_CHANNEL},
+                                   .activations = {8, OBSERVER_EMA, 0.9, true}};
+    static const char *const inner[] = {"layer", "layer.bn", "layer.act"};
+    for (int i = 0; i < 6; i++) {
+        const Case c = {"", CONV, 1, 1, 1, 4, 2, 3, 2, 1, 1, 0, 0, 0, RELU};
+        const int readers = i < 3 ? 1 : 8; /* more than a layer has nodes */
+        Bench b = {0};
+        Error e = {0};
+        char name[24];
+        graph_init(&b.graph);
+        build(&b, &c);
+        ck_assert_msg(qat_insert(&b.graph, &qat, &e) == HONE_OK, "%s", e.text);
+        Value *v = graph_find_node(&b.graph, inner[i % 3])->out[0];
+        for (int k = 0; k < readers; k++) {
+            snprintf(name, sizeof name, "outside%d", k);
+            layer_relu(&b.graph, name, v);
+        }
+        ck_assert_msg(qat_fuse(&b.graph, &e) == HONE_OK, "%s", e.text);
+        ck_assert_ptr_null(graph_find_node(&b.graph, "layer.fused"));
+        ck_assert_ptr_nonnull(graph_find_node(&b.graph, "first.fused"));
+        graph_release(&b.graph);
+    }
+}
+END_TEST
+
 /* Fused nodes whose products are on 16-bit numbers against those of floats. */
 START_TEST(fused_on_16_bits)
 {
@@ -460,6 +498,8 @@ Suite *suite_fuse(void)
     TCase *t = tcase_create("fuse");
     tcase_add_loop_test(t, layers_are_their_parts, 0, CASES);
     tcase_add_loop_test(t, fused_on_16_bits, 0, CONVOLUTIONS);
+    tcase_add_test(t, outputs_beyond_a_cache);
+    tcase_add_test(t, inner_values_that_are_read);
     tcase_add_test(t, additions_are_their_parts);
     tcase_add_loop_test(t, threads_do_not_matter, 0, CASES + CONVOLUTIONS);
     tcase_add_test(t, bad_numbers_are_found);

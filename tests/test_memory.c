@@ -5,7 +5,14 @@
 #include "api/hone.h"
 #include "core/file.h"
 #include "core/threads.h"
+#include "layers/layers.h"
+#include "qat/fuse.h"
+#include "qat/insert.h"
+#include "qat/integer.h"
+#include "qat/nodes.h"
+#include "runtime/fixed.h"
 #include "tests/allocations.h"
+#include "tests/effort.h"
 #include "tests/run_fixture.h"
 #include "tests/suites.h"
 #include "trainer/calibrate.h"
@@ -88,6 +95,91 @@ START_TEST(test_compile)
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         at_least(allocations_fail_each(compile, &(Compilation){&s, modes[i]}, 1), 5);
     session_close(&s);
+}
+END_TEST
+
+/* ---- quantizing ---- */
+
+static const QatOptions qat = {.weights = {8, QAT_PER_CHANNEL},
+                               .activations = {8, OBSERVER_EMA, 0.9, true}};
+
+/* Every kind of node that the passes insert: more values share a grid than an observer reads. */
+static void build(Graph *g)
+{
+    enum { BRANCHES = 9 };
+    const Conv2dOptions conv = {.channels = 2};
+    Value *x = graph_input(g, "x", SHAPE4(1, 4, 4, 2), ELEM_REAL), *all = NULL;
+    for (int i = 0; i < BRANCHES; i++) {
+        char name[3][16];
+        for (int k = 0; k < 3; k++)
+            snprintf(name[k], sizeof name[k], "%s%d", (const char *[]){"conv", "norm", "all"}[k],
+                     i);
+        Value *y = layer_batchnorm(g, name[1], layer_conv2d(g, name[0], x, &conv), NULL);
+        all = i == 0 ? y : layer_concat(g, name[2], 2, (Value *[]){all, y});
+    }
+    all = layer_sigmoid(g, "table", layer_add(g, "add", all, all));
+    all = layer_dense(g, "logits", layer_mean(g, "mean", all), 3, true);
+    layer_softmax_xent(g, "loss", all, graph_input(g, "labels", SHAPE1(1), ELEM_INT32), 0);
+}
+
+static int quantize_graph(void *context, Error *e)
+{
+    Graph g;
+    graph_init(&g);
+    build(&g);
+    (void)arena_alloc(&g.arena, *(const size_t *)context);
+    int status = qat_insert(&g, &qat, e);
+    if (status == HONE_OK)
+        status = qat_fuse(&g, e);
+    graph_release(&g);
+    return status;
+}
+
+/* A graph's arena asks for memory once in a while: what it holds before shifts where in the passes. */
+START_TEST(test_passes)
+{
+    for (size_t held = 0; held < 16384; held += 112 * EVERY)
+        at_least(allocations_fail_each(quantize_graph, &held, 1), 5);
+}
+END_TEST
+
+typedef struct Plan {
+    const Graph *graph;
+    const Params *params;
+    const Compute *compute;
+} Plan;
+
+static int make_integers(void *context, Error *e)
+{
+    const Plan *p = context;
+    IntegerPlan plan;
+    int status = integer_plan_new(&plan, p->graph, p->params, p->compute, HONE_RT_D31, e);
+    if (status == HONE_OK)
+        integer_plan_free(&plan);
+    return status;
+}
+
+/* So many channels that each array of the layer is an allocation. */
+START_TEST(test_integers)
+{
+    Graph g;
+    Params params;
+    Compute compute;
+    Error e = {0};
+    graph_init(&g);
+    Value *x = graph_input(&g, "x", SHAPE2(1, 4), ELEM_REAL);
+    layer_sigmoid(&g, "table", layer_dense(&g, "dense", x, 5000, true));
+    ck_assert_int_eq(qat_insert(&g, &qat, &e), HONE_OK);
+    ck_assert_int_eq(compute_open(&compute, 1, getenv("HONE_CPU"), &e), HONE_OK);
+    ck_assert_int_eq(params_new(&params, &g, 1, &e), HONE_OK);
+    for (int i = 0; i < g.param_count; i++)
+        if (strstr(g.params[i]->name, ".range"))
+            memcpy(params_at(&params, g.params[i]), (const Real[RANGE_NUMBERS]){-1, 1, 1},
+                   RANGE_NUMBERS * sizeof(Real));
+    at_least(allocations_fail_each(make_integers, &(Plan){&g, &params, &compute}, 1), 12);
+    params_free(&params);
+    compute_close(&compute);
+    graph_release(&g);
 }
 END_TEST
 
@@ -260,6 +352,8 @@ Suite *suite_memory(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_open);
     tcase_add_test(t, test_compile);
+    tcase_add_test(t, test_passes);
+    tcase_add_test(t, test_integers);
     tcase_add_test(t, test_evaluate);
     tcase_add_test(t, test_export);
     tcase_add_test(t, test_report);

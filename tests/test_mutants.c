@@ -270,6 +270,9 @@ START_TEST(prove_finds_other_names)
     Mutant m = mutant_new();
     *(char *)part(m.bytes, name) = 'j';
     ck_assert(mutant_found(&m, "joint", "name"));
+    m = mutant_new(); /* the name of a layer with other values */
+    m.ops[op_named("dw")].name = m.ops[op_named("pool")].name;
+    ck_assert(mutant_found(&m, "pool", "name"));
 }
 END_TEST
 

@@ -7,31 +7,35 @@
 #include "trainer/bench.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char yaml[] = "name: parallel\n"
-                           "dataset: {kind: random}\n"
-                           "model: {arch: resnet8}\n"
+                           "dataset: {kind: random, shape: [%d, %d, 3]}\n"
+                           "model: {arch: %s, input: [%d, %d, 3]}\n"
                            "train: {epochs: 1, batch: 4}\n"
                            "qat: {begin_epoch: 0}\n";
 
-/* ResNet-8 with random weights: operations large enough to be divided, and small ones. */
+/* ResNet-8, or MobileNetV1 with depthwise layers, with random weights: operations large enough to be
+ * divided, and small ones. */
 static unsigned char *file;
 static HoneRtModel model;
 static void *arena;
-static int8_t image[32 * 32 * 3];
+static int8_t image[64 * 64 * 3];
 static Error e;
 
-static void setup(void)
+static void open_arch(const char *arch, int side)
 {
+    char text[200];
     Config config;
     Session session;
     size_t count;
     const SessionOptions how = {.threads = 1, .without_data = true, .level = getenv("HONE_CPU")};
     Rng rng = rng_at(3, RNG_TEST, 0, 0);
     e = (Error){0};
-    ck_assert_msg(config_parse(&config, yaml, "yaml", NULL, 0, &e) == HONE_OK, "%s", e.text);
+    snprintf(text, sizeof text, yaml, side, side, arch, side, side);
+    ck_assert_msg(config_parse(&config, text, "yaml", NULL, 0, &e) == HONE_OK, "%s", e.text);
     ck_assert_msg(session_open(&session, &config, &how, &e) == HONE_OK, "%s", e.text);
     ck_assert_msg(bench_artifact(&session, &file, &count, &e) == HONE_OK, "%s", e.text);
     session_close(&session);
@@ -43,6 +47,16 @@ static void setup(void)
     ck_assert_int_eq(hone_rt_prepare(&model, arena, hone_rt_arena_bytes(&model)), HONE_RT_OK);
     for (size_t i = 0; i < sizeof image; i++)
         image[i] = (int8_t)((int)rng_below(&rng, 256) - 128);
+}
+
+static void setup(void)
+{
+    open_arch("resnet8", 32);
+}
+
+static void setup_depthwise(void)
+{
+    open_arch("mobilenet_v1", 64);
 }
 
 static void teardown(void)
@@ -105,7 +119,7 @@ START_TEST(without_pool)
     Parallel *p;
     ck_assert_int_eq(hone_rt_run(&model, image, want), HONE_RT_OK);
     ck_assert_int_eq(parallel_new(&p, &model, NULL, &e), HONE_OK);
-    memcpy(hone_rt_input_codes(&model), image, sizeof image);
+    memcpy(hone_rt_input_codes(&model), image, hone_rt_elements(hone_rt_input(&model)));
     ck_assert_int_eq(parallel_run(p, NULL, got, NULL, NULL), HONE_RT_OK);
     ck_assert_mem_eq(got, want, sizeof want);
     parallel_free(p);
@@ -148,5 +162,9 @@ Suite *suite_parallel(void)
     tcase_add_test(c, wrong_use);
     tcase_add_test(c, out_of_memory);
     suite_add_tcase(s, c);
+    TCase *d = tcase_create("mobilenet_v1");
+    tcase_add_unchecked_fixture(d, setup_depthwise, teardown);
+    tcase_add_loop_test(d, same_codes, 1, 4);
+    suite_add_tcase(s, d);
     return s;
 }

@@ -6,6 +6,7 @@
 #include "export/agree.h"
 #include "runtime/crc.h"
 #include "runtime/runtime.h"
+#include "tests/allocations.h"
 #include "tests/levels.h"
 #include "tests/proof.h"
 #include "tests/suites.h"
@@ -85,6 +86,11 @@ START_TEST(prove_refuses)
     e = (Error){0};
     ck_assert_int_eq(prover_new(&p, &other, proof_artifact, proof_bytes, &e), HONE_ERR_MISMATCH);
     ck_assert_str_eq(e.text, "the artifact maps 243 values to 5, the trained model 243 to 7");
+    other = proof_net.source;
+    other.input = graph_find_node(&proof_net.graph, "stem")->out[0];
+    e = (Error){0};
+    ck_assert_int_eq(prover_new(&p, &other, proof_artifact, proof_bytes, &e), HONE_ERR_MISMATCH);
+    ck_assert_str_eq(e.text, "the artifact maps 243 values to 5, the trained model 150 to 5");
     e = (Error){0};
     ck_assert_int_eq(prover_new(&p, &proof_net.source, proof_artifact, proof_bytes, &e), HONE_OK);
     ck_assert_int_eq(prover_verdict(p, &e), HONE_ERR_MISMATCH);
@@ -130,6 +136,27 @@ START_TEST(agree_finds_wrong_integers)
     ck_assert_int_eq(agree_fake_quant(&r, &proof_net.source, proof_net.codes, 16, &e), HONE_OK);
     ck_assert_int_gt(r.max_difference, 1);
     ck_assert_str_eq(r.layer, "last");
+}
+END_TEST
+
+static int agree(void *context, Error *e)
+{
+    const TinyNet *t = context;
+    AgreeResult r;
+    return agree_fake_quant(&r, &t->source, t->codes, 1, e);
+}
+
+START_TEST(agree_refuses)
+{
+    AgreeResult r;
+    Error e = {0};
+    ProveSource other = proof_net.source;
+    other.input = graph_find_node(&proof_net.graph, "logits")->out[0];
+    ck_assert_int_eq(agree_fake_quant(&r, &other, proof_net.codes, 1, &e), HONE_ERR_CONFIG);
+    ck_assert_str_eq(e.text, "no quantized layer reads 'logits'");
+    tiny_net_release(&proof_net); /* again, with one thread, whose allocations fail */
+    tiny_net_init(&proof_net, SEED, 1, NULL, true);
+    allocations_fail_each(agree, &proof_net, 1);
 }
 END_TEST
 
@@ -262,6 +289,7 @@ Suite *suite_prove(void)
     tcase_add_test(one, prove_outputs_vary);
     tcase_add_test(one, prove_refuses);
     tcase_add_test(one, agree_finds_wrong_integers);
+    tcase_add_test(one, agree_refuses);
     tcase_add_loop_test(one, prove_python_agrees, HONE_RT_S24, HONE_RT_D31 + 1);
     suite_add_tcase(s, one);
     return s;

@@ -9,8 +9,10 @@
 #include "qat/integer.h"
 #include "qat/nodes.h"
 #include "tests/suites.h"
+#include "trainer/config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +229,59 @@ START_TEST(what_cannot_be_is_refused)
     refused(&t, &defaults,
             "qat: layer 'norm' (batchnorm) follows 'image' (input), and this pair has no integer "
             "form");
+    Error e = {0}; /* a graph that failed stays failed */
+    build(&t);
+    layer_relu(&t.graph, "stem", t.image);
+    ck_assert_int_eq(qat_insert(&t.graph, &defaults, &e), HONE_ERR_CONFIG);
+    ck_assert_str_eq(e.text, "two layers are named 'stem'");
+    graph_release(&t.graph);
+}
+END_TEST
+
+/* What a layer cannot take into its integers, and nobody else can. */
+START_TEST(chains_are_refused)
+{
+    static const char *const after[] = {
+        "(batchnorm) follows 'stem.bn' (batchnorm)", "(batchnorm) follows 'stem.relu' (relu)",
+        "(batchnorm) follows 'sum' (add)", "(batchnorm) follows 'pool' (mean)"};
+    static const char *const of[] = {"stem.bn", "stem.relu", "sum", "pool"};
+    for (int i = 0; i < 4; i++) {
+        char sentence[160];
+        Net t = {0};
+        graph_init(&t.graph);
+        Graph *g = &t.graph;
+        const Conv2dOptions conv = {.channels = CHANNELS, .kernel = {3, 3}};
+        t.image = graph_input(g, "image", SHAPE4(1, SIDE, SIDE, 3), ELEM_REAL);
+        Value *x = layer_conv2d(g, "stem", t.image, &conv), *at[4];
+        at[0] = x = layer_batchnorm(g, "stem.bn", x, NULL);
+        at[1] = x = i < 1 ? x : layer_relu(g, "stem.relu", x);
+        at[2] = x = i < 2 ? x : layer_add(g, "sum", x, x);
+        at[3] = i < 3 ? x : layer_mean(g, "pool", x);
+        layer_batchnorm(g, "norm", at[i], NULL);
+        ck_assert_str_eq(at[i]->name, of[i]);
+        snprintf(sentence, sizeof sentence,
+                 "qat: layer 'norm' %s, and this pair has no integer form", after[i]);
+        refused(&t, &defaults, sentence);
+    }
+}
+END_TEST
+
+START_TEST(widths_of_one_are_refused)
+{
+    static const char *const keys[] = {"weights", "activations"};
+    for (int i = 0; i < 2; i++) {
+        char yaml[200], sentence[120];
+        Config config;
+        Error e = {0};
+        snprintf(yaml, sizeof yaml,
+                 "name: x\ndataset: {kind: random}\nmodel: {arch: resnet8}\n"
+                 "train: {epochs: 1, batch: 4}\nqat: {overrides: [{layers: stem, %s: 1}]}\n",
+                 keys[i]);
+        snprintf(sentence, sizeof sentence,
+                 "yaml:5:19: qat.overrides.0: %s 1 is not 0 (as everywhere) or 2..8", keys[i]);
+        ck_assert_int_eq(config_parse(&config, yaml, "yaml", NULL, 0, &e), HONE_ERR_CONFIG);
+        ck_assert_str_eq(e.text, sentence);
+    }
 }
 END_TEST
 
@@ -283,6 +338,65 @@ START_TEST(multipliers_must_fit)
     no_plan(&t, "add 'sum': scales ");
     set_ranges(&t, "pool.range", (Real)1e-30);
     no_plan(&t, "mean 'pool': the multiplier ");
+    close_net(&t);
+}
+END_TEST
+
+/* Numbers that training may leave when it has diverged. */
+START_TEST(folding_refuses_what_is_not_finite)
+{
+    static const char *const names[] = {"stem.bn.gamma", "stem.bn.beta"};
+    static const char *const sentences[] = {"layer 'stem': channel 1 folds to inf x + ",
+                                            "layer 'stem': channel 1 folds to "};
+    for (int i = 0; i < 2; i++) {
+        Net t;
+        build(&t);
+        insert(&t, &defaults);
+        open_params(&t, 1);
+        set_ranges(&t, "", 1);
+        params_at(&t.params, graph_find_param(&t.graph, names[i]))[1] = (Real)INFINITY;
+        no_plan(&t, sentences[i]);
+        close_net(&t);
+    }
+}
+END_TEST
+
+/* A channel that is the constant 0, as pruning leaves them, and biases at their floor: as large as they
+ * may be, and no larger after the rounding of the scale. */
+START_TEST(folding_of_dead_channels)
+{
+    enum { LAYERS = 400 };
+    Net t = {0};
+    IntegerPlan plan;
+    graph_init(&t.graph);
+    t.image = graph_input(&t.graph, "image", SHAPE2(1, 3), ELEM_REAL);
+    Value *x = layer_dense(&t.graph, "dense", t.image, LAYERS, false);
+    layer_batchnorm(&t.graph, "bn", x, NULL);
+    insert(&t, &defaults);
+    open_params(&t, 1);
+    set_ranges(&t, "", 1);
+    Real *gamma = params_at(&t.params, graph_find_param(&t.graph, "bn.gamma"));
+    Real *beta = params_at(&t.params, graph_find_param(&t.graph, "bn.beta"));
+    Rng r = rng_at(9, RNG_TEST, 0, 0);
+    for (int c = 0; c < LAYERS; c++) {
+        gamma[c] = 0;
+        beta[c] = c % 4 == 0 ? 0 : (Real)rng_normal(&r);
+    }
+    ck_assert_msg(integer_plan_new(&plan, &t.graph, &t.params, &t.compute, HONE_RT_S24, &t.e) ==
+                      HONE_OK,
+                  "%s", t.e.text);
+    const IntegerLayer *l = &plan.layers[layer(&t, "dense")->anchor->index];
+    for (int c = 0; c < LAYERS; c++) {
+        ck_assert(l->weight_scale[c] > 0);
+        if (c % 4 == 0)
+            ck_assert_int_eq(l->bias[c], 0);
+        else
+            ck_assert(abs(l->bias[c]) <= 1 << 30 && abs(l->bias[c]) >= (1 << 30) - 256);
+        ck_assert((l->bias[c] > 0) == (beta[c] > 0));
+        for (int i = 0; i < 3; i++)
+            ck_assert_int_eq(l->weights[c * 3 + i], 0);
+    }
+    integer_plan_free(&plan);
     close_net(&t);
 }
 END_TEST
@@ -411,8 +525,12 @@ Suite *suite_qat(void)
     tcase_add_test(c, a_shared_range_is_the_union);
     tcase_add_test(c, overrides_choose_bits);
     tcase_add_test(c, what_cannot_be_is_refused);
+    tcase_add_test(c, chains_are_refused);
+    tcase_add_test(c, widths_of_one_are_refused);
     tcase_add_test(c, ranges_must_be_observed);
     tcase_add_test(c, multipliers_must_fit);
+    tcase_add_test(c, folding_refuses_what_is_not_finite);
+    tcase_add_test(c, folding_of_dead_channels);
     tcase_add_test(c, sums_must_fit);
     tcase_add_test(c, folding_follows_its_definition);
     tcase_add_loop_test(c, training_does_not_depend_on_threads, 0, 2);

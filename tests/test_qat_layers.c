@@ -118,6 +118,76 @@ START_TEST(a_softmax_has_its_grid)
 }
 END_TEST
 
+/* Additions share the grids of their inputs, but not those that are fixed. */
+START_TEST(fixed_grids_are_not_shared)
+{
+    QatOptions share = defaults;
+    share.activations.share_inputs = true;
+    for (int swap = 0; swap < 2; swap++) {
+        Made m;
+        Error e = {0};
+        begin(&m);
+        Graph *g = &m.graph;
+        Value *a = layer_conv2d(g, "a", m.image, &(Conv2dOptions){.channels = 3});
+        layer_add(g, "with image", swap ? a : m.image, swap ? m.image : a);
+        Value *d = layer_dense(g, "d", a, 5, true), *soft = layer_softmax(g, "soft", d);
+        Value *b = layer_dense(g, "b", a, 5, true);
+        layer_add(g, "with softmax", swap ? b : soft, swap ? soft : b);
+        layer_add(g, "with another", swap ? b : d, swap ? d : b);
+        ck_assert_msg(qat_insert(g, &share, &e) == HONE_OK, "%s", e.text);
+        const GridAttributes *image = layer(&m, "a")->anchor->in[0]->scale->producer->attributes;
+        const GridAttributes *of_soft = layer(&m, "soft")->codes->scale->producer->attributes;
+        const GridAttributes *of_a = layer(&m, "a")->codes->scale->producer->attributes;
+        ck_assert(image->fixed && image->grid.scale == IMAGE_SCALE);
+        ck_assert(of_soft->fixed && of_soft->grid.scale == 1.0f / 256);
+        ck_assert(!of_a->fixed);
+        ck_assert_ptr_eq(layer(&m, "b")->codes->scale, layer(&m, "d")->codes->scale);
+        ck_assert_ptr_ne(layer(&m, "b")->codes->scale, layer(&m, "soft")->codes->scale);
+        graph_release(g);
+    }
+}
+END_TEST
+
+/* What passes the image on has its grid and 8 bits, whatever the others have. */
+START_TEST(images_are_passed_on)
+{
+    Made m;
+    Error e = {0};
+    QatOptions narrow = defaults;
+    narrow.activations.bits = 4;
+    begin(&m);
+    conv(&m, "a", layer_max_pool(&m.graph, "pool", m.image, &(PoolOptions){.kernel = {2, 2}}));
+    ck_assert_msg(qat_insert(&m.graph, &narrow, &e) == HONE_OK, "%s", e.text);
+    const QuantLayer *pool = layer(&m, "pool");
+    ck_assert_int_eq(pool->activation_bits, 8);
+    ck_assert_int_eq(layer(&m, "a")->activation_bits, 4);
+    const GridAttributes *grid = pool->codes->scale->producer->attributes;
+    ck_assert(grid->fixed && grid->grid.scale == IMAGE_SCALE);
+    graph_release(&m.graph);
+}
+END_TEST
+
+/* Two losses read the same real numbers, made of the codes once. */
+START_TEST(real_numbers_are_made_once)
+{
+    Made m;
+    begin(&m);
+    Value *y = layer_dense(&m.graph, "y", m.image, 5, true);
+    Value *target = graph_input(&m.graph, "target", SHAPE2(1, 5), ELEM_REAL);
+    layer_mse(&m.graph, "loss", y, target);
+    layer_bce(&m.graph, "loss2", y, target);
+    insert(&m);
+    int made = 0;
+    for (int i = 0; i < m.graph.node_count; i++)
+        made += m.graph.nodes[i]->op == &op_dequantize &&
+                m.graph.nodes[i]->in[0] == layer(&m, "y")->codes;
+    ck_assert_int_eq(made, 1);
+    ck_assert_ptr_eq(graph_find_node(&m.graph, "loss")->in[0],
+                     graph_find_node(&m.graph, "loss2")->in[0]);
+    graph_release(&m.graph);
+}
+END_TEST
+
 /* More values share a grid than an observer has inputs. */
 START_TEST(many_share_a_grid)
 {
@@ -172,6 +242,9 @@ Suite *suite_qat_layers(void)
     tcase_add_test(t, grids_are_passed_on);
     tcase_add_test(t, activations_alone_are_tables);
     tcase_add_test(t, a_softmax_has_its_grid);
+    tcase_add_test(t, fixed_grids_are_not_shared);
+    tcase_add_test(t, images_are_passed_on);
+    tcase_add_test(t, real_numbers_are_made_once);
     tcase_add_test(t, many_share_a_grid);
     tcase_add_test(t, what_cannot_be_is_refused);
     suite_add_tcase(s, t);

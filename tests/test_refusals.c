@@ -8,6 +8,8 @@
 #include "tests/suites.h"
 
 #include <check.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static Graph g;
@@ -166,15 +168,56 @@ START_TEST(losses_are_refused)
 }
 END_TEST
 
-START_TEST(quantization_is_refused)
+/* Codes that no byte holds, or none at all. */
+START_TEST(codes_are_refused)
+{
+    static const struct {
+        int qmin, qmax;
+        const char *text;
+    } bad[] = {{-129, 127, "-129..127"}, {0, 128, "0..128"}, {7, 7, "7..7"}};
+    char sentence[120];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        Value *x = real(SHAPE2(1, 3));
+        qat_fakequant(&g, "q", x, state("s", SHAPE1(1)), NULL,
+                      &(FakequantAttributes){bad[i].qmin, bad[i].qmax, QUANT_AXIS_NONE});
+        snprintf(sentence, sizeof sentence, "fakequant 'q': codes %s are not within -128..127",
+                 bad[i].text);
+        refused(HONE_ERR_CONFIG, sentence);
+        qat_grid(&g, "grid", NULL,
+                 &(GridAttributes){.qmin = bad[i].qmin, .qmax = bad[i].qmax, .fixed = true});
+        snprintf(sentence, sizeof sentence, "grid 'grid': codes %s are not within -128..127",
+                 bad[i].text);
+        refused(HONE_ERR_CONFIG, sentence);
+    }
+    static const WeightGridAttributes grids[] = {{.qmax = 128}, {.qmax = 0}, {.qmax = 7}};
+    for (size_t i = 0; i < sizeof grids / sizeof grids[0]; i++) {
+        qat_weight_grid(&g, "grid", state("w", SHAPE2(4, 3)), &grids[i]);
+        snprintf(sentence, sizeof sentence,
+                 "weight_grid 'grid': codes to %d (1..127), channels on axis 0 (first or last)",
+                 grids[i].qmax);
+        refused(HONE_ERR_CONFIG, sentence);
+    }
+    qat_weight_grid(&g, "grid", state("w", (Shape){0}),
+                    &(WeightGridAttributes){.qmax = 7, .axis = QUANT_AXIS_FIRST});
+    refused(HONE_ERR_SHAPE, "weight_grid 'grid': 'w' is not a parameter with channels");
+    qat_weight_grid(&g, "grid", real(SHAPE2(1, 3)),
+                    &(WeightGridAttributes){.qmax = 7, .axis = QUANT_AXIS_FIRST});
+    refused(HONE_ERR_SHAPE, "weight_grid 'grid': 'x' is not a parameter with channels");
+}
+END_TEST
+
+START_TEST(grids_are_refused)
 {
     const FakequantAttributes int8 = {-128, 127, QUANT_AXIS_NONE};
-    Value *x = real(SHAPE2(1, 3));
-    qat_fakequant(&g, "q", x, state("s", SHAPE1(1)), NULL, &(FakequantAttributes){-129, 127, 0});
-    refused(HONE_ERR_CONFIG, "fakequant 'q': codes -129..127 are not within -128..127");
+    Value *x = whole(SHAPE2(1, 3));
+    qat_fakequant(&g, "q", x, state("s", SHAPE1(1)), NULL, &int8);
+    refused(HONE_ERR_SHAPE,
+            "fakequant 'q': scale [1] does not fit the real input [1, 3] (1 channels)");
     x = real(SHAPE2(1, 3));
-    qat_fakequant(&g, "q", x, state("s", SHAPE1(1)), NULL, &(FakequantAttributes){0, 128, 0});
-    refused(HONE_ERR_CONFIG, "fakequant 'q': codes 0..128 are not within -128..127");
+    qat_fakequant(&g, "q", x, state("s", SHAPE1(2)), NULL,
+                  &(FakequantAttributes){-127, 127, QUANT_AXIS_LAST});
+    refused(HONE_ERR_SHAPE,
+            "fakequant 'q': scale [2] does not fit the real input [1, 3] (3 channels)");
     x = real(SHAPE2(1, 3));
     qat_fakequant(&g, "q", x, state("s", SHAPE1(1)), state("z", SHAPE1(2)), &int8);
     refused(HONE_ERR_SHAPE, "fakequant 'q': a zero point is [1] and goes with one scale");
@@ -188,23 +231,51 @@ START_TEST(quantization_is_refused)
             ->out[0];
     qat_dequantize(&g, "real", x);
     refused(HONE_ERR_SHAPE, "dequantize 'real': 'q' has no grid, or one per channel");
+    qat_dequantize(&g, "real", real(SHAPE2(1, 3)));
+    refused(HONE_ERR_SHAPE, "dequantize 'real': 'x' has no grid, or one per channel");
     graph_node(&g, &op_grid, "grid", 0, NULL, &(GridAttributes){.qmin = -8, .qmax = 7},
                sizeof(GridAttributes));
     refused(HONE_ERR_SHAPE, "grid 'grid': 0 inputs; a fixed one takes 0, others 1");
-    qat_grid(&g, "grid", NULL, &(GridAttributes){.qmin = 7, .qmax = 7, .fixed = true});
-    refused(HONE_ERR_CONFIG, "grid 'grid': codes 7..7 are not within -128..127");
-    qat_weight_grid(&g, "grid", state("w", SHAPE2(4, 3)), &(WeightGridAttributes){.qmax = 128});
-    refused(HONE_ERR_CONFIG,
-            "weight_grid 'grid': codes to 128 (1..127), channels on axis 0 (first or last)");
-    qat_weight_grid(&g, "grid", state("w", SHAPE2(4, 3)), &(WeightGridAttributes){.qmax = 0});
-    refused(HONE_ERR_CONFIG,
-            "weight_grid 'grid': codes to 0 (1..127), channels on axis 0 (first or last)");
-    qat_observer(&g, "o", state("range", SHAPE1(4)), 0, NULL, &(ObserverAttributes){0});
+    qat_grid(&g, "grid", state("r", SHAPE1(3)), &(GridAttributes){.qmin = -8, .qmax = 7});
+    refused(HONE_ERR_SHAPE, "grid 'grid': 'r' [3] is not a range [4]");
+    qat_grid(&g, "grid", NULL, &(GridAttributes){.qmin = -8, .qmax = 7, .fixed = true});
+    refused(HONE_ERR_CONFIG, "grid 'grid': scale 0 is not above 0");
+}
+END_TEST
+
+START_TEST(observers_are_refused)
+{
+    const ObserverAttributes ema = {OBSERVER_EMA, 0.9};
+    static const ObserverAttributes bad[] = {
+        {OBSERVER_EMA, 1}, {OBSERVER_EMA, -0.5}, {OBSERVER_EMA, (double)NAN}, {7, 0.5}};
+    static const char *const sentences[] = {
+        "observer 'o': kind 0 with momentum 1", "observer 'o': kind 0 with momentum -0.5",
+        "observer 'o': kind 0 with momentum nan", "observer 'o': kind 7 with momentum 0.5"};
+    Value *x = real(SHAPE2(1, 3));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++, x = real(SHAPE2(1, 3))) {
+        qat_observer(&g, "o", state("range", SHAPE1(4)), 1, &x, &bad[i]);
+        refused(HONE_ERR_CONFIG, sentences[i]);
+    }
+    qat_observer(&g, "o", state("range", SHAPE1(4)), 0, NULL, &ema);
     refused(HONE_ERR_CONFIG, "observer 'o': 0 values; 1..7 are possible");
+    qat_observer(&g, "o", state("range", SHAPE1(4)), 8, NULL, &ema);
+    refused(HONE_ERR_CONFIG, "observer 'o': 8 values; 1..7 are possible");
     x = real(SHAPE2(1, 3));
-    qat_observer(&g, "o", x, 1, &x, &(ObserverAttributes){0});
+    qat_observer(&g, "o", x, 1, &x, &ema);
     refused(HONE_ERR_SHAPE,
             "observer 'o': 'x' [1, 3] is not a range state [4], or nothing is observed");
+    x = real(SHAPE2(1, 3));
+    qat_observer(&g, "o", state("range", SHAPE1(3)), 1, &x, &ema);
+    refused(HONE_ERR_SHAPE,
+            "observer 'o': 'range' [3] is not a range state [4], or nothing is observed");
+    x = whole(SHAPE2(1, 3));
+    qat_observer(&g, "o", state("range", SHAPE1(4)), 1, &x, &ema);
+    refused(HONE_ERR_SHAPE, "observer 'o': 'x' is not real");
+    x = qat_fakequant(&g, "q", real(SHAPE2(1, 3)), state("s", SHAPE1(1)), NULL,
+                      &(FakequantAttributes){-128, 127, QUANT_AXIS_NONE})
+            ->out[0];
+    qat_extent(&g, "extent", 1, &x);
+    refused(HONE_ERR_SHAPE, "extent 'extent': 'q' is not real");
 }
 END_TEST
 
@@ -262,7 +333,9 @@ Suite *suite_refusals(void)
     tcase_add_test(t, weights_are_refused);
     tcase_add_test(t, windows_are_refused);
     tcase_add_test(t, losses_are_refused);
-    tcase_add_test(t, quantization_is_refused);
+    tcase_add_test(t, codes_are_refused);
+    tcase_add_test(t, grids_are_refused);
+    tcase_add_test(t, observers_are_refused);
     tcase_add_test(t, compilations_are_refused);
     tcase_add_test(t, machines_are_refused);
     suite_add_tcase(s, t);

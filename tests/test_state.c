@@ -30,6 +30,13 @@ START_TEST(state_names)
     FAILS(state_add(&s, "a", STATE_U64, 0, NULL, &u64, &e), HONE_ERR_DATA, "collides with 'a/b.c'");
     FAILS(state_add_text(&s, "a/b/c", "x", &e), HONE_ERR_DATA, "collides with 'a/b'");
     ck_assert_uint_eq(s.count, 3);
+    char path[STATE_NAME_MOST + 2];
+    memset(path, 'n', sizeof path);
+    path[STATE_NAME_MOST + 1] = '\0';
+    FAILS(state_add(&s, path, STATE_U64, 0, NULL, &u64, &e), HONE_ERR_DATA,
+          "checkpoint: 'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...' is longer than 510 bytes");
+    e = (Error){0};
+    OK(state_add(&s, path + 1, STATE_U64, 0, NULL, &u64, &e));
     state_release(&s);
 }
 END_TEST

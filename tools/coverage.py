@@ -68,8 +68,10 @@ def measure(build, suite, folders):
         for notes in (build / folder).glob("*.gcno"):
             (place / folder).mkdir(exist_ok=True)
             (place / folder / notes.name).symlink_to(notes.resolve())
+    built = os.path.getmtime(build / "tests/run")
     kept = {source: {"text": fingerprint(source), "lines": lines, "branches": branches}
-            for source, (lines, branches) in counts(place, folders).items()}
+            for source, (lines, branches) in counts(place, folders).items()
+            if os.path.getmtime(source) <= built}  # else it is not what was compiled
     (build / "coverage" / (name + ".json")).write_text(json.dumps(kept))
     shutil.rmtree(place)
     print(f"  {name}: {test.stdout.splitlines()[-1]}", flush=True)

@@ -55,7 +55,7 @@ FIRST = {
     "qat": "qat refusals qat_nodes qat_layers fuse fuse_net prove export",
     "export": "export prove parallel cli_text",
     "runtime": "runtime runtime_layers fixed kerncheck_int kerncheck_groups d31 frontend prove export",
-    "store": "store store_damage resume",
+    "store": "store store_damage store_calls state resume",
 }
 # Suites that start the program, which --quick does not build.
 PROGRAM = set("crash cli cli_train cli_artifact cli_run report evaluate audio_artifact".split())
