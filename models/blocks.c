@@ -72,9 +72,12 @@ Value *block_residual(const Blocks *b, int number, Value *x, const BlockResidual
                                  .stride = {o->stride, o->stride},
                                  .bias = o->bias};
     const Conv2dOptions second = {.channels = o->channels, .kernel = {3, 3}, .bias = o->bias};
+    /* Before the others: backward then comes last and adds to a quarter of the gradient of x, where it
+     * would have had to write zeros to the rest. */
+    Value *shortcut = shortcut_of(b, number, x, o);
     Value *y = block_conv(b, block_name(name, "block", number, "conv1"), x, &first, layer_relu);
     y = block_conv(b, block_name(name, "block", number, "conv2"), y, &second, NULL);
-    y = layer_add(b->g, block_name(name, "block", number, "add"), shortcut_of(b, number, x, o), y);
+    y = layer_add(b->g, block_name(name, "block", number, "add"), shortcut, y);
     return layer_relu(b->g, block_name(name, "block", number, "relu"), y);
 }
 
