@@ -352,9 +352,10 @@ $(build)/install/hone.1: $(build)/hone
 	@mkdir -p $(@D) && $< manual >$@
 $(build)/install/hone-config.5: $(build)/hone
 	@mkdir -p $(@D) && $< manual --config >$@
-$(build)/install/hone.pc: Makefile
+version := $(shell sed -n 's/^.define HONE_VERSION "\([^"]*\)".*/\1/p' api/hone.h)
+$(build)/install/hone.pc: Makefile api/hone.h
 	@mkdir -p $(@D)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'Name: hone' 'Version: 0.1' \
+	@printf '%s\n' 'prefix=$(PREFIX)' 'Name: hone' 'Version: $(version)' \
 	  'Description: quantization-aware training and integer-only networks' \
 	  'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lhone' \
 	  'Libs.private: -lm -lpthread -ldl' >$@

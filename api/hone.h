@@ -19,14 +19,17 @@
  * weight decay 1e-4; who wants pruning, distillation, other optimizers or data sets uses the program
  * `hone` and its YAML. Results are the same bits at any number of threads.
  *
- * Functions return 0, or a negative number and one sentence in *e, which may be NULL. The first error
- * stays. A network belongs to one thread at a time; several networks may live beside each other. To
- * run what was exported: <hone/runtime.h>. SPDX-License-Identifier: Apache-2.0 */
+ * Functions return 0, or a negative number and one sentence in *e, which may be NULL, as no other
+ * pointer may that is not said to. The first error stays. A network belongs to one thread at a
+ * time; several networks may live beside each other. To run what was exported: <hone/runtime.h>.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_H
 #define HONE_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#define HONE_VERSION "0.1" /* of library and program */
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,7 +68,7 @@ typedef struct HonePool {
     int stride; /* default: the kernel */
 } HonePool;
 
-/* ---- building: names are the layers' and unique ---- */
+/* ---- building: names are the layers' and unique, x, a and b are of this network ---- */
 
 /* An empty network, or NULL. The caller frees it. */
 HoneNet *hone_net_new(const HoneNetOptions *options, HoneError *e);
@@ -109,9 +112,10 @@ int64_t hone_net_macs(const HoneNet *net);
 
 /* ---- training ---- */
 
-/* One step with learning rate lr on `batch` images. pixels [batch][height][width][channels], labels
- * [batch] in 0..classes - 1. *loss is the mean over the batch; it may be NULL. A loss or gradient that
- * is not finite is an error; the weights are then as before. */
+/* One step with learning rate lr, 0..1e38, on `batch` images. pixels
+ * [batch][height][width][channels], labels [batch] in 0..classes - 1. *loss is the mean over the
+ * batch; it may be NULL. A loss or gradient that is not finite is an error; the weights are then as
+ * before. */
 int hone_train_step(HoneNet *net, const uint8_t *pixels, const int32_t *labels, double lr,
                     double *loss, HoneError *e);
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#define LR_MAX 1e38 /* a Real holds it */
+
 /* ---- steps ---- */
 
 static int training_exec(HoneNet *net, Error *e)
@@ -40,6 +42,9 @@ int hone_train_step(HoneNet *net, const uint8_t *pixels, const int32_t *labels, 
     Error *e = api_error(error);
     const int batch = net->options.batch;
     int status = api_ready(net, e);
+    if (status == HONE_OK && !(lr >= 0 && lr <= LR_MAX))
+        status =
+            error_set(e, HONE_ERR_CONFIG, "hone_train_step: lr %g is not within 0..%g", lr, LR_MAX);
     if (status == HONE_OK)
         status = check_labels(net, labels, batch, e);
     if (status == HONE_OK)

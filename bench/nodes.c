@@ -211,7 +211,7 @@ static void add_tables(const Bench *b, const char *machine, Text *out)
 {
     const int threads = threads_count(b->compute.threads);
     text_printf(out, "%s, %s kernels, %d thread%s", machine, b->compute.integer->name, threads,
-                threads == 1 ? "" : "s");
+                text_plural(threads));
     if (b->ceiling[ARITHMETIC_FLOAT] > 0)
         text_printf(out, "; ceilings: float %.0f, int8 %.0f, int16 %.0f GOP/s",
                     b->ceiling[ARITHMETIC_FLOAT], b->ceiling[ARITHMETIC_INT8],

@@ -95,7 +95,7 @@ static void add_table(const Table *t, Text *out)
 {
     text_add(out, "| ceiling | unit |");
     for (int c = 0; c < t->columns; c++)
-        text_printf(out, " %d thread%s |", t->threads[c], t->threads[c] == 1 ? "" : "s");
+        text_printf(out, " %d thread%s |", t->threads[c], text_plural(t->threads[c]));
     text_add(out, "\n|---|---|");
     for (int c = 0; c < t->columns; c++)
         text_add(out, "--:|");

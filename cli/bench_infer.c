@@ -158,7 +158,7 @@ static void add_text(const Latency *l, Text *out)
     text_printf(out, "%.1f us per image, batch 1 (%.1f..%.1f in 80 %% of %d runs)\n", at(l, 50),
                 at(l, 10), at(l, 90), l->runs);
     const int threads = threads_count(l->threads);
-    text_printf(out, "%d thread%s, %s kernels, %s bytes of RAM\n", threads, threads == 1 ? "" : "s",
+    text_printf(out, "%d thread%s, %s kernels, %s bytes of RAM\n", threads, text_plural(threads),
                 l->kernels, show_whole((int64_t)l->arena_bytes).text);
     if (!l->op_us)
         return;
@@ -208,14 +208,11 @@ static int make_artifact(const BenchInferArguments *a, unsigned char **bytes, si
     Config config;
     Session session;
     SessionOptions options = input_session(FLAG_UNSET, true);
-    int status = config_load(&config, a->file, a->sets.v, a->sets.count, e);
+    int status = input_config(&config, &session, a->file, &a->sets, &options, e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&session, &config, &options, e);
-    if (status == HONE_OK) {
-        status = bench_artifact(&session, bytes, count, e);
-        session_close(&session);
-    }
+    status = bench_artifact(&session, bytes, count, e);
+    session_close(&session);
     config_release(&config);
     return status;
 }

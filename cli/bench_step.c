@@ -27,7 +27,7 @@ static int add_text(const BenchResult *r, const char *name, Text *out, Error *e)
                 name, r->mode, show_whole((int64_t)r->images_per_s).text, r->ms_per_step, r->batch,
                 r->ms_p10, r->ms_p90, r->steps);
     text_printf(out, "%d thread%s, %s kernels, %s; arena %s, resident %s at most\n", r->threads,
-                r->threads == 1 ? "" : "s", r->cpu, r->blas_core, show_bytes(r->arena_bytes).text,
+                text_plural(r->threads), r->cpu, r->blas_core, show_bytes(r->arena_bytes).text,
                 show_bytes(r->peak_rss_bytes).text);
     return r->cost_count > 0 ? bench_profile_text(r, out, e) : HONE_OK;
 }
@@ -87,7 +87,6 @@ static int run(const void *arguments, Error *e)
     const BenchStepArguments *a = arguments;
     Config config;
     Session session;
-    InputKind kind;
     SessionOptions options = input_session(a->threads, !a->data);
     if (a->data && a->batch != FLAG_UNSET)
         return error_set(
@@ -95,16 +94,11 @@ static int run(const void *arguments, Error *e)
             "--data takes batches as training does: --set train.batch=%lld in place of "
             "--batch",
             (long long)a->batch);
-    int status = input_kind(&kind, a->config, INPUT_CONFIG, e);
-    if (status == HONE_OK)
-        status = config_load(&config, a->config, a->sets.v, a->sets.count, e);
+    int status = input_config(&config, &session, a->config, &a->sets, &options, e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&session, &config, &options, e);
-    if (status == HONE_OK) {
-        status = measure(a, &session, e);
-        session_close(&session);
-    }
+    status = measure(a, &session, e);
+    session_close(&session);
     config_release(&config);
     return status;
 }

@@ -44,14 +44,6 @@ static EvaluateOptions how(const EvalArguments *a, const TrainEvents *events)
 
 /* ---- a checkpoint --------------------------------------------------------------------------- */
 
-/* What its weights are meant for: integers from calibration on. */
-static int natural_arithmetic(const Checkpoint *c)
-{
-    return c->config.options->qat.present && figures_known(&c->progress.ptq_figures)
-               ? ARITHMETIC_INTEGER
-               : ARITHMETIC_FLOAT;
-}
-
 static int eval_checkpoint(const EvalArguments *a, const TrainEvents *events, Result *r, Error *e)
 {
     Checkpoint c;
@@ -65,7 +57,8 @@ static int eval_checkpoint(const EvalArguments *a, const TrainEvents *events, Re
     if (status != HONE_OK)
         return status;
     EvaluateOptions o = how(a, events);
-    int arithmetic = a->arithmetic == FLAG_UNSET ? natural_arithmetic(&c) : a->arithmetic;
+    int natural = input_calibrated(&c) ? ARITHMETIC_INTEGER : ARITHMETIC_FLOAT;
+    int arithmetic = a->arithmetic == FLAG_UNSET ? natural : a->arithmetic;
     r->arithmetic = arithmetics[arithmetic];
     if (arithmetic != ARITHMETIC_FLOAT)
         status = input_quantized(&c, a->file, e);

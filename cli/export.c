@@ -2,12 +2,12 @@
 #include "cli/board.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
+#include "export/options.h"
 #include "report/show.h"
 #include "trainer/finish.h"
 #include "trainer/rundir.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,25 +79,26 @@ static int export_session(const ExportArguments *a, const Session *s, Error *e)
 }
 
 /* --format and --requant are overrides of the checkpoint's configuration, the last ones. */
-static int collect_sets(const ExportArguments *a, FlagTexts *sets, char texts[2][SET_BYTES],
-                        Error *e)
+static int open_session(Checkpoint *c, Session *s, const ExportArguments *a, Error *e)
 {
-    size_t count = a->sets.count;
-    const char **v = malloc((count + 2) * sizeof *v);
-    if (!v)
-        return error_memory(e, "the overrides", (count + 2) * sizeof *v);
-    for (size_t i = 0; i < count; i++)
-        v[i] = a->sets.v[i];
+    char texts[2][SET_BYTES];
+    const char *more[2];
+    size_t count = 0;
+    FlagTexts sets;
+    SessionOptions options = input_session(a->threads, false);
     if (a->format) {
         snprintf(texts[0], SET_BYTES, "export.formats=[%s]", a->format);
-        v[count++] = texts[0];
+        more[count++] = texts[0];
     }
     if (a->requant) {
         snprintf(texts[1], SET_BYTES, "export.requant=[%s]", a->requant);
-        v[count++] = texts[1];
+        more[count++] = texts[1];
     }
-    *sets = (FlagTexts){.count = count, .v = v};
-    return HONE_OK;
+    int status = input_overrides(&sets, &a->sets, more, count, e);
+    if (status == HONE_OK)
+        status = input_checkpoint(c, s, a->checkpoint, &sets, &options, e);
+    input_overrides_release(&sets);
+    return status;
 }
 
 static int run(const void *arguments, Error *e)
@@ -105,21 +106,14 @@ static int run(const void *arguments, Error *e)
     const ExportArguments *a = arguments;
     Checkpoint c;
     Session s;
-    FlagTexts sets = {0};
-    char texts[2][SET_BYTES];
-    SessionOptions options = input_session(a->threads, false);
-    int status = collect_sets(a, &sets, texts, e);
+    int status = open_session(&c, &s, a, e);
     if (status != HONE_OK)
         return status;
-    status = input_checkpoint(&c, &s, a->checkpoint, &sets, &options, e);
-    if (status == HONE_OK) {
-        status = input_quantized(&c, a->checkpoint, e);
-        if (status == HONE_OK)
-            status = export_session(a, &s, e);
-        session_close(&s);
-        checkpoint_close(&c);
-    }
-    free((void *)sets.v);
+    status = input_quantized(&c, a->checkpoint, e);
+    if (status == HONE_OK)
+        status = export_session(a, &s, e);
+    session_close(&s);
+    checkpoint_close(&c);
     return status;
 }
 
@@ -136,10 +130,10 @@ const Verb verb_export = {
             FLAG_TEXT("--out", "DIR", ExportArguments, out,
                       "folder, empty or absent (default: export beside the checkpoint, numbered "
                       "where that is taken)"),
-            FLAG_TEXT("--format", "NAMES", ExportArguments, format,
-                      "formats, separated by commas (default: as configured)"),
-            FLAG_TEXT("--requant", "NAMES", ExportArguments, requant,
-                      "roundings, s24 or d31, separated by commas (default: as configured)"),
+            FLAG_NAMES("--format", ExportArguments, format, export_format_names,
+                       "formats, separated by commas: hone (default: as configured)"),
+            FLAG_NAMES("--requant", ExportArguments, requant, export_profile_names,
+                       "roundings, s24 or d31, separated by commas (default: as configured)"),
             FLAG_SETS(ExportArguments, sets), FLAG_THREADS(ExportArguments, threads), FLAG_END},
     .size = sizeof(ExportArguments),
     .run = run,

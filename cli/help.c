@@ -39,7 +39,8 @@ void help_program(Text *out)
         text_printf(out, "  %-12s  %s\n", verb_title(v, title), v->summary);
     text_add(
         out,
-        "\n`hone COMMAND --help` says more; `./train CONFIG` is `hone train CONFIG`.\n\n"
+        "\n`hone COMMAND --help` says more, `hone --version` which it is; `./train CONFIG` is\n"
+        "`hone train CONFIG`.\n\n"
         "environment:\n"
         "  HONE_CPU      kernels to use: ref, avx2 or avx512 (default: the best there are)\n"
         "  HONE_DATA     folder of downloaded data sets (default: ./data)\n"

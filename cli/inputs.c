@@ -78,12 +78,22 @@ int input_artifact(const char *path, unsigned char **bytes, size_t *count, Error
     return status == HONE_OK ? file_read(path, (size_t)HONE_RT_MAX_BYTES, bytes, count, e) : status;
 }
 
+bool input_calibrated(const Checkpoint *c)
+{
+    return c->config.options->qat.present && figures_known(&c->progress.ptq_figures);
+}
+
 int input_quantized(const Checkpoint *c, const char *path, Error *e)
 {
-    return c->config.options->qat.present
-               ? HONE_OK
-               : error_set(e, HONE_ERR_CONFIG,
-                           "'%s' is a float model: its configuration has no qat section", path);
+    if (!c->config.options->qat.present)
+        return error_set(e, HONE_ERR_CONFIG,
+                         "'%s' is a float model: its configuration has no qat section", path);
+    if (input_calibrated(c))
+        return HONE_OK;
+    return error_set(e, HONE_ERR_CONFIG,
+                     "'%s' was saved after step %lld, before quantization began (qat.begin_epoch "
+                     "%g): its ranges are not calibrated",
+                     path, (long long)c->progress.step, c->config.options->qat.begin_epoch);
 }
 
 int input_checkpoint(Checkpoint *c, Session *s, const char *path, const FlagTexts *sets,
@@ -104,4 +114,40 @@ int input_checkpoint(Checkpoint *c, Session *s, const char *path, const FlagText
     if (status != HONE_OK)
         checkpoint_close(c);
     return status;
+}
+
+int input_config(Config *c, Session *s, const char *path, const FlagTexts *sets,
+                 const SessionOptions *options, Error *e)
+{
+    InputKind kind;
+    int status = input_kind(&kind, path, INPUT_CONFIG, e);
+    if (status == HONE_OK)
+        status = config_load(c, path, sets->v, sets->count, e);
+    if (status != HONE_OK)
+        return status;
+    status = session_open(s, c, options, e);
+    if (status != HONE_OK)
+        config_release(c);
+    return status;
+}
+
+int input_overrides(FlagTexts *all, const FlagTexts *sets, const char *const *more, size_t count,
+                    Error *e)
+{
+    const size_t bytes = (sets->count + count + 1) * sizeof *sets->v;
+    const char **v = malloc(bytes);
+    *all = (FlagTexts){.v = v};
+    if (!v)
+        return error_memory(e, "the overrides", bytes);
+    for (size_t i = 0; i < sets->count; i++)
+        v[all->count++] = sets->v[i];
+    for (size_t i = 0; i < count; i++)
+        v[all->count++] = more[i];
+    return HONE_OK;
+}
+
+void input_overrides_release(FlagTexts *all)
+{
+    free((void *)all->v);
+    *all = (FlagTexts){0};
 }

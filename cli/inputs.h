@@ -28,7 +28,19 @@ HONE_CHECKED int input_artifact(const char *path, unsigned char **bytes, size_t 
 HONE_CHECKED int input_checkpoint(Checkpoint *c, Session *s, const char *path,
                                   const FlagTexts *sets, const SessionOptions *options, Error *e);
 
-/* HONE_ERR_CONFIG where the model of the checkpoint, the file path, is one of floats alone. */
+/* The same of a configuration and a new model. */
+HONE_CHECKED int input_config(Config *c, Session *s, const char *path, const FlagTexts *sets,
+                              const SessionOptions *options, Error *e);
+
+/* sets with count more behind them, which thus win; *all is the caller's to release. */
+HONE_CHECKED int input_overrides(FlagTexts *all, const FlagTexts *sets, const char *const *more,
+                                 size_t count, Error *e);
+void input_overrides_release(FlagTexts *all);
+
+/* Whether the run had calibrated its ranges: from there on its weights are meant for integers. */
+bool input_calibrated(const Checkpoint *c);
+/* HONE_ERR_CONFIG where the model of the checkpoint, the file path, is one of floats alone, or still
+ * was when it was saved. */
 HONE_CHECKED int input_quantized(const Checkpoint *c, const char *path, Error *e);
 
 #endif

@@ -10,8 +10,8 @@ typedef struct InspectArguments {
     bool json, quant;
 } InspectArguments;
 
-/* Prints what is in the file, as text or JSON. Errors: those of reading it, or of an option that its kind
- * does not have. */
+/* Prints what is in the file, as text or JSON. Errors: those of reading it, or of an option that
+ * its kind does not have. */
 HONE_CHECKED int inspect_config(const InspectArguments *a, Error *e);
 HONE_CHECKED int inspect_checkpoint(const InspectArguments *a, Error *e);
 HONE_CHECKED int inspect_artifact(const InspectArguments *a, Error *e);

@@ -106,35 +106,16 @@ static void add_grid_cells(const Subject *s, const LayerRow *row, Table *t)
     table_cell(t, "%d..%d", l->lo, l->hi);
 }
 
-static void add_row(const Subject *s, const LayerRow *row, Table *t)
-{
-    table_cell(t, "%s", row->first->name);
-    table_cell(t, "%s", row->kind);
-    table_cell(t, "%s", show_shape(row->out).text);
-    table_cell(t, "%s", row->params ? show_whole(row->params).text : "");
-    table_cell(t, "%s", row->macs ? show_whole(row->macs).text : "");
-    if (row->weights && s->layers.zero_weights > 0)
-        table_cell(t, "%s", show_percent((double)row->zero_weights / (double)row->weights).text);
-    else
-        table_cell(t, "%s", "");
-    if (row->weight_bits)
-        table_cell(t, "w%d a%d", row->weight_bits, row->activation_bits);
-    else if (row->activation_bits)
-        table_cell(t, "a%d", row->activation_bits);
-    else
-        table_cell(t, "%s", "");
-    add_grid_cells(s, row, t);
-}
-
 static void add_table(const Subject *s, Text *out)
 {
-    static const char *const headings[] = {"layer", "operations", "output", "params",
-                                           "MACs",  "zeros",      "bits",   "weight scales",
-                                           "scale", "zero point", "codes"};
+    static const char *const headings[] = {LAYER_HEADINGS, "weight scales", "scale", "zero point",
+                                           "codes"};
     Table t;
-    table_init(&t, "llrrrrlrrrr", headings);
-    for (int i = 0; i < s->layers.count; i++)
-        add_row(s, &s->layers.rows[i], &t);
+    table_init(&t, LAYER_ALIGN "rrrr", headings);
+    for (int i = 0; i < s->layers.count; i++) {
+        layer_row_cells(&s->layers, &s->layers.rows[i], &t);
+        add_grid_cells(s, &s->layers.rows[i], &t);
+    }
     table_print(&t, out);
     table_release(&t);
 }
@@ -223,8 +204,7 @@ static int show(Subject *s, const InspectArguments *a, Error *e)
     Text text = {0};
     int status = layer_rows_new(&s->layers, s->session, e);
     /* Grids exist from calibration on. */
-    if (status == HONE_OK && a->quant && s->checkpoint &&
-        figures_known(&s->checkpoint->progress.ptq_figures))
+    if (status == HONE_OK && a->quant && s->checkpoint && input_calibrated(s->checkpoint))
         status =
             integer_plan_new(&s->plan, &s->session->graph, &s->session->params,
                              &s->session->compute, export_profile(&options_of(s)->export, 0), e);
@@ -249,14 +229,11 @@ int inspect_config(const InspectArguments *a, Error *e)
     Config config;
     Session session;
     SessionOptions options = input_session(1, true);
-    int status = config_load(&config, a->file, a->sets.v, a->sets.count, e);
+    int status = input_config(&config, &session, a->file, &a->sets, &options, e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&session, &config, &options, e);
-    if (status == HONE_OK) {
-        status = show(&(Subject){.session = &session}, a, e);
-        session_close(&session);
-    }
+    status = show(&(Subject){.session = &session}, a, e);
+    session_close(&session);
     config_release(&config);
     return status;
 }

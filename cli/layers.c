@@ -2,6 +2,7 @@
 #include "cli/layers.h"
 
 #include "qat/insert.h"
+#include "report/show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,4 +119,33 @@ void layer_rows_free(LayerRows *l)
 {
     free(l->rows);
     *l = (LayerRows){0};
+}
+
+void layer_row_cells(const LayerRows *l, const LayerRow *row, Table *t)
+{
+    table_cell(t, "%s", row->first->name);
+    table_cell(t, "%s", row->kind);
+    table_cell(t, "%s", show_shape(row->out).text);
+    table_cell(t, "%s", row->params ? show_whole(row->params).text : "");
+    table_cell(t, "%s", row->macs ? show_whole(row->macs).text : "");
+    if (row->weights && l->zero_weights > 0)
+        table_cell(t, "%s", show_percent((double)row->zero_weights / (double)row->weights).text);
+    else
+        table_cell(t, "%s", "");
+    if (row->weight_bits)
+        table_cell(t, "w%d a%d", row->weight_bits, row->activation_bits);
+    else if (row->activation_bits)
+        table_cell(t, "a%d", row->activation_bits);
+    else
+        table_cell(t, "%s", "");
+}
+
+void layer_rows_print(const LayerRows *l, Text *out)
+{
+    Table t;
+    table_init(&t, LAYER_ALIGN, (const char *const[]){LAYER_HEADINGS});
+    for (int i = 0; i < l->count; i++)
+        layer_row_cells(l, &l->rows[i], &t);
+    table_print(&t, out);
+    table_release(&t);
 }

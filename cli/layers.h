@@ -3,6 +3,7 @@
 #ifndef HONE_CLI_LAYERS_H
 #define HONE_CLI_LAYERS_H
 
+#include "cli/table.h"
 #include "trainer/session.h"
 
 typedef struct LayerRow {
@@ -25,5 +26,12 @@ typedef struct LayerRows {
 /* Lists the session's layers in the order of execution; its graph must outlive the rows. */
 HONE_CHECKED int layer_rows_new(LayerRows *l, const Session *s, Error *e);
 void layer_rows_free(LayerRows *l);
+
+/* Appends them as a table. */
+void layer_rows_print(const LayerRows *l, Text *out);
+/* The columns of that table, for one that has more of them; and the cells of a row. */
+#define LAYER_HEADINGS "layer", "operations", "output", "params", "MACs", "zeros", "bits"
+#define LAYER_ALIGN    "llrrrrl"
+void layer_row_cells(const LayerRows *l, const LayerRow *row, Table *t);
 
 #endif

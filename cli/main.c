@@ -1,5 +1,6 @@
 /* The program `hone`, also under the name `train`: finds the verb, reads its arguments, runs it, and
  * makes an exit status and one sentence of what it returns. SPDX-License-Identifier: Apache-2.0 */
+#include "api/hone.h"
 #include "cli/help.h"
 #include "cli/output.h"
 
@@ -100,6 +101,11 @@ static int run(int argc, char **argv, Error *e)
         return run_help(false, e);
     if (argc == 2 && (is_help(argv[1]) || strcmp(argv[1], "help") == 0))
         return run_help(true, e);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        Text text = {0};
+        text_add(&text, "hone " HONE_VERSION "\n");
+        return output_text(&text, e);
+    }
     if (strcmp(argv[1], "help") != 0)
         return run_words(argc - 1, argv + 1, e);
     /* "help bench step" is "bench step --help" */

@@ -2,8 +2,11 @@
 #include "cli/readers.h"
 
 #include "cli/read_wav.h"
+#include "core/text.h"
 #include "datasets/array.h"
 #include "datasets/image.h"
+#include "runtime/frontend.h"
+#include "runtime/runtime.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +26,12 @@ static int make_rows(ReadRows *rows, const ReadTarget *t, size_t count, const ch
 static int read_image(ReadRows *rows, const ReadTarget *t, const char *path, Error *e)
 {
     Image image;
+    size_t bytes;
+    if (hone_rt_section(t->artifact, HONE_RT_SECTION_FRONTEND, &bytes))
+        return error_set(e, HONE_ERR_DATA,
+                         "'%s' is an image, the artifact takes recordings (.wav) or their features "
+                         "(.npy, .csv)",
+                         path);
     if (t->channels != 1 && t->channels != 3)
         return error_set(e, HONE_ERR_DATA,
                          "'%s': the artifact takes %d channels, images have 1 or 3", path,
@@ -55,11 +64,20 @@ static int convert(ReadRows *rows, const ReadTarget *t, const Array *a, const ch
     for (size_t i = 0; i < a->count; i++) {
         double v = array_at(a, i);
         if (!isfinite(v))
-            return error_set(e, HONE_ERR_DATA, "'%s': row %zu, number %zu is not finite", path,
-                             i / t->elements, i % t->elements);
+            return error_set(e, HONE_ERR_DATA, "'%s': row %zu, number %zu (from 0) is not finite",
+                             path, i / t->elements, i % t->elements);
         rows->codes[i] = code_of(t, a, v);
     }
     return HONE_OK;
+}
+
+static int refuse_row(const ReadTarget *t, const Array *a, size_t row, const char *path, Error *e)
+{
+    const bool table = a->rank > 1;
+    return error_set(
+        e, HONE_ERR_DATA, "'%s' has %zu number%s%s, the artifact takes %zu, %dx%dx%d%s", path, row,
+        text_plural((long long)row), table ? " in a row" : "", t->elements, t->height, t->width,
+        t->channels, table && row == t->elements + 1 ? ", without a label" : "");
 }
 
 /* One input, or rows of them along the first axis. */
@@ -70,10 +88,7 @@ static int take_array(ReadRows *rows, const ReadTarget *t, const Array *a, const
     const size_t row = count > 0 ? a->count / count : 0;
     bool one = a->count == t->elements;
     if (!one && (count == 0 || a->count % count != 0 || row != t->elements))
-        return error_set(e, HONE_ERR_DATA,
-                         "'%s' has %zu number%s%s, the artifact takes %zu: [%d, %d, %d]", path, row,
-                         row == 1 ? "" : "s", a->rank > 1 ? " in a row" : "", t->elements,
-                         t->height, t->width, t->channels);
+        return refuse_row(t, a, row, path, e);
     rows->many = !one || count == 1;
     int status = make_rows(rows, t, one ? 1 : count, path, e);
     return status == HONE_OK ? convert(rows, t, a, path, e) : status;

@@ -3,6 +3,7 @@
 
 #include "cli/board.h"
 #include "cli/inputs.h"
+#include "cli/layers.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "report/show.h"
@@ -10,8 +11,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct TrainArguments {
     const char *config, *out;
@@ -23,24 +22,17 @@ typedef struct TrainArguments {
 /* ---- before --------------------------------------------------------------------------------- */
 
 /* --seed is an override like any other, the last one. */
-static int load(Config *c, const TrainArguments *a, Error *e)
+static int open_session(Config *c, Session *session, const TrainArguments *a, Error *e)
 {
-    InputKind kind;
     char seed[48];
-    size_t count = a->sets.count;
-    int status = input_kind(&kind, a->config, INPUT_CONFIG, e);
-    if (status != HONE_OK)
-        return status;
-    const char **sets = malloc((count + 1) * sizeof *sets);
-    if (!sets)
-        return error_memory(e, "the overrides", (count + 1) * sizeof *sets);
-    for (size_t i = 0; i < count; i++)
-        sets[i] = a->sets.v[i];
+    FlagTexts sets;
+    const char *more[] = {seed};
+    SessionOptions options = input_session(a->threads, a->plan);
     snprintf(seed, sizeof seed, "seed=%" PRId64, a->seed);
-    if (a->seed != FLAG_UNSET)
-        sets[count++] = seed;
-    status = config_load(c, a->config, sets, count, e);
-    free(sets);
+    int status = input_overrides(&sets, &a->sets, more, a->seed != FLAG_UNSET, e);
+    if (status == HONE_OK)
+        status = input_config(c, session, a->config, &sets, &options, e);
+    input_overrides_release(&sets);
     return status;
 }
 
@@ -53,11 +45,12 @@ static void introduce(Board *b, const Session *s)
     board_line(b, "  data      %s: %s training and %s test images, %s, %d classes", d->kind,
                show_whole(d->count[DATASET_TRAIN]).text, show_whole(d->count[DATASET_TEST]).text,
                show_shape(SHAPE4(1, d->height, d->width, d->channels)).text, d->classes);
-    board_line(b, "  training  %" PRId64 " epochs of %s steps of %" PRId64 " images, seed %" PRId64,
-               o->train.epochs, show_whole(d->count[DATASET_TRAIN] / o->train.batch).text,
-               o->train.batch, o->seed);
+    board_line(b,
+               "  training  %" PRId64 " epoch%s of %s steps of %" PRId64 " images, seed %" PRId64,
+               o->train.epochs, text_plural(o->train.epochs),
+               show_whole(d->count[DATASET_TRAIN] / o->train.batch).text, o->train.batch, o->seed);
     int threads = threads_count(s->compute.threads);
-    board_line(b, "  machine   %d thread%s, %s kernels, %s\n", threads, threads == 1 ? "" : "s",
+    board_line(b, "  machine   %d thread%s, %s kernels, %s\n", threads, text_plural(threads),
                s->compute.integer->name, s->compute.blas.core);
 }
 
@@ -149,9 +142,16 @@ static int train(const TrainArguments *a, Session *s, Error *e)
 static int print_plan(const Session *s, Error *e)
 {
     Text text = {0};
+    LayerRows layers = {0};
     int status = plan_print(s, NULL, &text, e);
     if (status == HONE_OK)
-        return output_text(&text, e);
+        status = layer_rows_new(&layers, s, e);
+    if (status == HONE_OK) {
+        text_add(&text, "\n");
+        layer_rows_print(&layers, &text);
+        status = output_text(&text, e);
+    }
+    layer_rows_free(&layers);
     text_release(&text);
     return status;
 }
@@ -161,15 +161,11 @@ static int run(const void *arguments, Error *e)
     const TrainArguments *a = arguments;
     Config config;
     Session session;
-    SessionOptions options = input_session(a->threads, a->plan);
-    int status = load(&config, a, e);
+    int status = open_session(&config, &session, a, e);
     if (status != HONE_OK)
         return status;
-    status = session_open(&session, &config, &options, e);
-    if (status == HONE_OK) {
-        status = a->plan ? print_plan(&session, e) : train(a, &session, e);
-        session_close(&session);
-    }
+    status = a->plan ? print_plan(&session, e) : train(a, &session, e);
+    session_close(&session);
     config_release(&config);
     return status;
 }

@@ -151,21 +151,51 @@ static int store_count(const Parser *p, const Flag *f, const char *value, int64_
     return HONE_OK;
 }
 
-static int store_choice(const Parser *p, const Flag *f, const char *value, int *out)
+/* The index of a word among the flag's choices, or -1 with a sentence. */
+static int find_choice(const Parser *p, const Flag *f, const char *word)
 {
-    char title[VERB_TITLE_BYTES];
-    TextNearest nearest = {.word = value};
+    char title[VERB_TITLE_BYTES], all[64] = "";
+    TextNearest nearest = {.word = word};
     for (int i = 0; f->choices[i]; i++) {
-        if (strcmp(f->choices[i], value) == 0) {
-            *out = i;
-            return HONE_OK;
-        }
+        size_t used = strlen(all);
+        if (strcmp(f->choices[i], word) == 0)
+            return i;
+        snprintf(all + used, sizeof all - used, "%s%s", used ? "|" : "", f->choices[i]);
         text_nearest(&nearest, f->choices[i]);
     }
-    return error_set(p->e, HONE_ERR_USAGE, "%s: %s: '%s' is not %s%s%s%s",
-                     verb_title(p->verb, title), f->name, value, f->argument,
-                     nearest.best ? ", did you mean '" : "", nearest.best ? nearest.best : "",
-                     nearest.best ? "'?" : "");
+    error_set(p->e, HONE_ERR_USAGE, "%s: %s: '%s' is not %s%s%s%s", verb_title(p->verb, title),
+              f->name, word, all, nearest.best ? ", did you mean '" : "",
+              nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
+    return -1;
+}
+
+static int store_choice(const Parser *p, const Flag *f, const char *value, int *out)
+{
+    int i = find_choice(p, f, value);
+    if (i >= 0)
+        *out = i;
+    return i >= 0 ? HONE_OK : HONE_ERR_USAGE;
+}
+
+static int store_names(const Parser *p, const Flag *f, const char *value, const char **out)
+{
+    char title[VERB_TITLE_BYTES], word[64];
+    unsigned seen = 0;
+    *out = value;
+    for (const char *at = value;; at++) {
+        size_t n = strcspn(at, ",");
+        snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word, at);
+        int i = find_choice(p, f, word);
+        if (i < 0)
+            return HONE_ERR_USAGE;
+        if (seen >> i & 1)
+            return error_set(p->e, HONE_ERR_USAGE, "%s: %s names '%s' twice",
+                             verb_title(p->verb, title), f->name, word);
+        seen |= 1U << i;
+        at += n;
+        if (!*at)
+            return HONE_OK;
+    }
 }
 
 static int store_value(Parser *p, const Flag *f, const char *value)
@@ -175,6 +205,8 @@ static int store_value(Parser *p, const Flag *f, const char *value)
         return store_count(p, f, value, field);
     if (f->type == FLAG_TYPE_CHOICE)
         return store_choice(p, f, value, field);
+    if (f->type == FLAG_TYPE_NAMES)
+        return store_names(p, f, value, field);
     if (f->type == FLAG_TYPE_SETS) {
         FlagTexts *texts = field;
         texts->v = p->sets;

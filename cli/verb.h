@@ -31,6 +31,7 @@ typedef enum FlagType {
     FLAG_TYPE_COUNT,    /* int64_t in min..max; not given: FLAG_UNSET */
     FLAG_TYPE_TEXT,     /* const char *; not given: NULL */
     FLAG_TYPE_CHOICE,   /* int, index into choices; not given: FLAG_UNSET */
+    FLAG_TYPE_NAMES,    /* const char *: choices between commas, each once; not given: NULL */
     FLAG_TYPE_SETS,     /* FlagTexts; may be given many times */
 } FlagType;
 
@@ -48,7 +49,7 @@ typedef struct Flag {
     FlagType type;
     size_t offset;              /* bytes into the verb's struct */
     int64_t min, max;           /* COUNT; min >= 0 */
-    const char *const *choices; /* CHOICE: NULL-terminated */
+    const char *const *choices; /* CHOICE, NAMES: NULL-terminated */
     const char *help;           /* lower case, no period */
 } Flag;
 
@@ -99,6 +100,11 @@ typedef struct Verb {
     {                                                                                              \
         .name = (name_), .argument = (argument_), .type = FLAG_TYPE_CHOICE,                        \
         .offset = OPTION_AT(T, field, int), .choices = (choices_), .help = (help_)                 \
+    }
+#define FLAG_NAMES(name_, T, field, choices_, help_)                                               \
+    {                                                                                              \
+        .name = (name_), .argument = "NAMES", .type = FLAG_TYPE_NAMES,                             \
+        .offset = OPTION_AT(T, field, const char *), .choices = (choices_), .help = (help_)        \
     }
 #define FLAG_SETS(T, field)                                                                        \
     {                                                                                              \

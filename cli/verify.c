@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct VerifyArguments {
     const char *artifact, *checkpoint;
@@ -41,16 +42,20 @@ static void print(const VerifyArguments *a, const FinishProof *proof, const char
                   Text *out)
 {
     const ProveResult *r = &proof->prove;
-    if (a->json)
+    if (a->json) {
         print_json(proof, out);
-    else if (agrees(r))
+    } else if (agrees(r)) {
         text_printf(
             out,
-            "bit-exact: %s output codes and %s inner ones are equal, on %s test images with "
-            "%s kernels and on the first of them with ref; %s %s\n",
+            "bit-exact: %s output codes and %s inner ones are equal, on %s test image%s with "
+            "%s kernels",
             show_whole(r->compared).text, show_whole(r->traced).text, show_whole(r->images).text,
-            kernels, figures_name(&proof->artifact.figures),
-            figures_text(&proof->artifact.figures).text);
+            text_plural(r->images), kernels);
+        if (strcmp(kernels, "ref") != 0)
+            text_printf(out, " and on the first %s with ref", show_whole(r->reference).text);
+        text_printf(out, "; %s %s\n", figures_name(&proof->artifact.figures),
+                    figures_text(&proof->artifact.figures).text);
+    }
 }
 
 static int verdict(const VerifyArguments *a, const ProveResult *r, Error *e)

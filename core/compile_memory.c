@@ -8,7 +8,8 @@
  *
  * A tensor lives from the tick that makes it to the last that reads it; a gradient from its first
  * writer (the last consumer) to its producer's backward; a saved buffer between its node's two
- * ticks, a kept one to the end. In-place nodes merge buffers before the plan. SPDX-License-Identifier: Apache-2.0 */
+ * ticks, a kept one to the end. In-place nodes merge buffers before the plan.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "core/compiler.h"
 
 #include "core/memory.h"

@@ -25,7 +25,8 @@ static inline int compile_root(const Exec *x, const Value *v)
 /* How many buffers a compilation of g has. */
 int compile_buffers(const Graph *g);
 
-/* Finds the lifetimes of all buffers, plans and allocates the arena and binds tensors and runs to it. */
+/* Finds the lifetimes of all buffers, plans and allocates the arena and binds tensors and runs to
+ * it. */
 HONE_CHECKED int compile_memory(Compiler *c, Error *e);
 
 #endif

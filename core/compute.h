@@ -26,8 +26,9 @@ typedef struct Compute {
     Blas blas;
 } Compute;
 
-/* threads: 0 for the machine's processors, or 1..THREADS_MAX. level: "ref", which is plain C without
- * BLAS, "avx2", "avx512", or NULL for the best that the processor has. Errors: ERR_CONFIG for a level it does not have. */
+/* threads: 0 for the machine's processors, or 1..THREADS_MAX. level: "ref", which is plain C
+ * without BLAS, "avx2", "avx512", or NULL for the best that the processor has. Errors: ERR_CONFIG
+ * for a level it does not have. */
 HONE_CHECKED int compute_open(Compute *c, int threads, const char *level, Error *e);
 void compute_close(Compute *c);
 

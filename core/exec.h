@@ -52,7 +52,8 @@ size_t exec_arena_bytes(const Exec *x);
 
 /* Computes every acting node, in order. */
 void exec_forward(Exec *x);
-/* Gradients of the loss, or of the losses' weighted sum: into Params.grad and the tensors. Training only, after exec_forward. */
+/* Gradients of the loss, or of the losses' weighted sum: into Params.grad and the tensors. Training
+ * only, after exec_forward. */
 void exec_backward(Exec *x);
 /* States move one step: running statistics, ranges. After exec_forward (calibration) or
  * exec_backward (training). */

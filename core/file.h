@@ -14,9 +14,9 @@
  * of power. */
 HONE_CHECKED int file_write_atomic(const char *path, const void *bytes, size_t count, Error *e);
 
-/* Reads all of path into *bytes, which is the caller's to free(); *count is the length, and a byte behind
- * them may be written too. Errors:
- * ERR_IO; ERR_DATA when it is longer than limit or no regular file. On failure *bytes is NULL. */
+/* Reads all of path into *bytes, which is the caller's to free(); *count is the length, and a byte
+ * behind them may be written too. Errors: ERR_IO; ERR_DATA when it is longer than limit or no
+ * regular file. On failure *bytes is NULL. */
 HONE_CHECKED int file_read(const char *path, size_t limit, unsigned char **bytes, size_t *count,
                            Error *e);
 

@@ -124,6 +124,11 @@ static int add_outputs(Graph *g, Node *n)
     return HONE_OK;
 }
 
+static bool is_own(const Graph *g, const Value *v)
+{
+    return v->id < g->value_count && g->values[v->id] == v;
+}
+
 /* Whether a node of this name and these inputs can be made; where not, g->error says why. */
 static bool may_add(Graph *g, const char *name, int inputs, Value *const *in)
 {
@@ -132,6 +137,12 @@ static bool may_add(Graph *g, const char *name, int inputs, Value *const *in)
             return false; /* the builder that made it failed */
     if (g->error.code != HONE_OK)
         return false;
+    for (int i = 0; i < inputs; i++)
+        if (!is_own(g, in[i])) {
+            error_set(&g->error, HONE_ERR_CONFIG, "layer '%s' reads '%s' of another network", name,
+                      in[i]->name);
+            return false;
+        }
     if (graph_find_node(g, name)) {
         error_set(&g->error, HONE_ERR_CONFIG, "two layers are named '%s'", name);
         return false;

@@ -98,7 +98,8 @@ Value *graph_input(Graph *g, const char *name, Shape shape, Elem elem);
 /* A trained parameter, or with PARAM_STATE a kept one. Names are unique. Each parameter starts at a
  * multiple of 16 Reals in its block; the gap is zero for ever. */
 Value *graph_param(Graph *g, const char *name, Shape shape, ParamRole role, Init init);
-/* Appends a node; attributes are copied. Outputs are named after the node. */
+/* Appends a node; attributes are copied. Outputs are named after the node. Names are unique, inputs are
+ * values of this graph. */
 Node *graph_node(Graph *g, const Op *op, const char *name, int inputs, Value *const *in,
                  const void *attributes, size_t bytes);
 /* As graph_node, but at position index (its inputs must come before it). */

@@ -201,8 +201,8 @@ struct Op {
     /* Sizes for the memory plan; NULL when there are none. Shapes and elems of r are final. */
     void (*needs)(const Run *r, Needs *needs);
     void (*forward)(const Run *r);
-    /* Produces in[i]->grad for each want[i], from out[j]->grad; NULL: not differentiable. Not called where
-     * no input wants one. */
+    /* Produces in[i]->grad for each want[i], from out[j]->grad; NULL: not differentiable. Not
+     * called where no input wants one. */
     void (*backward)(const Run *r);
     /* Before backward, from run_finished(): the gradient of out[0] is final for the samples of a chunk,
      * and some of it still in a cache. Every chunk comes once or never. NULL: all the same to it. */
@@ -211,7 +211,8 @@ struct Op {
     void (*commit)(const Run *r);
     /* Multiply-accumulates of one sample; NULL: none. */
     int64_t (*macs)(const Node *n);
-    /* OP_STREAMS: whether to compute the output again costs less than to keep it. NULL: it never does. */
+    /* OP_STREAMS: whether to compute the output again costs less than to keep it. NULL: it never
+     * does. */
     bool (*again)(const Run *r);
 
     /* A per-channel affine map y = a[c] x + b[c] of evaluation, foldable into a weighted op before

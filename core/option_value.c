@@ -138,7 +138,8 @@ static int read_choice(const OptionTable *table, const Option *option, OptionWor
     char range[256];
     option_range_text(table, option, range, sizeof range);
     if (!word.text)
-        return error_set(e, HONE_ERR_CONFIG, "no value, one of %s is needed", range);
+        return error_set(e, HONE_ERR_CONFIG, "no value, %s%s is needed",
+                         option_choice(table, option, 1) ? "one of " : "", range);
     TextNearest near = {.word = word.text};
     const char *name;
     for (int i = 0; (name = option_choice(table, option, (size_t)i)); i++) {
@@ -148,7 +149,8 @@ static int read_choice(const OptionTable *table, const Option *option, OptionWor
         }
         text_nearest(&near, name);
     }
-    return error_set(e, HONE_ERR_CONFIG, "'%.80s' is not one of %s%s%s%s", word.text, range,
+    return error_set(e, HONE_ERR_CONFIG, "'%.80s' is not %s%s%s%s%s", word.text,
+                     option_choice(table, option, 1) ? "one of " : "", range,
                      near.best ? ", did you mean '" : "", near.best ? near.best : "",
                      near.best ? "'?" : "");
 }
@@ -183,10 +185,10 @@ int option_set_count(const Option *option, size_t count, void *options, Arena *a
 {
     if (count < option->least || count > option->most) {
         if (option->least == option->most)
-            return error_set(e, HONE_ERR_CONFIG, "%zu elements, %zu are needed", count,
-                             option->most);
-        return error_set(e, HONE_ERR_CONFIG, "%zu elements, %zu..%zu are allowed", count,
-                         option->least, option->most);
+            return error_set(e, HONE_ERR_CONFIG, "%zu element%s, %zu are needed", count,
+                             text_plural((long long)count), option->most);
+        return error_set(e, HONE_ERR_CONFIG, "%zu element%s, %zu..%zu are allowed", count,
+                         text_plural((long long)count), option->least, option->most);
     }
     void *p = field(option, options);
     if (option->type == OPTION_TYPE_INTS)

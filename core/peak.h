@@ -1,5 +1,6 @@
-/* What a machine can do at most: loops that keep its multipliers, or its memory, busy and do nothing
- * else. Every kernel of ours is held against these figures, by bench/ and by `hone bench step --profile`.
+/* What a machine can do at most: loops that keep its multipliers, or its memory, busy and do
+ * nothing else. Every kernel of ours is held against these figures, by bench/ and by `hone bench
+ * step --profile`.
  *
  *     Peaks p;
  *     if (peaks_open(&p, 2, &e) != HONE_OK) ...

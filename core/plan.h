@@ -13,10 +13,11 @@ typedef struct PlanBuffer {
     size_t offset;  /* result */
 } PlanBuffer;
 
-/* Sets every offset, a multiple of align (a power of two), and *total, the arena's size.
- * Largest first, or first what is alive when the most is, each into the tightest gap between the placed
- * buffers that overlap it in time, whichever gives the smaller arena: "greedy by size" and "by breadth"
- * of Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020, section 5. Deterministic. O(n^2); allocates and frees its own scratch. */
+/* Sets every offset, a multiple of align (a power of two), and *total, the arena's size. Largest
+ * first, or first what is alive when the most is, each into the tightest gap between the placed
+ * buffers that overlap it in time, whichever gives the smaller arena: "greedy by size" and "by
+ * breadth" of Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020,
+ * section 5. Deterministic. O(n^2); allocates and frees its own scratch. */
 HONE_CHECKED int plan_solve(PlanBuffer *buffers, int count, size_t align, size_t *total, Error *e);
 
 #endif

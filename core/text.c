@@ -123,6 +123,11 @@ static int lower(char c)
     return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
 }
 
+const char *text_plural(long long count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;

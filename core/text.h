@@ -1,4 +1,4 @@
-/* Text: a growing buffer, JSON strings, and the nearest word to a mistyped one.
+/* Text: a growing buffer, JSON strings, plurals, and the nearest word to a mistyped one.
  *
  *     Text t = {0};
  *     text_printf(&t, "epochs: %d\n", 12);      // never fails half-way: failure is remembered
@@ -37,6 +37,9 @@ void text_release(Text *t);
 
 /* As text_add_real, into out, which holds at least 32 bytes; returns out. */
 char *text_from_real(double v, char out[32]);
+
+/* What a noun ends in behind a count: "s", or "" for one. */
+const char *text_plural(long long count);
 
 /* Edits that turn a into b: insertions, deletions, replacements, swaps of neighbours. Words longer
  * than 63 bytes are infinitely far (SIZE_MAX) from anything else. */

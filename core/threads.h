@@ -25,7 +25,8 @@ typedef void (*ThreadsFn)(void *context, int block, int worker);
 HONE_CHECKED int threads_new(Threads **pool, int count, Error *e);
 void threads_free(Threads *pool);
 int threads_count(const Threads *pool);
-/* Runs fn for every block, 0..THREADS_BLOCKS_MAX of them, and returns when all are done. A NULL pool runs them in the caller. */
+/* Runs fn for every block, 0..THREADS_BLOCKS_MAX of them, and returns when all are done. A NULL
+ * pool runs them in the caller. */
 void threads_run(Threads *pool, int blocks, ThreadsFn fn, void *context);
 
 #endif

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "datasets/audio.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,7 @@ static int unknown_speaker(const AudioFiles *a, const DatasetOptions *o, Error *
 {
     Text list = {0};
     size_t count = a->listing.count;
+    assert(count > 0); /* an empty folder was refused before */
     AudioPart *names = malloc(count * sizeof *names);
     if (!names)
         return error_memory(e, "the speakers", count * sizeof *names);

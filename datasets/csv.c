@@ -1,12 +1,15 @@
 /* Tables of numbers: see array.h. A table is lines of decimal numbers between commas, all with the
- * same number of columns; spaces around numbers and empty lines are skipped. No quotes, no text: a
- * data set is numbers. SPDX-License-Identifier: Apache-2.0 */
+ * same number of columns; spaces around numbers, empty lines and a byte order mark in front are
+ * skipped. No quotes, no text: a data set is numbers. SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/file.h"
+#include "core/text.h"
 #include "datasets/array.h"
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* in UTF-8, as spreadsheets write it */
 
 typedef struct Reader {
     const char *path, *at; /* NUL-terminated text */
@@ -36,6 +39,14 @@ static void skip_spaces(Reader *r)
     r->at += strspn(r->at, " \t\r");
 }
 
+/* What may be meant by a field that is no number. */
+static const char *hint(const Reader *r, size_t length)
+{
+    if (memchr(r->at, ';', length) || memchr(r->at, '\t', length))
+        return " (columns are separated by commas)";
+    return r->rows == 0 ? " (a first line of names: dataset.header: true, or --header)" : "";
+}
+
 /* One number and what ends it: a comma, which is stepped over, or the end of the line. */
 static int read_number(Reader *r, int64_t column, bool *more)
 {
@@ -46,10 +57,9 @@ static int read_number(Reader *r, int64_t column, bool *more)
     end += strspn(end, " \t");
     /* strtod would take hexadecimal numbers, names and the line behind. */
     if (strspn(r->at, "0123456789+-.eE \t") < length || end != r->at + length || length == 0)
-        return error_set(
-            r->e, HONE_ERR_DATA, "'%s': line %ld, column %lld: '%.*s' is not a number%s", r->path,
-            r->line, (long long)column, length < 40 ? (int)length : 40, r->at,
-            r->rows == 0 ? " (a first line of names: dataset.header: true, or --header)" : "");
+        return error_set(r->e, HONE_ERR_DATA,
+                         "'%s': line %ld, column %lld: '%.*s' is not a number%s", r->path, r->line,
+                         (long long)column, length < 40 ? (int)length : 40, r->at, hint(r, length));
     if (!isfinite(v))
         return error_set(r->e, HONE_ERR_DATA, "'%s': line %ld, column %lld: %.*s is too large",
                          r->path, r->line, (long long)column, length < 40 ? (int)length : 40,
@@ -73,14 +83,16 @@ static int read_line(Reader *r)
         r->columns = columns;
     if (columns != r->columns)
         return error_set(r->e, HONE_ERR_DATA,
-                         "'%s': line %ld has %lld columns, the lines before have %lld", r->path,
-                         r->line, (long long)columns, (long long)r->columns);
+                         "'%s': line %ld has %lld column%s, the lines before have %lld", r->path,
+                         r->line, (long long)columns, text_plural(columns), (long long)r->columns);
     return HONE_OK;
 }
 
 static int read_lines(Reader *r, bool header)
 {
     int status = HONE_OK;
+    if (strncmp(r->at, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        r->at += strlen(BYTE_ORDER_MARK);
     for (r->line = 1; *r->at != '\0' && status == HONE_OK; r->line++) {
         skip_spaces(r);
         if (header && r->line == 1)

@@ -154,7 +154,8 @@ static int find_place(char place[KIND_PATH_BYTES], const DatasetOptions *options
     size_t n = strlen(place);
     if (status != HONE_OK || n + 2 > KIND_PATH_BYTES)
         return status;
-    bool folder = stat(place, &info) == 0 && S_ISDIR(info.st_mode);
+    bool prefix = options->path != NULL && options->path[0] != '\0';
+    bool folder = stat(place, &info) == 0 ? S_ISDIR(info.st_mode) : !prefix;
     if (n > 0 && place[n - 1] != '/' && place[n - 1] != '-') {
         place[n] = folder ? '/' : '-';
         place[n + 1] = '\0';

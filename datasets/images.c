@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "core/arena.h"
+#include "core/text.h"
 #include "datasets/image.h"
 #include "datasets/kind.h"
 #include "datasets/listing.h"
@@ -185,9 +186,9 @@ static int find_classes(ImageSet *set, const char *folder, Error *e)
     int status = list(set, folder, true, &set->classes, e);
     if (status == HONE_OK && set->classes.count < 2)
         status = error_set(e, HONE_ERR_DATA,
-                           "images: %s has %zu folders; it takes one for each of two classes or "
+                           "images: %s has %zu folder%s; it takes one for each of two classes or "
                            "more",
-                           folder, set->classes.count);
+                           folder, set->classes.count, text_plural((long long)set->classes.count));
     return status;
 }
 

@@ -46,8 +46,9 @@ static int check_labels(const char *kind, const KindLabels *l, int64_t classes, 
     for (int64_t i = 0; i < l->count; i++)
         if (l->labels[i] < 0 || l->labels[i] >= classes)
             return error_set(e, HONE_ERR_DATA,
-                             "%s: %s: %s %" PRId64 " is labelled %d, labels are 0..%" PRId64, kind,
-                             l->file, l->unit, i, (int)l->labels[i], classes - 1);
+                             "%s: %s: %s %" PRId64
+                             " (from 0) is labelled %d, labels are 0..%" PRId64,
+                             kind, l->file, l->unit, i, (int)l->labels[i], classes - 1);
     return HONE_OK;
 }
 

@@ -14,9 +14,10 @@ typedef struct Normal {
     int64_t *index; /* [normal training samples], of the kind's training split */
 } Normal;
 
-/* Takes options->normal for the data set of a kind that has just been opened: asks for the labels of its
- * training split and turns counts, classes and their names in info into those of the task. Without normal classes nothing happens. A failure leaves what normal_release
- * takes. Errors: HONE_ERR_CONFIG, those of reading. */
+/* Takes options->normal for the data set of a kind that has just been opened: asks for the labels
+ * of its training split and turns counts, classes and their names in info into those of the task.
+ * Without normal classes nothing happens. A failure leaves what normal_release takes. Errors:
+ * HONE_ERR_CONFIG, those of reading. */
 HONE_CHECKED int normal_open(Normal *n, const DatasetOptions *options, const DatasetKind *kind,
                              const void *state, DatasetInfo *info, Error *e);
 /* A zeroed Normal is released already. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/rng.h"
+#include "core/text.h"
 #include "datasets/kind.h"
 
 static void random_draw(KindHeld *set, const DatasetInfo *info, int split, uint64_t seed)
@@ -26,9 +27,8 @@ static int random_open(void **state, const DatasetOptions *options, const char *
     (void)root; /* reads no files */
     if (options->shape.count != 3)
         return error_set(e, HONE_ERR_CONFIG,
-                         "dataset 'random': shape has %d numbers, it takes [height, width, "
-                         "channels]",
-                         options->shape.count);
+                         "dataset 'random': shape takes [height, width, channels], not %d number%s",
+                         options->shape.count, text_plural(options->shape.count));
     info->height = (int)options->shape.v[0];
     info->width = (int)options->shape.v[1];
     info->channels = (int)options->shape.v[2];

@@ -5,9 +5,9 @@
  *                 n long, and weights are the lengths of the overlaps, m in all
  *     growing     its centre lies at ((2 o + 1) m - n) / (2 n): weights of its two neighbours in units
  *                 of 1 / (2 n), 2 n in all
- * Rows are summed first, exactly in uint32 (255 * IMAGE_SIDE_MAX < 2^32), then columns in uint64; one division
- * rounds to nearest. This is area (box) averaging and bilinear interpolation with half-pixel centres,
- * as torch.nn.functional.interpolate has them (align_corners=False).
+ * Rows are summed first, exactly in uint32 (255 * IMAGE_SIDE_MAX < 2^32), then columns in uint64;
+ * one division rounds to nearest. This is area (box) averaging and bilinear interpolation with
+ * half-pixel centres, as torch.nn.functional.interpolate has them (align_corners=False).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 #include <stdlib.h>

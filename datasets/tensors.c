@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/text.h"
 #include "datasets/array.h"
 #include "datasets/kind.h"
 
@@ -39,10 +40,15 @@ static int split_table(Source *s, Array *table, int64_t label, Error *e)
 {
     int64_t rows = table->dim[0], columns = table->dim[1];
     int64_t at = label < 0 ? columns - 1 : label;
-    if (columns < 2 || at >= columns)
+    if (columns < 2)
+        return error_set(
+            e, HONE_ERR_DATA,
+            "tensors: %s has one column; a sample takes one for its label beside others",
+            s->x_name);
+    if (at >= columns)
         return error_set(e, HONE_ERR_DATA,
-                         "tensors: %s has %" PRId64
-                         " columns, none of them is the label column %" PRId64 " beside others",
+                         "tensors: %s has %" PRId64 " columns, dataset.label_column is %" PRId64
+                         " (from 0)",
                          s->x_name, columns, at);
     int64_t dim[2] = {rows, columns - 1};
     int status = array_shape(&s->x, ARRAY_F64, 2, dim, s->x_name, e);
@@ -114,7 +120,10 @@ static int read_split(Source *s, const char *path, DatasetSplit split,
         return read_table(s, options, e);
     snprintf(s->x_name, sizeof s->x_name, "%s/x_%s.npy", path, name);
     snprintf(s->y_name, sizeof s->y_name, "%s/y_%s.npy", path, name);
-    return read_npy(s, e);
+    if (access(s->x_name, F_OK) == 0)
+        return read_npy(s, e);
+    return error_set(e, HONE_ERR_IO, "tensors: there is neither %s nor %s/%s.csv", s->x_name, path,
+                     name);
 }
 
 /* ---- shape ----------------------------------------------------------------------------------- */
@@ -124,10 +133,10 @@ static int check_rows(const Source *s, Error *e)
     const Array *x = &s->x, *y = &s->y;
     if (x->rank < 2)
         return error_set(e, HONE_ERR_DATA,
-                         "tensors: %s has %d axes; samples of numbers take 2 to 4", s->x_name,
+                         "tensors: %s has rank %d; samples of numbers take 2 to 4", s->x_name,
                          x->rank);
     if (y->rank != 1 && !(y->rank == 2 && y->dim[1] == 1))
-        return error_set(e, HONE_ERR_DATA, "tensors: %s has %d axes; labels have 1", s->y_name,
+        return error_set(e, HONE_ERR_DATA, "tensors: %s has rank %d; labels have 1", s->y_name,
                          y->rank);
     if (x->dim[0] != y->dim[0] || x->dim[0] == 0)
         return error_set(e, HONE_ERR_DATA,
@@ -145,10 +154,9 @@ static int find_shape(const Source *s, const OptionInts *told, int64_t shape[3],
     shape[1] = x->rank > 2 ? x->dim[2] : 1;
     shape[2] = x->rank > 2 ? (x->rank > 3 ? x->dim[3] : 1) : x->dim[1];
     if (told->count != 0 && told->count != 3)
-        return error_set(
-            e, HONE_ERR_CONFIG,
-            "tensors: dataset.shape has %d numbers, it takes [height, width, channels]",
-            told->count);
+        return error_set(e, HONE_ERR_CONFIG,
+                         "tensors: dataset.shape takes [height, width, channels], not %d number%s",
+                         told->count, text_plural(told->count));
     for (int i = 0; i < 3; i++) {
         shape[i] = told->count == 3 ? told->v[i] : shape[i];
         if (shape[i] < 1 || shape[i] > SIDE_MAX)
@@ -159,9 +167,10 @@ static int find_shape(const Source *s, const OptionInts *told, int64_t shape[3],
     }
     if (product != values)
         return error_set(e, HONE_ERR_CONFIG,
-                         "tensors: %s has %" PRId64 " numbers a sample, dataset.shape [%" PRId64
+                         "tensors: a sample of %s has %" PRId64 " number%s, dataset.shape [%" PRId64
                          ", %" PRId64 ", %" PRId64 "] has %" PRId64,
-                         s->x_name, values, shape[0], shape[1], shape[2], product);
+                         s->x_name, values, text_plural(values), shape[0], shape[1], shape[2],
+                         product);
     return HONE_OK;
 }
 
@@ -173,8 +182,8 @@ static int check_finite(const Source *s, Error *e)
     for (size_t i = 0; i < s->x.count; i++) {
         double v = array_at(&s->x, i);
         if (!isfinite(v))
-            return error_set(e, HONE_ERR_DATA, "tensors: %s: %s %zu, number %zu is %s", s->x_name,
-                             s->unit, i / values, i % values,
+            return error_set(e, HONE_ERR_DATA, "tensors: %s: %s %zu, number %zu (from 0) is %s",
+                             s->x_name, s->unit, i / values, i % values,
                              isnan(v) ? "not a number" : "infinite");
     }
     return HONE_OK;
@@ -203,7 +212,8 @@ static int find_grid(const Source *train, const OptionReals *range, DatasetInfo 
         find_extremes(&train->x, &lo, &hi);
     else if (range->count != 2)
         return error_set(e, HONE_ERR_CONFIG,
-                         "tensors: dataset.range has %d numbers, it takes [lo, hi]", range->count);
+                         "tensors: dataset.range takes [lo, hi], not %d number%s", range->count,
+                         text_plural(range->count));
     float scale = (float)((hi - lo) / 255);
     if (!(hi > lo) || !(scale >= FLT_MIN) || !isfinite(scale) || fabs(lo / (double)scale) > 1e9)
         return error_set(e, HONE_ERR_DATA,
@@ -220,7 +230,8 @@ static int find_labels(const Source *s, int32_t *labels, Error *e)
         double v = array_at(&s->y, (size_t)i);
         if (!(fabs(v) <= INT32_MAX) || v != rint(v))
             return error_set(e, HONE_ERR_DATA,
-                             "tensors: %s: the label of %s %" PRId64 " is %g, not a whole number",
+                             "tensors: %s: the label of %s %" PRId64
+                             " (from 0) is %g, not a whole number",
                              s->y_name, s->unit, i, v);
         labels[i] = (int32_t)v;
     }
@@ -262,8 +273,11 @@ static int take_split(KindHeld *set, DatasetSplit split, Source *sources,
         set->sample_bytes = (size_t)(shape[0] * shape[1] * shape[2]);
         status = find_grid(s, &options->range, info, e);
     } else if (info->height != shape[0] || info->width != shape[1] || info->channels != shape[2]) {
-        status = error_set(e, HONE_ERR_DATA, "tensors: samples of %s and %s have different shapes",
-                           sources[DATASET_TRAIN].x_name, s->x_name);
+        status = error_set(e, HONE_ERR_DATA,
+                           "tensors: samples are %dx%dx%d in %s, %" PRId64 "x%" PRId64 "x%" PRId64
+                           " in %s",
+                           info->height, info->width, info->channels, sources[DATASET_TRAIN].x_name,
+                           shape[0], shape[1], shape[2], s->x_name);
     }
     info->count[split] = s->x.dim[0];
     return status == HONE_OK ? convert(set, split, s, info, e) : status;

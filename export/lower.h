@@ -35,13 +35,14 @@ typedef struct Lowered {
     char *strings;
 } Lowered;
 
-/* Lowers every layer that output depends on, in the plan's profile, and plans the activation memory: the input lives from
- * before the first op, a tensor from the op that makes it to the last that reads it, the output to
- * the end; an op that can (hone_rt_op_in_place) writes over an operand that dies there. Equal blobs of constants are stored
- * once. The result owns copies of all it needs and is the same bytes for the same source. Errors:
- * ERR_CONFIG for a layer without an integer form or without an encoding;
- * ERR_SHAPE for what exceeds the limits of program.h; ERR_NUMERIC for grids that do not meet; the
- * sentence names the layer. After a failure l is empty and need not be released. */
+/* Lowers every layer that output depends on, in the plan's profile, and plans the activation
+ * memory: the input lives from before the first op, a tensor from the op that makes it to the last
+ * that reads it, the output to the end; an op that can (hone_rt_op_in_place) writes over an operand
+ * that dies there. Equal blobs of constants are stored once. The result owns copies of all it needs
+ * and is the same bytes for the same source. Errors: ERR_CONFIG for a layer without an integer form
+ * or without an encoding; ERR_SHAPE for what exceeds the limits of program.h; ERR_NUMERIC for grids
+ * that do not meet; the sentence names the layer. After a failure l is empty and need not be
+ * released. */
 HONE_CHECKED int lower_program(Lowered *l, const LowerSource *source, Error *e);
 void lower_release(Lowered *l);
 

@@ -6,14 +6,13 @@
 #include <assert.h>
 #include <string.h>
 
-static const char *const formats[] = {"hone", NULL};
-/* By profile number. */
-static const char *const profiles[] = {[HONE_RT_S24] = "s24", [HONE_RT_D31] = "d31", NULL};
+const char *const export_format_names[] = {"hone", NULL};
+const char *const export_profile_names[] = {[HONE_RT_S24] = "s24", [HONE_RT_D31] = "d31", NULL};
 
 const char *export_profile_name(uint32_t profile)
 {
-    assert(profile < sizeof profiles / sizeof profiles[0] - 1);
-    return profiles[profile];
+    assert(profile < sizeof export_profile_names / sizeof export_profile_names[0] - 1);
+    return export_profile_names[profile];
 }
 
 uint32_t export_profile(const ExportOptions *o, size_t i)
@@ -41,13 +40,14 @@ const OptionTable export_options = {
     .size = sizeof(ExportOptions),
     .options =
         (const Option[]){
-            OPTION_TEXTS("formats", ExportOptions, formats, 1, 4, formats, "[hone]",
+            OPTION_TEXTS("formats", ExportOptions, formats, 1, 4, export_format_names, "[hone]",
                          "artifacts to write, each verified"),
             OPTION_TEXTS(
-                "requant", ExportOptions, requant, 1, EXPORT_PROFILES_MAX, profiles, "[s24]",
+                "requant", ExportOptions, requant, 1, EXPORT_PROFILES_MAX, export_profile_names,
+                "[s24]",
                 "rounding of the integer program: s24, one multiplication, or d31, as TensorFlow "
-                "Lite "
-                "rounds; of two each gets an artifact, and evaluation while training takes the "
+                "Lite rounds; of two each gets an artifact, and evaluation while training takes "
+                "the "
                 "first"),
             OPTION_BOOL("softmax", ExportOptions, softmax, "false",
                         "end the artifact with a softmax: probabilities in steps of 1/256"),

@@ -16,6 +16,9 @@ typedef struct ExportOptions {
 
 extern const OptionTable export_options;
 
+/* What formats and requant may name, NULL-terminated; profiles by number. */
+extern const char *const export_format_names[], *const export_profile_names[];
+
 /* Profile i of the options, i < o->requant.count, as fixed.h numbers it. */
 uint32_t export_profile(const ExportOptions *o, size_t i);
 /* Its name: "s24", "d31". */

@@ -217,7 +217,8 @@ static int trace_image(Prover *p, int index, int table, bool inner, Error *e)
 
 /* ---- batches ---- */
 
-/* The machine's kernels, which are last, run every image; the reference kernels may stop early. */
+/* The machine's kernels, which are last, run every image; the reference kernels, the first, may stop
+ * early. They may be the machine's. */
 static bool table_runs(const Prover *p, int image, int table)
 {
     int64_t limit = p->source.reference_images;
@@ -274,6 +275,8 @@ int prover_batch(Prover *p, const int8_t *codes, int count, int8_t *outputs, Err
         for (int table = 0; table < p->table_count && status == HONE_OK; table++)
             if (table_runs(p, image, table))
                 status = collect(p, image, table, e);
+    for (int image = 0; image < count; image++)
+        p->result.reference += table_runs(p, image, 0);
     p->result.images += count;
     return status;
 }

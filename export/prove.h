@@ -35,6 +35,7 @@ typedef struct ProveSource {
 
 typedef struct ProveResult {
     int64_t images;
+    int64_t reference;    /* of them, those that the reference kernels ran */
     int64_t compared;     /* output codes, counted once per kernel table */
     int64_t traced;       /* codes of inner layers compared besides, likewise */
     int64_t mismatches;   /* of both */

@@ -1,5 +1,5 @@
-/* An integer program as the bytes of a .hone file (docs/FORMAT.md): the bytes depend on the program alone,
- * never on time, path or machine. SPDX-License-Identifier: Apache-2.0 */
+/* An integer program as the bytes of a .hone file (docs/FORMAT.md): the bytes depend on the program
+ * alone, never on time, path or machine. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_EXPORT_WRITE_HONE_H
 #define HONE_EXPORT_WRITE_HONE_H
 

@@ -1,7 +1,7 @@
-/* What fuzz targets share. A target is a file of this folder with LLVMFuzzerTestOneInput (libFuzzer;
- * LLVM documentation, "libFuzzer - a library for coverage-guided fuzz testing"); `make fuzz` builds
- * and runs all of them for a while, from the files that tools/fuzz_seeds.sh makes. Any crash, leak, overflow or abort is a finding.
- * SPDX-License-Identifier: Apache-2.0 */
+/* What fuzz targets share. A target is a file of this folder with LLVMFuzzerTestOneInput
+ * (libFuzzer; LLVM documentation, "libFuzzer - a library for coverage-guided fuzz testing"); `make
+ * fuzz` builds and runs all of them for a while, from the files that tools/fuzz_seeds.sh makes. Any
+ * crash, leak, overflow or abort is a finding. SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_FUZZ_TARGET_H
 #define HONE_FUZZ_TARGET_H
 

@@ -5,9 +5,9 @@
  * Codes stay codes: what is dropped becomes the zero point, and the grid of the rest is that of the
  * input with its scale divided by 1 - p, which is the second output.
  *
- * Element i is kept when the i-th 16-bit half of the Philox words of (seed, RNG_DROPOUT, step, number of
- * the node) is at least t: it depends neither on threads nor on where a run was resumed. Backward uses
- * the bits that forward saved. SPDX-License-Identifier: Apache-2.0 */
+ * Element i is kept when the i-th 16-bit half of the Philox words of (seed, RNG_DROPOUT, step,
+ * number of the node) is at least t: it depends neither on threads nor on where a run was resumed.
+ * Backward uses the bits that forward saved. SPDX-License-Identifier: Apache-2.0 */
 #include "core/rng.h"
 #include "layers/elements.h"
 #include "layers/layers.h"

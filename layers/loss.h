@@ -38,7 +38,8 @@ Value *layer_loss(Graph *g, const char *name, const LossOptions *options, Value 
 double loss_of_sample(LossKind kind, const double *outputs, int count, const double *target,
                       int label);
 
-/* How outputs become the probabilities of classes. The numbers are those of an artifact's section OUTP. */
+/* How outputs become the probabilities of classes. The numbers are those of an artifact's section
+ * OUTP. */
 typedef enum LossOutput {
     LOSS_OUTPUT_PLAIN = 0,   /* they do not, or are them already */
     LOSS_OUTPUT_SOFTMAX = 1, /* of all together */

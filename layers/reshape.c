@@ -1,5 +1,6 @@
 /* The same numbers in the same order as another shape. Input and output may be one piece of memory,
- * and are wherever the plan can have it so: then nothing is done. SPDX-License-Identifier: Apache-2.0 */
+ * and are wherever the plan can have it so: then nothing is done.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "layers/elements.h"
 #include "layers/layers.h"
 

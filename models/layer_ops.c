@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "models/layer_ops.h"
 
+#include "core/text.h"
+
 #include <stddef.h>
 
 const char *const layer_paddings[] = {"same", "valid", "explicit", NULL};
@@ -117,8 +119,8 @@ static Value *build_reshape(const LayerSite *s, const LayerEntry *entry)
     if (entry->shape.count == 3)
         return layer_reshape(s->g, s->name, s->x, SHAPE4(samples, (int)v[0], (int)v[1], (int)v[2]));
     error_set(&s->g->error, HONE_ERR_CONFIG,
-              "reshape '%s': shape has %d numbers; it is [channels] or [height, width, channels]",
-              s->name, entry->shape.count);
+              "reshape '%s': shape takes [channels] or [height, width, channels], not %d number%s",
+              s->name, entry->shape.count, text_plural(entry->shape.count));
     return NULL;
 }
 

@@ -3,9 +3,9 @@
  *
  *     28x28 --conv 20--> 24x24 --max--> 12x12 --conv 50--> 8x8 --max--> 4x4 --500, ReLU--> classes
  *
- * LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE
- * 1998, in the widths of Jia et al., "Caffe", ACM MM 2014: for 28x28x1 and 10 classes 431,080 numbers and
- * 2,293,000 multiply-accumulates. The network of many papers on compression.
+ * LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", Proc.
+ * IEEE 1998, in the widths of Jia et al., "Caffe", ACM MM 2014: for 28x28x1 and 10 classes 431,080
+ * numbers and 2,293,000 multiply-accumulates. The network of many papers on compression.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "models/arch.h"
 

@@ -1,8 +1,8 @@
 /* The quantization pass: see insert.h.
  *
- * Works from the groups that groups.c finds: each source's grid, codes and observer are inserted behind
- * it. The names of inserted nodes are the anchor's with a suffix, those of range states "<first layer of
- * the set>.range". SPDX-License-Identifier: Apache-2.0 */
+ * Works from the groups that groups.c finds: each source's grid, codes and observer are inserted
+ * behind it. The names of inserted nodes are the anchor's with a suffix, those of range states
+ * "<first layer of the set>.range". SPDX-License-Identifier: Apache-2.0 */
 #include "qat/insert.h"
 
 #include "qat/groups.h"

@@ -12,8 +12,8 @@
  *
  * An activation whose clamp no anchor takes becomes an anchor itself (Op.alone).
  *
- * An anchor that keeps the grid of its inputs (pooling, concatenation) gets nothing: its output is codes
- * already. Values that it joins share one range, whatever the options say.
+ * An anchor that keeps the grid of its inputs (pooling, concatenation) gets nothing: its output is
+ * codes already. Values that it joins share one range, whatever the options say.
  *
  * The images get the fixed grid of scale 1/128, zero point 0, so that a code is pixel - 128. All
  * inserted nodes are inert in compilations with quantization off. SPDX-License-Identifier:

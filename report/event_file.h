@@ -36,8 +36,8 @@ HONE_CHECKED int event_file_open(EventFile *f, const char *folder, int64_t step,
 /* What was not flushed is lost. f may be closed or zeroed with file = -1. */
 void event_file_close(EventFile *f);
 
-/* Add a number, or a distribution, under a name with slashes ("loss/train"). Running out of memory shows
- * in event_file_flush. */
+/* Add a number, or a distribution, under a name with slashes ("loss/train"). Running out of memory
+ * shows in event_file_flush. */
 void event_scalar(EventFile *f, int64_t step, const char *tag, double value);
 void event_histogram(EventFile *f, int64_t step, const char *tag, const Histogram *h);
 /* Writes what was added since. Errors: ERR_IO, ERR_MEMORY. */

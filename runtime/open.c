@@ -27,7 +27,8 @@ const char *hone_rt_status_text(HoneRtStatus status)
     return index < sizeof texts / sizeof texts[0] ? texts[index] : "unknown status";
 }
 
-static HoneRtStatus check_header(const void *blob, size_t bytes, HoneRtHeader *h)
+/* Whether a file of our kind is there as a whole. */
+static HoneRtStatus check_whole(const void *blob, size_t bytes, HoneRtHeader *h)
 {
     if (blob == NULL || (uintptr_t)blob % BLOB_ALIGN != 0)
         return HONE_RT_ERR_ALIGNMENT;
@@ -40,8 +41,14 @@ static HoneRtStatus check_header(const void *blob, size_t bytes, HoneRtHeader *h
         return HONE_RT_ERR_VERSION;
     if (h->bytes < sizeof *h || h->bytes > bytes)
         return HONE_RT_ERR_TRUNCATED;
-    if (hone_rt_file_crc(blob, h->bytes) != h->crc)
-        return HONE_RT_ERR_CRC;
+    return hone_rt_file_crc(blob, h->bytes) == h->crc ? HONE_RT_OK : HONE_RT_ERR_CRC;
+}
+
+static HoneRtStatus check_header(const void *blob, size_t bytes, HoneRtHeader *h)
+{
+    const HoneRtStatus status = check_whole(blob, bytes, h);
+    if (status != HONE_RT_OK)
+        return status;
     if (h->bytes > HONE_RT_MAX_BYTES || h->reserved[0] != 0 || h->reserved[1] != 0)
         return HONE_RT_ERR_HEADER;
     if (h->section_count > HONE_RT_MAX_SECTIONS ||

@@ -76,8 +76,9 @@ const char *hone_rt_status_text(HoneRtStatus status);
 HoneRtStatus hone_rt_open(HoneRtModel *model, const void *blob, size_t bytes,
                           const HoneRtKernels *kernels);
 
-/* The bytes of an optional section (a tag made by HONE_RT_TAG) in a file that hone_rt_open accepted, and
- * their number; NULL and 0 where the file has none. They start at a multiple of 16 of the blob. */
+/* The bytes of an optional section (a tag made by HONE_RT_TAG) in a file that hone_rt_open
+ * accepted, and their number; NULL and 0 where the file has none. They start at a multiple of 16 of
+ * the blob. */
 const void *hone_rt_section(const void *blob, uint32_t tag, size_t *bytes);
 
 /* As hone_rt_open for a program in memory, as the exporter builds it: checks all but file matters.

@@ -26,11 +26,19 @@
 
 /* The bytes of the file. HDF5 allocates them through the functions below, and when it closes the
  * file, complete, and wants to free them, they stay. (H5Fget_file_image would need a second copy,
- * and in HDF5 1.10 leaves a wrong checksum in the first block.) */
+ * and in HDF5 1.10 leaves a wrong checksum in the first block.) A file that could not be closed HDF5
+ * keeps to the program's end, and with it the image, which nobody else wants any more. */
 typedef struct Image {
     unsigned char *data;
     size_t room;
+    bool unwanted;
 } Image;
+
+static void image_free(Image *image)
+{
+    free(image->data);
+    free(image);
+}
 
 static void *image_resize(void *old, size_t bytes, H5FD_file_image_op_t op, void *context)
 {
@@ -46,24 +54,13 @@ static void *image_resize(void *old, size_t bytes, H5FD_file_image_op_t op, void
     return data;
 }
 
-static void *image_new(size_t bytes, H5FD_file_image_op_t op, void *context)
-{
-    return image_resize(NULL, bytes, op, context);
-}
-
-static void *image_copy(void *to, const void *from, size_t bytes, H5FD_file_image_op_t op,
-                        void *context)
-{
-    (void)op;
-    (void)context;
-    return memcpy(to, from, bytes);
-}
-
-static herr_t image_keep(void *data, H5FD_file_image_op_t op, void *context)
+static herr_t image_close(void *data, H5FD_file_image_op_t op, void *context)
 {
     (void)data;
     (void)op;
-    (void)context;
+    Image *image = context;
+    if (image->unwanted)
+        image_free(image);
     return 0;
 }
 
@@ -99,8 +96,11 @@ typedef struct Writer {
 
 static bool set_access(hid_t access, Image *image)
 {
-    H5FD_file_image_callbacks_t memory = {image_new,   image_copy,    image_resize, image_keep,
-                                          image_share, image_unshare, image};
+    H5FD_file_image_callbacks_t memory = {.image_realloc = image_resize, /* from nothing on */
+                                          .image_free = image_close,
+                                          .udata_copy = image_share,
+                                          .udata_free = image_unshare,
+                                          .udata = image};
     return H5Pset_fapl_core(access, GROW_BYTES, 0) >= 0 &&
            H5Pset_file_image_callbacks(access, &memory) >= 0 &&
            H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0;
@@ -272,9 +272,9 @@ int store_save(const char *path, const StateDict *s, Error *e)
         rc = error_set(e, HONE_ERR_IO, "cannot put together '%s': %s", path, reason);
     else
         rc = file_write_atomic(path, image->data, bytes, e);
-    if (complete || w.file < 0) { /* else HDF5 still holds the image */
-        free(image->data);
-        free(image);
-    }
+    if (complete || w.file < 0)
+        image_free(image);
+    else
+        image->unwanted = true;
     return rc;
 }

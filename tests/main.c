@@ -138,6 +138,23 @@ static Counts finish(Child *child, int status, bool verbose)
     return c;
 }
 
+/* Waits for a child to end, whichever does; true once it was one of ours, added to the sum. */
+static bool collect(Child *children, bool verbose, Counts *sum)
+{
+    int status;
+    const pid_t ended = wait(&status);
+    for (int i = 0; i < ALL && ended > 0; i++) {
+        if (children[i].pid != ended)
+            continue;
+        const Counts c = finish(&children[i], status, verbose);
+        sum->checks += c.checks;
+        sum->failures += c.failures;
+        sum->errors += c.errors;
+        return true;
+    }
+    return false;
+}
+
 static int run_parallel(const bool *chosen, int jobs, bool verbose, bool first_failure)
 {
     Child children[ALL] = {0};
@@ -154,17 +171,7 @@ static int run_parallel(const bool *chosen, int jobs, bool verbose, bool first_f
             next++;
             continue;
         }
-        int status;
-        pid_t ended = wait(&status);
-        for (int i = 0; i < ALL; i++) {
-            if (ended > 0 && children[i].pid == ended) {
-                Counts c = finish(&children[i], status, verbose);
-                sum.checks += c.checks;
-                sum.failures += c.failures;
-                sum.errors += c.errors;
-                running--;
-            }
-        }
+        running -= collect(children, verbose, &sum);
         if (first_failure && sum.failures + sum.errors > 0)
             next = ALL;
     }

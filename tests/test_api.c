@@ -7,6 +7,7 @@
 #include "tests/suites.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,19 @@ START_TEST(test_refused_networks)
     hone_net_free(net);
 
     net = hone_net_new(&options, &e);
+    HoneNet *other = hone_net_new(&options, &e);
+    for (int i = 0; i < 2; i++) {
+        e = (HoneError){0};
+        HoneTensor theirs = i ? hone_relu(other, "act", hone_image(other)) : hone_image(other);
+        ck_assert_ptr_null(hone_dense(net, "d", theirs, 3));
+        ck_assert_int_ne(hone_net_finish(net, hone_image(net), &e), 0);
+        says(&e, HONE_ERR_CONFIG,
+             i ? "layer 'd' reads 'act' of another network"
+               : "layer 'd' reads 'image' of another network");
+        hone_net_free(net);
+        net = hone_net_new(&options, &e);
+    }
+    hone_net_free(other);
     e = (HoneError){0};
     ck_assert_int_ne(hone_net_finish(net, hone_dense(net, "d", hone_image(net), 4), &e), 0);
     says(&e, HONE_ERR_SHAPE,
@@ -137,6 +151,18 @@ START_TEST(test_not_finite)
     ck_assert_int_eq(e.code, HONE_ERR_NUMERIC);
     ck_assert_ptr_nonnull(strstr(e.text, " not finite; a lower lr may help"));
     ck_assert_int_eq(hone_train_step(net, pixels, labels, 0, &loss, NULL), HONE_ERR_NUMERIC);
+    hone_net_free(net);
+    static const double rates[] = {-0.1, 1.1e38, INFINITY, NAN};
+    static const char *const sentences[] = {"-0.1", "1.1e+38", "inf", "nan"};
+    net = build(plain, 1);
+    for (int i = 0; i < 4; i++) {
+        char sentence[100];
+        e = (HoneError){0};
+        ck_assert_int_ne(hone_train_step(net, pixels, labels, rates[i], &loss, &e), 0);
+        snprintf(sentence, sizeof sentence, "hone_train_step: lr %s is not within 0..1e+38",
+                 sentences[i]);
+        says(&e, HONE_ERR_CONFIG, sentence);
+    }
     hone_net_free(net);
 }
 END_TEST

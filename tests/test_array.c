@@ -216,6 +216,13 @@ START_TEST(csv_reads)
     for (size_t i = 0; i < a.count; i++)
         ck_assert_double_eq(array_at(&a, i), wanted[i]);
     array_release(&a);
+    /* As spreadsheets write UTF-8. */
+    folder_text(array_folder, "a.csv",
+                "\xef\xbb\xbf"
+                "1,-25\n");
+    OK(array_read_csv(&a, array_path("a.csv"), false, &e));
+    ck_assert(a.count == 2 && array_at(&a, 0) == 1 && array_at(&a, 1) == -25);
+    array_release(&a);
 }
 END_TEST
 
@@ -223,9 +230,11 @@ static const struct {
     const char *text, *words;
 } tables[] = {
     {"1,2\n3,4,5\n", ": line 2 has 3 columns, the lines before have 2"},
-    {"1,2\n\n3\n", ": line 3 has 1 columns, the lines before have 2"},
+    {"1,2\n\n3\n", ": line 3 has 1 column, the lines before have 2"},
     {"x,y\n1,2\n", ": line 1, column 1: 'x' is not a number (a first line of names: "
                    "dataset.header: true, or --header)"},
+    {"1;2\n", ": line 1, column 1: '1;2' is not a number (columns are separated by commas)"},
+    {"1,2\n3\t4\n", ": line 2, column 1: '3\t4' is not a number (columns are separated by commas)"},
     {"1,2\n1,two\n", ": line 2, column 2: 'two' is not a number"},
     {"1,2\n1,\n", ": line 2, column 2: '' is not a number"},
     {"1,2\n,3\n", ": line 2, column 1: '' is not a number"},
@@ -234,8 +243,6 @@ static const struct {
     {"1,2\n3,inf\n", ": line 2, column 2: 'inf' is not a number"},
     {"1,2\n3,0x10\n", ": line 2, column 2: '0x10' is not a number"},
     {"1,2\n3,1e999\n", ": line 2, column 2: 1e999 is too large"},
-    {"1;2\n", ": line 1, column 1: '1;2' is not a number (a first line of names: "
-              "dataset.header: true, or --header)"},
     {"", " has no line of numbers"},
     {"\n \n", " has no line of numbers"},
 };

@@ -1,6 +1,7 @@
 /* Tests of artifacts that hear: the front end that the data set of recordings gives them, what it is
  * said to be, and a whole run. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/read_wav.h"
+#include "cli/readers.h"
 #include "core/file.h"
 #include "datasets/kind.h"
 #include "export/describe.h"
@@ -92,6 +93,13 @@ START_TEST(artifact_refuses_recordings)
              "'%s' has 44100 samples per second, the artifact takes 8000; nothing is resampled",
              path);
     ck_assert_str_eq(e.text, text);
+    /* Features are what its input holds, and no image is any. */
+    ReadRows rows;
+    e = (Error){0};
+    ck_assert_int_eq(read_rows(&rows, &(ReadTarget){.artifact = artifact}, "a.png", &e),
+                     HONE_ERR_DATA);
+    ck_assert_str_eq(e.text, "'a.png' is an image, the artifact takes recordings (.wav) or their "
+                             "features (.npy, .csv)");
     free(bare);
     free(artifact);
     dataset_close(d);

@@ -1,4 +1,5 @@
 /* Tests of the command line: exit status and every word on standard error; help, configurations. SPDX-License-Identifier: Apache-2.0 */
+#include "api/hone.h"
 #include "tests/cli_kit.h"
 #include "tests/suites.h"
 
@@ -54,6 +55,11 @@ static const struct {
     {"verify run/model.hone tiny.yaml",
      "'tiny.yaml' is a configuration (YAML), not a checkpoint (.h5)"},
     {"export run/model.hone", "'run/model.hone' is an artifact (.hone), not a checkpoint (.h5)"},
+    {"export run/last.h5 --requant s25",
+     "export: --requant: 's25' is not s24|d31, did you mean 's24'?"},
+    {"export run/last.h5 --requant d31,", "export: --requant: '' is not s24|d31"},
+    {"export run/last.h5 --requant d31,s24,d31", "export: --requant names 'd31' twice"},
+    {"export run/last.h5 --format=pdf", "export: --format: 'pdf' is not hone"},
     {"eval tiny.yaml",
      "'tiny.yaml' is a configuration (YAML), not a checkpoint (.h5) or an artifact (.hone)"},
     {"eval lone/model.hone",
@@ -81,6 +87,8 @@ START_TEST(no_command)
     RUNS(2, "\"$HONE\"");
     HAS(cli_err, "usage: hone COMMAND");
     ck_assert_str_eq(cli_out, "");
+    RUNS(0, "\"$HONE\" --version");
+    ck_assert_str_eq(cli_out, "hone " HONE_VERSION "\n");
     RUNS(2, "./train");
     ck_assert_str_eq(cli_err, "hone: train: CONFIG is missing (hone train --help shows how)\n");
 }
@@ -136,6 +144,8 @@ static const struct {
     {"", "config tiny.yaml --set train.epohcs=3", "--set train.epohcs=3: unknown key 'epohcs'"},
     {"", "config tiny.yaml --set train.epochs=0",
      "--set train.epochs=0: train.epochs: 0 is outside 1..100000 epochs"},
+    {"", "config tiny.yaml --set prune.method=random",
+     "--set prune.method=random: prune.method: 'random' is not magnitude"},
     {"", "train tiny.yaml --set threads=257",
      "--set threads=257: threads: 257 is outside 0..256 threads"},
     {"", "train tiny.yaml --plan --set qat.begin_epoch=9", "qat.begin_epoch: 9 is after the end"},

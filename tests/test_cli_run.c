@@ -74,7 +74,12 @@ START_TEST(run_refuses)
               "cannot open 'absent.png': No such file or directory");
     cli_write("short.csv", "1,2,3\n");
     cli_fails(1, "run run/model.hone short.csv",
-              "'short.csv' has 3 numbers in a row, the artifact takes 3072: [32, 32, 3]");
+              "'short.csv' has 3 numbers in a row, the artifact takes 3072, 32x32x3");
+    /* A row of a table as for training, its label still there. */
+    RUNS(0, "seq -s, 3073 >labelled.csv");
+    cli_fails(1, "run run/model.hone labelled.csv",
+              "'labelled.csv' has 3073 numbers in a row, the artifact takes 3072, 32x32x3, "
+              "without a label");
     cli_write("no.wav", "RIFF");
     cli_fails(1, "run run/model.hone no.wav",
               "the artifact has no audio front end: it was not trained on recordings");
@@ -84,7 +89,7 @@ START_TEST(run_refuses)
     memcpy(bytes + 128 + 4 * 7, "\0\0\xc0\x7f", 4);
     ck_assert_int_eq(file_write_atomic(path, bytes, count, &cli_error), HONE_OK);
     free(bytes);
-    cli_fails(1, "run run/model.hone nan.npy", "'nan.npy': row 0, number 7 is not finite");
+    cli_fails(1, "run run/model.hone nan.npy", "'nan.npy': row 0, number 7 (from 0) is not finite");
 }
 END_TEST
 

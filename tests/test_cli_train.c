@@ -67,7 +67,11 @@ START_TEST(train_refuses_folder)
                      "it\n");
     RUNS(0, "diff -r run taken");
     RUNS(1, "\"$HONE\" train tiny.yaml --out tiny.yaml/x");
-    HAS(cli_err, "tiny.yaml");
+    ck_assert_str_eq(cli_err, "hone: cannot make the folder tiny.yaml/x: Not a directory\n");
+    RUNS(1, "\"$HONE\" train tiny.yaml --out ''");
+    ck_assert_str_eq(cli_err, "hone: '' cannot be the folder of a run\n");
+    RUNS(1, "\"$HONE\" export run/last.h5 --out ''");
+    ck_assert_str_eq(cli_err, "hone: '' cannot be the folder of a run\n");
     RUNS(1, "\"$HONE\" train tiny.yaml --out tiny.yaml");
     ck_assert_str_eq(cli_err, "hone: 'tiny.yaml' is not a folder\n");
 }
@@ -99,10 +103,32 @@ END_TEST
 START_TEST(train_plan)
 {
     RUNS(0, "\"$HONE\" train tiny.yaml --plan --out planned");
-    HAS(cli_out, "stem");
+    HAS(cli_out, "data      shapes: 128 training and 40 test images of 32x32x3, 10 classes\n");
+    HAS(cli_out, "steps     8 of 16 images in each of 4 epochs: 32\n");
+    /* The layers as hone inspect has them, the same lines. */
+    HAS(cli_out, "  stem        conv2d 3x3 /4 + batchnorm + relu   8x8x8     232  13,824  w8 a8\n");
+    RUNS(0, "\"$HONE\" train tiny.yaml --plan | sed -n '/^  layer/,$p' >a; "
+            "\"$HONE\" inspect tiny.yaml | sed -n '/^  layer/,$p' | cmp - a");
     RUNS(1, "test -e planned || test -e runs");
     RUNS(0, "\"$HONE\" train tiny.yaml --plan --set 'dataset={kind: cifar10}'");
     HAS(cli_out, "cifar");
+    /* What training would refuse, a plan refuses. */
+    static const struct {
+        const char *set, *sentence;
+    } unfit[] = {
+        {"train.batch=129", "hone: --set train.batch=129: train.batch: 129 is more than the 128 "
+                            "training images of 'shapes'\n"},
+        {"'dataset={kind: images, path: run, size: [32, 32]}'",
+         "hone: images: run has 0 folders; it takes one for each of two classes or more\n"},
+        {"model.classes=9 --set model.layers.7.units=9",
+         "hone: --set model.classes=9: model.classes: 9, but 'shapes' has 10 classes\n"},
+    };
+    for (int i = 0; i < 6; i++) {
+        RUNS(1, "\"$HONE\" train tiny.yaml%s --out unfit --set %s", i & 1 ? " --plan" : "",
+             unfit[i / 2].set);
+        ck_assert_str_eq(cli_err, unfit[i / 2].sentence);
+    }
+    RUNS(1, "test -e unfit");
 }
 END_TEST
 

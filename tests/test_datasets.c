@@ -90,8 +90,8 @@ START_TEST(random_holds_its_images)
     dataset_close(b);
     o.shape.count = 2;
     ck_assert_int_eq(dataset_open_kind(&a, &dataset_random, &o, "", &e), HONE_ERR_CONFIG);
-    ck_assert_str_eq(e.text, "dataset 'random': shape has 2 numbers, it takes "
-                             "[height, width, channels]");
+    ck_assert_str_eq(e.text, "dataset 'random': shape takes [height, width, channels], not 2 "
+                             "numbers");
 }
 END_TEST
 

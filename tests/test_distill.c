@@ -1,5 +1,6 @@
 /* Tests of distillation: the loss against PyTorch, its weights, teachers in whole runs.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/file.h"
 #include "distill/distill.h"
 #include "tests/net.h"
 #include "tests/run_fixture.h"
@@ -242,13 +243,21 @@ START_TEST(test_refused)
                   "its own, as ./train configs/teacher_resnet20.yaml, which leaves "
                   "runs/teacher_resnet20/best.h5");
     snprintf(name, sizeof name,
-             "distill.teacher.checkpoint: %s/teacher/last.h5 takes images [1, 8, 8, 3] and gives 4 "
+             "distill.teacher.checkpoint: %s/teacher/last.h5 takes images of 8x8x3 and gives 4 "
              "outputs, here they are ",
              folder);
     check_refused(classes, name);
-    check_refused(classes, "here they are [1, 8, 8, 3] and 3");
+    check_refused(classes, "here they are 8x8x3 and 3");
     check_refused(image, name);
-    check_refused(image, "here they are [1, 6, 8, 3] and 4");
+    check_refused(image, "here they are 6x8x3 and 4");
+    char text[100], set[150], sentence[400];
+    const char *no_run[] = {set, NULL};
+    snprintf(text, sizeof text, "%s/text.h5", folder);
+    snprintf(set, sizeof set, "distill.teacher.checkpoint=%s", text);
+    ck_assert_int_eq(file_write_atomic(text, "no model", 8, &(Error){0}), HONE_OK);
+    snprintf(sentence, sizeof sentence,
+             "--set %s: distill.teacher.checkpoint: '%s' is not an HDF5 file", set, text);
+    check_refused(no_run, sentence);
 }
 END_TEST
 

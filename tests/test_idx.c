@@ -142,7 +142,7 @@ static const Damage damages[] = {
      "idx: %s/" TRAIN_X ": byte 4: its sizes ask for 88 bytes, the file cannot hold more than 87"},
     {TRAIN_X, -1, 0, 0, true, "idx: %s/" TRAIN_X " goes on behind byte 88, where its sizes end"},
     {TRAIN_X, 11, 1, 0, false, "idx: %s/" TRAIN_X " goes on behind byte 52, where its sizes end"},
-    {TEST_Y, 12, 4, 0, false, "idx: %s/" TEST_Y ": item 4 is labelled 4, labels are 0..3"},
+    {TEST_Y, 12, 4, 0, false, "idx: %s/" TEST_Y ": item 4 (from 0) is labelled 4, labels are 0..3"},
 };
 enum { DAMAGES = sizeof damages / sizeof damages[0] };
 
@@ -185,7 +185,8 @@ START_TEST(refuses_sets_that_do_not_fit)
     write_set(f);
     snprintf(text, sizeof text, "idx: dataset.test asks for 6 images, %s/ holds 5", f);
     refused_with((DatasetOptions){.path = f, .test = 6}, HONE_ERR_CONFIG, text);
-    snprintf(text, sizeof text, "idx: %s/" TRAIN_Y ": item 3 is labelled 3, labels are 0..2", f);
+    snprintf(text, sizeof text,
+             "idx: %s/" TRAIN_Y ": item 3 (from 0) is labelled 3, labels are 0..2", f);
     refused_with((DatasetOptions){.path = f, .classes = 3}, HONE_ERR_DATA, text);
     snprintf(text, sizeof text, "idx: %s/" TRAIN_Y ": class 4 of 0..4 has no training sample", f);
     refused_with((DatasetOptions){.path = f, .classes = 5}, HONE_ERR_DATA, text);
@@ -200,6 +201,10 @@ START_TEST(refuses_sets_that_do_not_fit)
              f);
     refused_with((DatasetOptions){.path = f}, HONE_ERR_DATA, text);
     folder_remove(f);
+    refused_with((DatasetOptions){0}, HONE_ERR_IO,
+                 "idx: there is no /mnist/train-images-idx3-ubyte, nor with .gz; put the "
+                 "four files of MNIST (http://yann.lecun.com/exdb/mnist) or alike into "
+                 "HONE_DATA/mnist or set dataset.path to their folder or prefix");
     refused_with((DatasetOptions){.path = "/no/where"}, HONE_ERR_IO,
                  "idx: there is no /no/where-train-images-idx3-ubyte, nor with .gz; put the four "
                  "files of MNIST (http://yann.lecun.com/exdb/mnist) or alike into HONE_DATA/mnist "

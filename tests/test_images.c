@@ -354,8 +354,10 @@ START_TEST(folder_refused)
     DatasetOptions o = images_in(f), other = o;
     images_refused(o, HONE_ERR_DATA,
                    "images: %s has 0 folders; it takes one for each of two classes or more", f, "");
-    write_classes(f, "", 6);
     folder_add(f, "eel");
+    images_refused(o, HONE_ERR_DATA,
+                   "images: %s has 1 folder; it takes one for each of two classes or more", f, "");
+    write_classes(f, "", 6);
     images_refused(o, HONE_ERR_DATA, "images: %s/eel has no .jpg, .jpeg or .png file", f, "");
     folder_write(f, "eel/one.png", image_files[0].bytes, image_files[0].count);
     other.test_share = 0.999999;

@@ -205,8 +205,8 @@ START_TEST(test_list_more_errors)
     reshape.shape = (OptionInts){2, {27, 9}};
     l.entries[0] = reshape;
     model_case_refused(&l.options,
-                       "reshape 'two': shape has 2 numbers; it is [channels] or [height, width, "
-                       "channels]");
+                       "reshape 'two': shape takes [channels] or [height, width, channels], not 2 "
+                       "numbers");
     static const char *const nobody[] = {"image", "nobody"};
     LayerEntry concat = entry("concat", "both", a);
     concat.others = (OptionTexts){2, nobody};

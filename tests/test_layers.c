@@ -189,6 +189,33 @@ START_TEST(add_of_integers)
 }
 END_TEST
 
+/* Each pixel of each sample gets its share, of images lower and higher than the batch is long. */
+START_TEST(mean_gives_shares)
+{
+    for (int height = 2; height <= 9; height += 7) {
+        enum { BATCH = 5, WIDTH = 3, CHANNELS = 2 };
+        Net t;
+        net_init(&t);
+        Graph *g = &t.graph;
+        Value *x = graph_input(g, "x", SHAPE4(1, height, WIDTH, 1), ELEM_REAL);
+        Value *y = layer_conv2d(g, "conv", x, &(Conv2dOptions){.channels = CHANNELS});
+        net_loss(g, "loss", layer_mean(g, "mean", y));
+        net_compile(&t, &(NetOptions){.mode = {.training = true}, .batch = BATCH});
+        net_random(&t, x, 0, 1);
+        exec_forward(t.exec);
+        const Real *dy = net_tensor(&t, y)->grad;
+        memset((Real *)dy, 0xff, BATCH * (size_t)height * WIDTH * CHANNELS * sizeof *dy);
+        exec_backward(t.exec);
+        for (int i = 0; i < BATCH; i++)
+            for (int p = 0; p < height * WIDTH; p++)
+                for (int c = 0; c < CHANNELS; c++)
+                    net_near("share", (size_t)i, (double)*dy++,
+                             net_loss_weight((size_t)(i * CHANNELS + c)) / (height * WIDTH), 1e-6);
+        net_release(&t);
+    }
+}
+END_TEST
+
 START_TEST(mean_of_integers)
 {
     const Grid in = {0.03f, -11}, out = {0.004f, 20};
@@ -396,6 +423,7 @@ Suite *suite_layers(void)
     tcase_add_test(t, add_takes_codes);
     tcase_add_test(t, mean_takes_codes);
     tcase_add_loop_test(t, add_of_integers, 0, 3);
+    tcase_add_test(t, mean_gives_shares);
     tcase_add_test(t, mean_of_integers);
     tcase_add_test(t, lowering_and_impossible_scales);
     tcase_add_test(t, xent_as_pytorch);

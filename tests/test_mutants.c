@@ -54,6 +54,7 @@ static bool mutant_found(Mutant *m, const char *layer, const char *what)
     memcpy(m->bytes + offsetof(HoneRtHeader, crc), &crc, sizeof crc);
     ProveResult r = proof_run(&proof_net, m->bytes, proof_bytes, NULL);
     free(m->bytes);
+    ck_assert(r.mismatches >= 0 && r.mismatches <= r.compared + r.traced);
     if (r.mismatches > 0)
         ck_assert_msg(strcmp(r.first_layer, layer) == 0, "%s of '%s' changed, '%s' reported: %s",
                       what, layer, r.first_layer, r.detail);

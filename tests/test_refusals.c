@@ -134,6 +134,8 @@ START_TEST(windows_are_refused)
     refused(HONE_ERR_SHAPE, "pad 'pad': 4097 is outside 0..4096");
     layer_pad(&g, "pad", whole(SHAPE4(1, 1, 1, 1)), (const int[]){0, 0, 0, 0});
     refused(HONE_ERR_SHAPE, "pad 'pad': input [1, 1, 1, 1] is not real [N,H,W,C]");
+    layer_sigmoid(&g, "s", whole(SHAPE2(1, 3)));
+    refused(HONE_ERR_SHAPE, "sigmoid 's': the input 'x' is not real");
     layer_max_pool(&g, "pool", whole(SHAPE4(1, 2, 2, 1)), &(PoolOptions){.kernel = {2, 2}});
     refused(HONE_ERR_SHAPE, "max_pool 'pool': the input 'x' is not real");
 }

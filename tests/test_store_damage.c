@@ -67,16 +67,21 @@ START_TEST(store_wrong_shapes)
 }
 END_TEST
 
-/* An HDF5 file with one attribute, written without store/. */
-static void save_foreign(const char *attribute, int64_t value)
+/* An HDF5 file with one attribute, written without store/; it is left open. */
+static hid_t begin_foreign(const char *attribute, hid_t type, const void *value)
 {
     hid_t out = H5Fcreate(c.file, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     hid_t space = H5Screate(H5S_SCALAR);
-    hid_t a = H5Acreate2(out, attribute, H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT);
-    ck_assert(a >= 0 && H5Awrite(a, H5T_NATIVE_INT64, &value) >= 0);
+    hid_t a = H5Acreate2(out, attribute, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(a >= 0 && H5Awrite(a, type, value) >= 0);
     H5Aclose(a);
     H5Sclose(space);
-    H5Fclose(out);
+    return out;
+}
+
+static void save_foreign(const char *attribute, int64_t value)
+{
+    H5Fclose(begin_foreign(attribute, H5T_NATIVE_INT64, &value));
 }
 
 START_TEST(store_foreign_files)
@@ -98,7 +103,47 @@ START_TEST(store_foreign_files)
     save_foreign("hone_checkpoint", 0);
     FAILS(store_open(&in, c.file, &e), HONE_ERR_DATA, "version 0");
     ck_assert_ptr_null(in);
+    const double one = 1;
+    H5Fclose(begin_foreign("hone_checkpoint", H5T_NATIVE_DOUBLE, &one));
+    FAILS(store_open(&in, c.file, &e), HONE_ERR_DATA,
+          "is an HDF5 file but no Hone checkpoint (attribute 'hone_checkpoint' is missing)");
     store_close(NULL);
+}
+END_TEST
+
+/* Somebody's own objects in a checkpoint: a type with a name and an attribute of it, which are left out;
+ * an array larger than any memory, which is refused. */
+START_TEST(store_foreign_objects)
+{
+    const int64_t version = STORE_VERSION;
+    const hsize_t sizes[] = {1u << 31, 1u << 30}, chunk[] = {1, 1};
+    Store *in;
+    hid_t out = begin_foreign("hone_checkpoint", H5T_NATIVE_INT64, &version);
+    hid_t pair = H5Tcreate(H5T_COMPOUND, 2), space = H5Screate(H5S_SCALAR);
+    ck_assert(H5Tinsert(pair, "x", 0, H5T_NATIVE_INT8) >= 0 &&
+              H5Tcommit2(out, "pair", pair, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    hid_t a = H5Acreate2(out, "of pairs", pair, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(a >= 0 && H5Awrite(a, pair, "xy") >= 0);
+    H5Aclose(a);
+    H5Sclose(space);
+    H5Tclose(pair);
+    H5Fclose(out);
+    OK(store_open(&in, c.file, &e));
+    ck_assert_uint_eq(store_contents(in)->count, 0);
+    ck_assert_uint_eq(store_contents(in)->attribute_count, 1);
+    store_close(in);
+    out = H5Fopen(c.file, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t options = H5Pcreate(H5P_DATASET_CREATE);
+    space = H5Screate_simple(2, sizes, NULL);
+    ck_assert(H5Pset_chunk(options, 2, chunk) >= 0);
+    hid_t set = H5Dcreate2(out, "x", H5T_IEEE_F64LE, space, H5P_DEFAULT, options, H5P_DEFAULT);
+    ck_assert_int_ge(set, 0);
+    H5Dclose(set);
+    H5Pclose(options);
+    H5Sclose(space);
+    H5Fclose(out);
+    FAILS(store_open(&in, c.file, &e), HONE_ERR_DATA,
+          "last.h5: checkpoint: 'x' has 1073741824 elements along axis 1");
 }
 END_TEST
 
@@ -292,6 +337,7 @@ Suite *suite_store_damage(void)
     tcase_add_checked_fixture(wrong, set_up, tear_down);
     tcase_add_test(wrong, store_wrong_shapes);
     tcase_add_test(wrong, store_foreign_files);
+    tcase_add_test(wrong, store_foreign_objects);
     tcase_add_test(wrong, store_deep_and_long);
     tcase_add_test(wrong, store_truncated_files);
     tcase_add_loop_test(wrong, store_flipped_bits, 0, 8);

@@ -138,17 +138,17 @@ static const struct {
      "1,2,0\n",
      {.label_column = -1},
      HONE_ERR_DATA,
-     "samples of %s/train.csv and %s/test.csv have different shapes"},
+     "samples are 1x1x1 in %s/train.csv, 1x1x2 in %s/test.csv"},
     {"1,0\n2,1\n",
      "1,2\n",
      {.label_column = -1},
      HONE_ERR_DATA,
-     "%s/test.csv: row 0 is labelled 2, labels are 0..1"},
+     "%s/test.csv: row 0 (from 0) is labelled 2, labels are 0..1"},
     {"1,0\n2,-1\n",
      "1,0\n",
      {.label_column = -1},
      HONE_ERR_DATA,
-     "%s/train.csv: row 1 is labelled -1, labels are 0..65535"},
+     "%s/train.csv: row 1 (from 0) is labelled -1, labels are 0..65535"},
     {"1,0\n2,2\n",
      "1,0\n",
      {.label_column = -1},
@@ -158,7 +158,7 @@ static const struct {
      "1,0\n",
      {.label_column = -1},
      HONE_ERR_DATA,
-     "%s/train.csv: the label of row 1 is 0.5, not a whole number"},
+     "%s/train.csv: the label of row 1 (from 0) is 0.5, not a whole number"},
     {"1,0\n1,1\n",
      "1,0\n",
      {.label_column = -1},
@@ -173,27 +173,27 @@ static const struct {
      "1,0\n",
      {.label_column = -1, .range = {1, {3}}},
      HONE_ERR_CONFIG,
-     "dataset.range has 1 numbers, it takes [lo, hi]"},
+     "dataset.range takes [lo, hi], not 1 number"},
     {"1,0\n2,1\n",
      "1,0\n",
      {.label_column = 2},
      HONE_ERR_DATA,
-     "%s/train.csv has 2 columns, none of them is the label column 2 beside others"},
+     "%s/train.csv has 2 columns, dataset.label_column is 2 (from 0)"},
     {"1\n2\n",
      "1\n",
      {.label_column = -1},
      HONE_ERR_DATA,
-     "%s/train.csv has 1 columns, none of them is the label column 0 beside others"},
+     "%s/train.csv has one column; a sample takes one for its label beside others"},
     {"1,0\n2,1\n",
      "1,0\n",
      {.label_column = -1, .shape = {3, {2, 2, 1}}},
      HONE_ERR_CONFIG,
-     "%s/train.csv has 1 numbers a sample, dataset.shape [2, 2, 1] has 4"},
+     "a sample of %s/train.csv has 1 number, dataset.shape [2, 2, 1] has 4"},
     {"1,0\n2,1\n",
      "1,0\n",
      {.label_column = -1, .shape = {1, {1}}},
      HONE_ERR_CONFIG,
-     "dataset.shape has 1 numbers, it takes [height, width, channels]"},
+     "dataset.shape takes [height, width, channels], not 1 number"},
     {"1,0\n2,1\n",
      "1,0\n",
      {.label_column = -1, .train = 3},
@@ -240,20 +240,26 @@ START_TEST(arrays_refused)
     npy_bytes(y, "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", 1);
     for (int i = 0; i < 6; i++)
         memcpy(x + 138 + 8 * i, &(double){i == 4 ? (double)NAN : i}, 8);
+    folder_text(array_folder, "nan/readme.txt", "soon");
+    snprintf(text, sizeof text, "tensors: there is neither %s/x_train.npy nor %s/train.csv", path,
+             path);
+    set_refused(o, HONE_ERR_IO, text);
     folder_write(array_folder, "nan/x_train.npy", x, 138 + 48);
     snprintf(text, sizeof text, "tensors: cannot open '%s/y_train.npy': No such file or directory",
              path);
     set_refused(o, HONE_ERR_IO, text);
     folder_write(array_folder, "nan/y_train.npy", y, 140);
-    snprintf(text, sizeof text, "tensors: %s/x_train.npy: row 1, number 1 is not a number", path);
+    snprintf(text, sizeof text, "tensors: %s/x_train.npy: row 1, number 1 (from 0) is not a number",
+             path);
     set_refused(o, HONE_ERR_DATA, text);
     memcpy(x + 138 + 8 * 4, &(double){-(double)INFINITY}, 8);
     folder_write(array_folder, "nan/x_train.npy", x, 138 + 48);
-    snprintf(text, sizeof text, "tensors: %s/x_train.npy: row 1, number 1 is infinite", path);
+    snprintf(text, sizeof text, "tensors: %s/x_train.npy: row 1, number 1 (from 0) is infinite",
+             path);
     set_refused(o, HONE_ERR_DATA, text);
     npy_bytes(y, NPY_2_BY_3, 1);
     folder_write(array_folder, "nan/y_train.npy", y, 144);
-    snprintf(text, sizeof text, "tensors: %s/y_train.npy has 2 axes; labels have 1", path);
+    snprintf(text, sizeof text, "tensors: %s/y_train.npy has rank 2; labels have 1", path);
     set_refused(o, HONE_ERR_DATA, text);
     npy_bytes(y, "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", 1);
     folder_write(array_folder, "nan/y_train.npy", y, 141);
@@ -262,7 +268,7 @@ START_TEST(arrays_refused)
     set_refused(o, HONE_ERR_DATA, text);
     folder_write(array_folder, "nan/x_train.npy", y, 141);
     snprintf(text, sizeof text,
-             "tensors: %s/x_train.npy has 1 axes; samples of numbers take 2 to 4", path);
+             "tensors: %s/x_train.npy has rank 1; samples of numbers take 2 to 4", path);
     set_refused(o, HONE_ERR_DATA, text);
     o.path = "/no/where";
     set_refused(o, HONE_ERR_IO, "tensors: cannot read '/no/where': No such file or directory");

@@ -36,7 +36,7 @@ examples: *
 doors='
 cblas.h    core/blas.*
 yaml.h     trainer/yaml.*
-hdf5.h     store/* datasets/hdf5_file.c tests/test_store_damage.c
+hdf5.h     store/* datasets/hdf5_file.c tests/test_store_damage.c tests/hdf5_calls.*
 check.h    tests/*
 jpeglib.h  datasets/image_jpeg.c
 png.h      datasets/image_png.c

@@ -10,8 +10,9 @@ suites named like the file run first, then those that know the folder best, then
 the other up to the first test that fails. Where `make cov` has left its counts, suites that never run
 the line are left out. A mutant that none notices survives: a hole in the tests, or a change that changes
 nothing. One that exceeds the time of the tests is "hung", and counts as killed. Mutants that do not
-compile, or compile to the same objects, do not count. --quick leaves out the suites of other folders and
-three of four random cases (tests/effort.h): its survivors are to be tried again without.
+compile, or compile to the same objects, do not count. --quick leaves out three of four random cases
+(tests/effort.h) and, where the folder's suites run the line, those of other folders: its survivors are
+to be tried again without.
 
 The order of the mutants depends on the seed and on each line's text, so --skip N goes on where another
 call stopped after its Nth, as long as few lines have changed. SPDX-License-Identifier: Apache-2.0
@@ -271,9 +272,10 @@ def main():
             break
         _, path, start, end_, new = place
         line = line_of(texts, place)
-        suites = sum(stages(path, copy.suites)[:2 if options.quick else 3], [])
+        named, first, others = [reach.of(path, line, s) for s in stages(path, copy.suites)]
+        suites = named + first + ([] if options.quick and named + first else others)
         began = time.monotonic()
-        verdict, who = judge(copy, reach.of(path, line, suites), path, texts[path], place)
+        verdict, who = judge(copy, suites, path, texts[path], place)
         tally[verdict] += 1
         code = texts[path].splitlines()[line - 1].strip()
         print(f"{number:4} {verdict:8} {path}:{line}: {texts[path][start:end_]} -> {new}   {code}"

@@ -29,8 +29,7 @@ static int observe_batch(Loop *l, Loader *loader, int64_t k, Error *e)
     if (status != HONE_OK)
         return status;
     exec_control(l->exec)->batchnorm_momentum = 1 / (double)k;
-    exec_lend(l->exec, l->s->model.image, b->x);
-    exec_lend(l->exec, l->s->model.labels, b->labels);
+    training_lend(l->s, l->exec, b);
     exec_forward(l->exec);
     exec_commit(l->exec);
     return HONE_OK;

@@ -62,11 +62,9 @@ static int check_data(const HoneRtModel *m, const DatasetInfo *d, LossTarget tar
     const HoneRtTensor *in = hone_rt_input(m);
     size_t outputs = hone_rt_elements(hone_rt_output(m));
     if ((int)in->h != d->height || (int)in->w != d->width || (int)in->c != d->channels)
-        return error_set(e, HONE_ERR_CONFIG,
-                         "the artifact takes images of [%d, %d, %d], those of '%s' are "
-                         "[%d, %d, %d]",
-                         (int)in->h, (int)in->w, (int)in->c, d->kind, d->height, d->width,
-                         d->channels);
+        return error_set(
+            e, HONE_ERR_CONFIG, "the artifact takes images of %dx%dx%d, those of '%s' are %dx%dx%d",
+            (int)in->h, (int)in->w, (int)in->c, d->kind, d->height, d->width, d->channels);
     if (target == LOSS_OF_INPUT && outputs != d->sample_bytes)
         return error_set(e, HONE_ERR_CONFIG,
                          "the artifact gives %zu numbers, images of '%s' have %zu", outputs,

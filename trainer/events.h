@@ -1,5 +1,6 @@
-/* What a run tells its caller while it goes on, and how the caller tells it to stop. The trainer prints nothing: it fills these reports
- * and calls the functions that are there; any of them may be NULL.
+/* What a run tells its caller while it goes on, and how the caller tells it to stop. The trainer
+ * prints nothing: it fills these reports and calls the functions that are there; any of them may be
+ * NULL.
  *
  *     TrainEvents events = {.context = &bar, .step = bar_step, .epoch = bar_epoch};
  *

@@ -5,9 +5,11 @@
  *     printf("%s: %lld bytes\n", f.artifacts[0].path, (long long)f.artifacts[0].bytes);
  *
  * For each requantization profile of the configuration, an integer plan is made from the session's
- * parameters, lowered, written, read back and proven on the whole test set: integer evaluation of the live graph against the runtime with reference and
- * with fast kernels (export/prove.h); on some batches also the fake-quantized float graph against
- * integer evaluation (export/agree.h). SPDX-License-Identifier: Apache-2.0 */
+ * parameters, lowered, written, read back and proven on the whole test set: integer evaluation of
+ * the live graph against the runtime with the machine's kernels, and on the first 500 images with the
+ * reference kernels (export/prove.h); on the first batch also the fake-quantized float graph against
+ * integer evaluation (export/agree.h).
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HONE_TRAINER_FINISH_H
 #define HONE_TRAINER_FINISH_H
 
@@ -56,8 +58,8 @@ HONE_CHECKED int finish_run(Finish *f, const Session *s, const char *folder,
                             const TrainEvents *events, Error *e);
 
 /* Compares an artifact's bytes (16-byte aligned) with the session's parameters, evaluated in the
- * artifact's profile, on the first `limit` test images, 0: all. Differences are a result (proof->prove), not an error. Errors: ERR_DATA,
- * ERR_MISMATCH where the shapes differ. */
+ * artifact's profile, on the first `limit` test images, 0: all. Differences are a result
+ * (proof->prove), not an error. Errors: ERR_DATA, ERR_MISMATCH where the shapes differ. */
 HONE_CHECKED int finish_verify(FinishProof *proof, const Session *s, const void *bytes,
                                size_t count, int64_t limit, const TrainEvents *events, Error *e);
 

@@ -2,91 +2,12 @@
 #include "trainer/plan.h"
 
 #include "prune/prune.h"
-#include "qat/insert.h"
+#include "report/show.h"
 #include "trainer/phases.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- layers ---- */
-
-/* The parameter that input k of n comes from, through fake-quantization; or NULL. */
-static const Param *param_of(const Node *n, int k)
-{
-    const Value *v = n->in[k];
-    while (v->producer && !v->param && !v->producer->in[0]->batched)
-        v = v->producer->in[0];
-    return v->param && v->param->role != PARAM_STATE ? v->param : NULL;
-}
-
-static int64_t params_of(const Node *n)
-{
-    int64_t count = 0;
-    for (int k = 0; k < n->inputs; k++) {
-        const Param *p = n->op->flags & (OP_QUANTIZER | OP_GRID | OP_OBSERVER | OP_FUSED)
-                             ? NULL
-                             : param_of(n, k);
-        count += p ? (int64_t)p->count : 0;
-    }
-    return count;
-}
-
-static bool is_layer(const Node *n)
-{
-    return n->op->weight != 0;
-}
-
-int plan_layer_count(const Session *s)
-{
-    int count = 0;
-    for (int i = 0; i < s->graph.node_count; i++)
-        count += is_layer(s->graph.nodes[i]);
-    return count;
-}
-
-/* A batch-norm counts with the layer before it. */
-static int64_t params_with_followers(const Session *s, int index)
-{
-    int64_t count = params_of(s->graph.nodes[index]);
-    for (int i = index + 1; i < s->graph.node_count && !is_layer(s->graph.nodes[i]); i++)
-        count += params_of(s->graph.nodes[i]);
-    return count;
-}
-
-PlanLayer plan_layer(const Session *s, int i)
-{
-    int index = 0;
-    for (; index < s->graph.node_count; index++)
-        if (is_layer(s->graph.nodes[index]) && i-- == 0)
-            break;
-    const Node *n = s->graph.nodes[index];
-    const QuantLayer *q = qat_layer(n);
-    return (PlanLayer){.name = n->name,
-                       .kind = n->op->name,
-                       .out = n->out[0]->shape,
-                       .macs = n->op->macs ? n->op->macs(n) : 0,
-                       .params = params_with_followers(s, index),
-                       .weight_bits = q ? q->weight_bits : 0,
-                       .activation_bits = q ? q->activation_bits : 0};
-}
-
-static void add_layers(const Session *s, Text *out)
-{
-    int count = plan_layer_count(s);
-    text_printf(out, "\n%-24s %-12s %-16s %10s %12s  %s\n", "layer", "kind", "output", "params",
-                "MACs", "bits w/a");
-    for (int i = 0; i < count; i++) {
-        PlanLayer l = plan_layer(s, i);
-        char shape[SHAPE_TEXT_BYTES];
-        text_printf(out, "%-24s %-12s %-16s %10lld %12lld  ", l.name, l.kind,
-                    shape_text(l.out, shape), (long long)l.params, (long long)l.macs);
-        if (l.weight_bits)
-            text_printf(out, "%d/%d\n", l.weight_bits, l.activation_bits);
-        else
-            text_add(out, "float\n");
-    }
-}
 
 /* ---- phases ---- */
 
@@ -104,9 +25,9 @@ static void add_phases(const RunOptions *o, const Phases *p, Text *out)
         const char *name = phases_name(p, begin);
         for (end = begin + 1; end < p->total && strcmp(phases_name(p, end), name) == 0;)
             end++;
-        text_printf(out, "%-8s %10.4g %10lld %10lld   %.4g to %.4g\n", name,
-                    (double)begin / (double)p->steps_per_epoch, (long long)begin,
-                    (long long)(end - begin), lr_at(o, p, begin), lr_at(o, p, end - 1));
+        text_printf(out, "%-8s %10.4g %10s %10s   %.4g to %.4g\n", name,
+                    (double)begin / (double)p->steps_per_epoch, show_whole(begin).text,
+                    show_whole(end - begin).text, lr_at(o, p, begin), lr_at(o, p, end - 1));
     }
     if (o->train.optimizer.ema > 0)
         text_printf(out,
@@ -155,7 +76,7 @@ static void add_memory(const Session *s, const char *what, Mode mode, int64_t ba
     Exec *x;
     Error e = {0};
     if (session_compile(s, &x, mode, (int)batch, NULL, &e) == HONE_OK) {
-        text_printf(out, "%s %.1f MB", what, (double)exec_arena_bytes(x) / 1e6);
+        text_printf(out, "%s %s", what, show_bytes((int64_t)exec_arena_bytes(x)).text);
         exec_free(x);
     } else {
         text_printf(out, "%s: %s", what, e.text);
@@ -179,24 +100,32 @@ static void add_memories(const Session *s, Text *out)
 
 /* ---- the whole ---- */
 
-/* Returns the number of training images, 0 where the data is missing. */
-static int64_t add_data(const Session *s, const char *root, Text *out)
+/* *train becomes the number of training images, 0 where the data is missing. Data that is there and
+ * damaged, or does not fit the model, is an error. */
+static int add_data(const Session *s, const char *root, int64_t *train, Text *out, Error *e)
 {
     Dataset *d = NULL;
-    Error e = {0};
-    int64_t train = 0;
-    if (dataset_open(&d, &s->config->options->dataset, root, &e) == HONE_OK) {
+    Error had = {0};
+    *train = 0;
+    int status = dataset_open(&d, &s->config->options->dataset, root, &had);
+    if (status == HONE_OK) {
         const DatasetInfo *info = dataset_info(d);
-        train = info->count[DATASET_TRAIN];
-        text_printf(out,
-                    "data      %s: %lld training and %lld test images of %dx%dx%d, %d classes\n",
-                    info->kind, (long long)train, (long long)info->count[DATASET_TEST],
-                    info->height, info->width, info->channels, info->classes);
+        status = session_check_data(s, info, e);
+        if (status == HONE_OK)
+            status = session_check_batch(s, info, e);
+        *train = info->count[DATASET_TRAIN];
+        text_printf(out, "data      %s: %s training and %s test images of %s, %d classes\n",
+                    info->kind, show_whole(*train).text, show_whole(info->count[DATASET_TEST]).text,
+                    show_shape(SHAPE4(1, info->height, info->width, info->channels)).text,
+                    info->classes);
+    } else if (status == HONE_ERR_IO) {
+        text_printf(out, "data      missing: %s\n", had.text);
+        status = HONE_OK;
     } else {
-        text_printf(out, "data      missing: %s\n", e.text);
+        status = error_set(e, status, "%s", had.text);
     }
     dataset_close(d);
-    return train;
+    return status;
 }
 
 static void add_objective(const TrainOptions *t, Text *out)
@@ -216,10 +145,10 @@ static void add_head(const Session *s, Text *out)
 {
     const RunOptions *o = s->config->options;
     text_printf(out, "run       %s, seed %lld\n", o->name, (long long)o->seed);
-    text_printf(out, "model     %s: %lld parameters, %.2f M multiply-accumulates\n",
-                model_arch_name(&o->model), (long long)graph_trained(&s->graph),
-                (double)graph_macs(&s->graph) / 1e6);
-    text_printf(out, "machine   %d threads, kernels %s, %s\n", threads_count(s->compute.threads),
+    int threads = threads_count(s->compute.threads);
+    text_printf(out, "model     %s: %s parameters, %s MACs\n", model_arch_name(&o->model),
+                show_whole(graph_trained(&s->graph)).text, show_count(graph_macs(&s->graph)).text);
+    text_printf(out, "machine   %d thread%s, %s kernels, %s\n", threads, text_plural(threads),
                 s->compute.integer->name, s->compute.blas.core);
     add_objective(&o->train, out);
     if (o->qat.present)
@@ -231,26 +160,27 @@ int plan_print(const Session *s, const char *data_root, Text *out, Error *e)
 {
     const RunOptions *o = s->config->options;
     Phases p;
-    int status = HONE_OK;
+    int64_t train;
     add_head(s, out);
-    int64_t per_epoch = add_data(s, data_root, out) / o->train.batch;
+    int status = add_data(s, data_root, &train, out, e);
+    if (status != HONE_OK)
+        return status;
+    const int64_t per_epoch = train / o->train.batch;
     add_memories(s, out);
     if (per_epoch > 0) {
         phases_init(&p, o, per_epoch);
-        text_printf(out, "steps     %lld of %lld images in each of %lld epochs: %lld\n",
-                    (long long)per_epoch, (long long)o->train.batch, (long long)p.epochs,
-                    (long long)p.total);
+        text_printf(out, "steps     %s of %lld images in each of %lld epoch%s: %s\n",
+                    show_whole(per_epoch).text, (long long)o->train.batch, (long long)p.epochs,
+                    text_plural(p.epochs), show_whole(p.total).text);
         add_phases(o, &p, out);
         if (o->distill.present)
             add_teacher(o, out);
         if (o->prune.present)
             status = add_sparsity(s, &p, out, e);
     } else {
-        text_printf(out, "steps     known when the data is there; %lld epochs\n",
-                    (long long)o->train.epochs);
+        text_printf(out, "steps     known when the data is there; %lld epoch%s\n",
+                    (long long)o->train.epochs, text_plural(o->train.epochs));
     }
-    if (status == HONE_OK)
-        add_layers(s, out);
     if (status == HONE_OK && text_failed(out))
         status = error_memory(e, "the plan", out->room);
     return status;

@@ -20,8 +20,9 @@ typedef struct Predictions {
     int room; /* of each */
 } Predictions;
 
-/* Evaluates the session, which classifies, as options say (options->each is not used) and keeps up to `shown` images of
- * each sort. The predictions are the caller's to free. Errors: as evaluate_model. */
+/* Evaluates the session, which classifies, on the test set, in float or in integers, and keeps up to
+ * `shown` images of each sort. The predictions are the caller's to free. Errors: as
+ * evaluate_model. */
 HONE_CHECKED int predictions_new(Predictions *p, const Session *s, bool integer, int shown,
                                  const TrainEvents *events, Error *e);
 void predictions_free(Predictions *p);

@@ -35,17 +35,22 @@ static bool is_own(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, LOCK) == 0;
 }
 
-/* Absent counts as empty, as does a lock alone; a file, or a folder that cannot be read, does not. */
-static bool is_empty(const char *path)
+/* Absent counts as empty, as does a lock alone. */
+static int check_empty(const char *path, Error *e)
 {
     DIR *folder = opendir(path);
+    if (!folder && (errno == ENOENT || errno == ENOTDIR)) /* of the latter mkdir complains */
+        return HONE_OK;
     if (!folder)
-        return errno == ENOENT;
+        return error_errno(e, HONE_ERR_IO, "cannot read the folder %s", path);
     bool empty = true;
     for (const struct dirent *entry; empty && (entry = readdir(folder)) != NULL;)
         empty = is_own(entry->d_name);
     closedir(folder);
-    return empty;
+    return empty ? HONE_OK
+                 : error_set(e, HONE_ERR_CONFIG,
+                             "the folder '%s' is not empty; --resume goes on with the run in it",
+                             path);
 }
 
 /* mkdir -p */
@@ -103,12 +108,6 @@ static int choose(RunDir *d, const char *name, bool resume, Error *e)
     return status != HONE_OK ? status
                              : error_set(e, HONE_ERR_CONFIG, "runs/%s: %d runs of this name exist",
                                          name, NUMBER_MAX - 1);
-}
-
-static int refuse_full(const RunDir *d, Error *e)
-{
-    return error_set(e, HONE_ERR_CONFIG,
-                     "the folder '%s' is not empty; --resume goes on with the run in it", d->path);
 }
 
 /* The system drops a lock with its process, however that ends. */
@@ -173,7 +172,7 @@ int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error
     if (!out)
         status = choose(d, name, resume, e);
     else if (out[0] == '\0' || strlen(out) >= sizeof d->path)
-        status = error_set(e, HONE_ERR_CONFIG, "'%.40s' cannot be the folder of a run", out);
+        status = error_set(e, HONE_ERR_IO, "'%.40s' cannot be the folder of a run", out);
     else
         snprintf(d->path, sizeof d->path, "%s", out);
     struct stat info;
@@ -181,16 +180,16 @@ int rundir_open(RunDir *d, const char *name, const char *out, bool resume, Error
         status = error_set(e, HONE_ERR_IO, "'%s' is not a folder", d->path);
     d->resume = resume;
     d->fresh = out && !resume;
-    if (status == HONE_OK && d->fresh && !is_empty(d->path))
-        status = refuse_full(d, e);
+    if (status == HONE_OK && d->fresh)
+        status = check_empty(d->path, e);
     return status == HONE_OK ? make(d->path, e) : status;
 }
 
 int rundir_lock(RunDir *d, Error *e)
 {
     int status = lock(d, e);
-    if (status == HONE_OK && d->fresh && !is_empty(d->path)) /* by a run that ended meanwhile */
-        status = refuse_full(d, e);
+    if (status == HONE_OK && d->fresh) /* filled by a run that ended meanwhile */
+        status = check_empty(d->path, e);
     if (status != HONE_OK)
         return status;
     remove_unfinished(d);

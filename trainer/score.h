@@ -37,8 +37,8 @@ HONE_CHECKED int scorer_open(Scorer *s, const LossOptions *loss, int outputs, in
                              Error *e);
 void scorer_close(Scorer *s);
 
-/* The numbers that output codes stand for; of probabilities their logarithms, those below 1/512 counting as
- * 1/512, which are logits again. */
+/* The numbers that output codes stand for; of probabilities their logarithms, those below 1/512
+ * counting as 1/512, which are logits again. */
 void scorer_outputs(const int8_t *codes, size_t count, Grid grid, bool softmax, double *row);
 
 /* The place of the largest output, of equal ones the lowest: the class that is predicted. */

@@ -4,9 +4,8 @@
 #include "qat/fuse.h"
 #include "qat/insert.h"
 
-static int check_data(const Session *s, Error *e)
+int session_check_data(const Session *s, const DatasetInfo *d, Error *e)
 {
-    const DatasetInfo *d = dataset_info(s->dataset);
     const ModelOptions *m = &s->config->options->model;
     const int64_t *in = m->input.v;
     if (d->height != in[0] || d->width != in[1] || d->channels != in[2])
@@ -18,6 +17,16 @@ static int check_data(const Session *s, Error *e)
         return bind_refuse(&s->config->binding, "model.classes", e, "%lld, but '%s' has %d classes",
                            (long long)m->classes, d->kind, d->classes);
     return HONE_OK;
+}
+
+int session_check_batch(const Session *s, const DatasetInfo *d, Error *e)
+{
+    const int64_t batch = s->config->options->train.batch, images = d->count[DATASET_TRAIN];
+    if (batch <= images)
+        return HONE_OK;
+    return bind_refuse(&s->config->binding, "train.batch", e,
+                       "%lld is more than the %lld training images of '%s'", (long long)batch,
+                       (long long)images, d->kind);
 }
 
 /* A model may be made for reproducing its input, whatever `classes` says. */
@@ -106,7 +115,7 @@ int session_open(Session *s, const Config *config, const SessionOptions *options
     if (status == HONE_OK && !options->without_data) {
         status = dataset_open(&s->dataset, &o->dataset, options->data_root, e);
         if (status == HONE_OK)
-            status = check_data(s, e);
+            status = session_check_data(s, dataset_info(s->dataset), e);
     }
     if (status == HONE_OK)
         status = build_graph(s, e);

@@ -44,6 +44,11 @@ HONE_CHECKED int session_open(Session *s, const Config *config, const SessionOpt
                               Error *e);
 void session_close(Session *s);
 
+/* HONE_ERR_CONFIG, with the key's place, where the data's images or classes are not the model's; and
+ * where there are fewer training images than a batch takes. */
+HONE_CHECKED int session_check_data(const Session *s, const DatasetInfo *d, Error *e);
+HONE_CHECKED int session_check_batch(const Session *s, const DatasetInfo *d, Error *e);
+
 /* Numbers that the model gives for an image: its classes, or those of the image itself. */
 int session_outputs(const Session *s);
 

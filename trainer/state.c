@@ -31,7 +31,9 @@ int loop_init(Loop *l, Session *s, const TrainRequest *request, Error *e)
     rundir_init(&l->dir);
     logs_init(&l->logs, &l->o->report);
     progress_init(&l->progress);
-    int status = speed_init(&l->speed, e);
+    int status = session_check_batch(s, dataset_info(s->dataset), e);
+    if (status == HONE_OK)
+        status = speed_init(&l->speed, e);
     if (status == HONE_OK)
         status = training_loader(&l->loader, s, e);
     if (status != HONE_OK)
