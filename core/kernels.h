@@ -37,6 +37,7 @@ typedef struct MaskedGrad {
     const uint8_t *mask;
     const Real *slope, *of_x, *shift;
     Real *y;
+    Real *peak; /* [channels] becomes max(peak, |y|), NaN where one is; NULL: not asked for */
 } MaskedGrad;
 
 /* Codes of the sum of two codes: v = a_scale (a - a_zero) + b_scale (b - b_zero), then as

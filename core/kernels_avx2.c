@@ -132,6 +132,14 @@ static inline Vec vec_most(Vec a, Vec b, size_t n)
     return n >= LANES ? most : _mm256_blendv_ps(b, most, _mm256_castsi256_ps(lanes(n)));
 }
 
+/* The larger magnitude: bits of magnitudes are in their order, and those of NaNs above them. most has no
+ * sign. */
+static inline Vec vec_peak(Vec v, Vec most)
+{
+    const __m256i bits = _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(0x7fffffff));
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(most), bits));
+}
+
 static inline Vec vec_keep(Vec v, unsigned bits)
 {
     return _mm256_and_ps(v, _mm256_castsi256_ps(spread(bits)));

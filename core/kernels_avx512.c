@@ -114,6 +114,14 @@ static inline Vec vec_most(Vec a, Vec b, size_t n)
     return n >= LANES ? vec_max(a, b) : _mm512_mask_max_ps(b, lanes(n), a, b);
 }
 
+/* The larger magnitude: bits of magnitudes are in their order, and those of NaNs above them. most has no
+ * sign. */
+static inline Vec vec_peak(Vec v, Vec most)
+{
+    const __m512i bits = _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0x7fffffff));
+    return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(most), bits));
+}
+
 static inline Vec vec_keep(Vec v, unsigned bits)
 {
     return _mm512_maskz_mov_ps((__mmask16)bits, v);

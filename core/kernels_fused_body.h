@@ -271,29 +271,56 @@ static void KERNEL(masked_grad_sums)(size_t rows, int c, const float *dy, const 
 #undef SUMS_CASE
 }
 
+/* Channels [i, i + n) of rows [row, row + rows). */
+ALWAYS_INLINE void masked_grad_block(const MaskedGrad *p, size_t row, size_t rows, size_t i,
+                                     size_t n, const int count, const bool map)
+{
+    const float *dy = p->dy + row * p->ld + i, *x = map ? p->x + row * p->ld + i : NULL;
+    const uint8_t *mask = p->mask + row * p->mask_ld + i / 8;
+    float *y = p->y + row * p->y_ld + i;
+    Vec slope[BLOCK], of_x[BLOCK], shift[BLOCK], most[BLOCK];
+    for (int j = 0; j < count; j++) {
+        const size_t at = i + (size_t)j * LANES;
+        slope[j] = map ? vec_load(p->slope + at, part(n, j)) : vec_set(1);
+        of_x[j] = map ? vec_load(p->of_x + at, part(n, j)) : vec_set(0);
+        shift[j] = map ? vec_load(p->shift + at, part(n, j)) : vec_set(0);
+        most[j] = p->peak ? vec_load(p->peak + at, part(n, j)) : vec_set(0);
+    }
+    for (size_t r = 0; r < rows; r++, dy += p->ld, mask += p->mask_ld, y += p->y_ld) {
+        for (int j = 0; j < count; j++) {
+            Vec v = masked(dy + j * LANES, mask + j * LANES / 8, part(n, j));
+            if (map)
+                v = slope[j] * v + of_x[j] * vec_load(x + j * LANES, part(n, j)) + shift[j];
+            vec_store(y + j * LANES, v, part(n, j));
+            most[j] = vec_peak(v, most[j]);
+        }
+        x = map ? x + p->ld : NULL;
+    }
+    for (int j = 0; p->peak && j < count; j++)
+        vec_store(p->peak + i + (size_t)j * LANES, most[j], part(n, j));
+}
+
 static void KERNEL(masked_grad)(const MaskedGrad *p, size_t rows)
 {
-    const size_t n = (size_t)p->channels;
-    const float *dy = p->dy, *x = p->x;
-    const uint8_t *mask = p->mask;
-    float *y = p->y;
-#define MAP_STEP(i, count)                                                                         \
-    vec_store(y + (i),                                                                             \
-              vec_load(p->slope + (i), count) * masked(dy + (i), mask + (i) / 8, count) +          \
-                  vec_load(p->of_x + (i), count) * vec_load(x + (i), count) +                      \
-                  vec_load(p->shift + (i), count),                                                 \
-              count)
-#define KEEP_STEP(i, count) vec_store(y + (i), masked(dy + (i), mask + (i) / 8, count), count)
-    for (size_t r = 0; r < rows; r++, dy += p->ld, mask += p->mask_ld, y += p->y_ld) {
+    const size_t n = (size_t)p->channels, step = rows_at_once(rows, n);
+#define MAP_CASE(count)                                                                            \
+    case count:                                                                                    \
+        masked_grad_block(p, r, here, i, left, count, true);                                       \
+        break;
+#define KEEP_CASE(count)                                                                           \
+    case count:                                                                                    \
+        masked_grad_block(p, r, here, i, left, count, false);                                      \
+        break;
+    for (size_t r = 0; r < rows; r += step) {
+        const size_t here = rows - r < step ? rows - r : step;
         if (p->slope) {
-            FOR_VECTORS(n, MAP_STEP);
-            x += p->ld;
+            FOR_BLOCKS(n, MAP_CASE)
         } else {
-            FOR_VECTORS(n, KEEP_STEP);
+            FOR_BLOCKS(n, KEEP_CASE)
         }
     }
-#undef MAP_STEP
-#undef KEEP_STEP
+#undef MAP_CASE
+#undef KEEP_CASE
 }
 
 #endif

@@ -206,6 +206,9 @@ static void masked_grad_ref(const MaskedGrad *p, size_t rows)
         for (int ch = 0; ch < p->channels; ch++) {
             const Real d = bit_of(mask, (size_t)ch) ? dy[ch] : 0;
             y[ch] = x ? p->slope[ch] * d + p->of_x[ch] * x[ch] + p->shift[ch] : d;
+            const Real v = (Real)fabs((double)y[ch]);
+            if (p->peak && !(v <= p->peak[ch])) /* a NaN stays */
+                p->peak[ch] = p->peak[ch] == p->peak[ch] ? v : p->peak[ch];
         }
     }
 }

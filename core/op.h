@@ -123,8 +123,9 @@ typedef struct Stream {
     void (*placed)(const Run *r, int chunk, int worker, size_t first, size_t rows, const Real *y);
     /* Backward: writes dz, the gradients of channels [channel, channel + cols) of the rows, to to,
      * cols to a row; channel is a multiple of 8. May be called more than once for a row, in any
-     * order. */
-    void (*gradient)(const Run *r, size_t first, size_t rows, int channel, int cols, Real *to);
+     * order. peak, [cols] or NULL, becomes its maximum with their magnitudes, NaN where one is. */
+    void (*gradient)(const Run *r, size_t first, size_t rows, int channel, int cols, Real *to,
+                     Real *peak);
     /* Backward of an op whose output was not kept (Op.again): the gradient of the output y is
      * slope dz + of_y y + shift, by channel. The op sums over the batch dz and dz (y - pivot), asks
      * once for of_y and shift, and computes y again. NULL: it is dz. */

@@ -328,7 +328,7 @@ static const Real *piece_dy(const Run *r, const Work *w, const Images *m, Real *
     const size_t out_c = (size_t)w->shape.out_c;
     if (whole_dy(r, w))
         return whole_dy(r, w) + m->to;
-    r->stream->gradient(r, m->to / out_c, m->size_out / out_c, 0, w->shape.out_c, room);
+    r->stream->gradient(r, m->to / out_c, m->size_out / out_c, 0, w->shape.out_c, room, NULL);
     return room;
 }
 
@@ -338,7 +338,7 @@ static void fill_chunk(const Run *r, int chunk, int begin, int end, int worker)
     const Work *w = r->shared;
     const int out_c = w->shape.out_c;
     r->stream->gradient(r, (size_t)begin, (size_t)(end - begin), 0, out_c,
-                        w->dy + (size_t)begin * (size_t)out_c);
+                        w->dy + (size_t)begin * (size_t)out_c, NULL);
 }
 
 static void backward_chunk(const Run *r, int chunk, int begin, int end, int worker)

@@ -11,7 +11,6 @@
 
 enum {
     PIECE_REALS = 16 * 1024, /* of dY in a piece of a flat layer: stays in a cache */
-    BLOCK_REALS = 4 * 1024,  /* that are made at a time */
     SLICED_LEAST = 128       /* rows of a piece where dW is made in slices */
 };
 
@@ -121,18 +120,16 @@ void convolve_pairs_needs(const Run *r, const ConvShape *shape, Needs *needs)
     needs->worker = worker > needs->worker ? worker : needs->worker;
 }
 
-/* dY of rows [first, first + pixels) of the batch with its peaks: where it is, or made, in blocks that the
- * first-level cache has for both. */
+/* dY of rows [first, first + pixels) of the batch with its peaks: where it is, or made. */
 static const Real *make_piece(const Run *r, const Work *w, size_t first, size_t pixels, Scratch *s)
 {
-    const size_t out_c = (size_t)w->shape.out_c, block = BLOCK_REALS / out_c + 1;
-    const Real *dy = r->stream ? s->dy : (const Real *)r->out[0]->grad + first * out_c;
-    for (size_t at = 0; at < pixels; at += block) {
-        const size_t n = pixels - at < block ? pixels - at : block;
-        if (r->stream)
-            r->stream->gradient(r, first + at, n, 0, w->shape.out_c, s->dy + at * out_c);
-        pairs_peaks(&w->pairs, at == 0, n, dy + at * out_c, &s->piece);
-    }
+    const int out_c = w->shape.out_c;
+    const Real *dy = r->stream ? s->dy : r->out[0]->grad + first * (size_t)out_c;
+    memset(s->piece.peaks, 0, (size_t)w->pairs.ld * sizeof *s->piece.peaks);
+    if (r->stream)
+        r->stream->gradient(r, first, pixels, 0, out_c, s->dy, s->piece.peaks);
+    else if (w->pairs.kernels->scaled)
+        w->pairs.kernels->peaks(pixels, out_c, dy, s->piece.peaks);
     return dy;
 }
 

@@ -191,7 +191,7 @@ static void dy_chunk(const Run *r, int chunk, int begin, int end, int worker)
     (void)worker;
     const size_t units = (size_t)units_of(r->node);
     r->stream->gradient(r, (size_t)begin, (size_t)(end - begin), 0, (int)units,
-                        (Real *)r->shared + x_count(r) + w_count(r) + (size_t)begin * units);
+                        (Real *)r->shared + x_count(r) + w_count(r) + (size_t)begin * units, NULL);
 }
 
 static void backward(const Run *r)

@@ -319,7 +319,8 @@ static const Real *gradient_of(const Run *r, int i, int worker)
     if (!r->stream)
         return r->out[0]->grad + (size_t)i * size;
     Real *dy = (Real *)run_worker(r, worker) + room_reals(r) - size;
-    r->stream->gradient(r, (size_t)i * size / channels, size / channels, 0, (int)channels, dy);
+    r->stream->gradient(r, (size_t)i * size / channels, size / channels, 0, (int)channels, dy,
+                        NULL);
     return dy;
 }
 

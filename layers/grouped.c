@@ -162,7 +162,7 @@ static void split_dy(const Run *r, int chunk, int begin, int end, int worker)
         const Real *dy = r->stream ? run_worker(r, worker) : r->out[0]->grad + row * out_c;
         n = last - row < block ? last - row : block;
         if (r->stream)
-            r->stream->gradient(r, row, n, 0, (int)out_c, run_worker(r, worker));
+            r->stream->gradient(r, row, n, 0, (int)out_c, run_worker(r, worker), NULL);
         split(dy, row, n, w->rows_y, groups, width * sizeof *dy, (unsigned char *)w->y);
     }
 }

@@ -249,14 +249,6 @@ static void take_dw(const Pairs *p, PairRows rows, int row, int count, const Rea
                            at + both);
 }
 
-void pairs_peaks(const Pairs *p, bool begin, size_t pixels, const Real *dy, PairPiece *piece)
-{
-    if (begin)
-        memset(piece->peaks, 0, (size_t)p->ld * sizeof *piece->peaks);
-    if (p->kernels->scaled)
-        p->kernels->peaks(pixels, p->out_c, dy, piece->peaks);
-}
-
 /* A few rows of both halves at a time, for both products while the first-level cache has them. */
 void pairs_take(const Run *r, const Pairs *p, PairRows rows, const Real *dy, PairPiece *piece)
 {

@@ -54,8 +54,6 @@ void pairs_room_dw(const Pairs *p, int rows_out, Carve *c, PairPiece *piece);
 size_t pairs_tile(const Pairs *p);
 
 void pairs_pack(const Run *r, const Pairs *p, int panel);
-/* Takes the largest magnitudes of some rows of dY: of `begin`, the first ones of a piece. */
-void pairs_peaks(const Pairs *p, bool begin, size_t pixels, const Real *dy, PairPiece *piece);
 /* Rounds dy, rows.out rows of it, whose peaks are there. */
 void pairs_take(const Run *r, const Pairs *p, PairRows rows, const Real *dy, PairPiece *piece);
 /* Makes a piece's dW^T, [K][ld], or adds it to sums. */

@@ -199,7 +199,7 @@ static void sums_chunk(const Run *r, int chunk, int begin, int end, int worker)
     memset(w->dz_sums + at * out, 0, out * sizeof *dz);
     for (int row = begin; row < end; row += w->block) {
         const int rows = end - row < w->block ? end - row : w->block;
-        r->stream->gradient(r, (size_t)row, (size_t)rows, 0, w->out_c, dz);
+        r->stream->gradient(r, (size_t)row, (size_t)rows, 0, w->out_c, dz, NULL);
         read_x(r, w, row, rows, x);
         outer(r, w, x, dz, w->out_c, rows, sums, w->sum_ld);
         outer(r, w, x, x, w->in_c, rows, gram, w->gram_ld);

@@ -430,7 +430,8 @@ static void grad_sum_items(const Run *r, int chunk, int begin, int end, int work
 }
 
 /* The gradient of y, or where the anchor applies the map dz alone, for the anchor. */
-static void gradient(const Run *anchor, size_t first, size_t rows, int channel, int cols, Real *to)
+static void gradient(const Run *anchor, size_t first, size_t rows, int channel, int cols, Real *to,
+                     Real *peak)
 {
     const Run *r = anchor->stream->owner;
     const Parts *p = anchor->stream->parts;
@@ -446,7 +447,8 @@ static void gradient(const Run *anchor, size_t first, size_t rows, int channel, 
                           .slope = map ? p->a + c : NULL,
                           .of_x = p->b + c,
                           .shift = p->k + c,
-                          .y = to};
+                          .y = to,
+                          .peak = peak};
     r->compute->real->masked_grad(&g, rows);
 }
 

@@ -282,12 +282,16 @@ static void check_masked_grad(Arena *a, const Kernels *const *t)
     Block b = random_block(&a->rng);
     const size_t c = (size_t)b.c, cut = rng_below(&a->rng, (uint32_t)b.rows + 1);
     const size_t first = rng_below(&a->rng, (uint32_t)((c + 7) / 8)) * 8; /* channel */
-    const bool plain = rng_below(&a->rng, 3) == 0;
+    const bool plain = rng_below(&a->rng, 3) == 0, peaks = rng_below(&a->rng, 4) > 0;
     int dy = reals_new(a, b.n, false), x = reals_new(a, b.n, false);
     int mask = bytes_new(a, b.rows * MASK_ROW_BYTES(c));
     int pivot = reals_new(a, c, false), of_x = reals_new(a, c, false),
         sums = reals_new(a, c, false);
     int products = reals_new(a, c, false), y = reals_new(a, b.rows * (c - first), false);
+    int peak = reals_new(a, c - first, false);
+    for (int s = 0; s < 2; s++)
+        for (size_t ch = 0; ch < c - first; ch++)
+            reals(a, s, peak)[ch] = (Real)fabs((double)reals(a, s, peak)[ch]);
     for (int s = 0; s < 2; s++) {
         const size_t rows = s == 0 ? b.rows : cut, at = rows * c;
         const uint8_t *bits = a->data[s][mask];
@@ -306,7 +310,8 @@ static void check_masked_grad(Arena *a, const Kernels *const *t)
                         .slope = plain ? NULL : reals(a, s, pivot) + first,
                         .of_x = reals(a, s, of_x) + first,
                         .shift = reals(a, s, sums) + first,
-                        .y = reals(a, s, y)};
+                        .y = reals(a, s, y),
+                        .peak = peaks ? reals(a, s, peak) : NULL};
         t[s]->masked_grad(&p, b.rows);
     }
     arena_check(a, t[1]->name, "masked_grad_sums or masked_grad", c);
