@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts a measurement into a document: replaces a section by standard input.
 
-usage: make -s roofline | bench/publish.py ceilings docs/PERFORMANCE.md
+usage: build/release/bench/roofline | bench/publish.py ceilings docs/PERFORMANCE.md
 
 A section lies between the lines <!-- begin NAME --> and <!-- end NAME -->. SPDX-License-Identifier:
 Apache-2.0
