@@ -240,12 +240,10 @@ tsan: ## the tests that use threads under ThreadSanitizer
 	@$(MAKE) config=tsan test SUITES='$(threaded)'
 clang: ## all tests as clang compiles them, warnings being errors
 	@$(MAKE) CC=clang WERROR=1 test
-# Left out are suites that start this program or an oracle, which is of the other machine or slow, and
-# those that take minutes in emulation.
+# Left out are suites that start this program or an oracle, which is of the other machine, and those
+# that train in many processes.
 suites   := $(shell sed -n 's/^SUITE(\(.*\))$$/\1/p' tests/suites.def)
-portable_suites := core exec layers batchnorm loss gradtorch gradcheck qat qat_nodes kern* runtime fixed \
-                   prove mutants parallel export trainer store state option yaml optim schedule prune \
-                   datasets shapes augment
+portable_suites := $(filter-out cli% crash memory report resume,$(suites))
 aarch64: ## build for aarch64 and run most tests in emulation (qemu-user)
 	@tools/deps cross
 	@$(MAKE) $(jobs) CC=aarch64-linux-gnu-gcc WERROR=1 test SUITES='$(portable_suites)'
