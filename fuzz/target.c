@@ -2,6 +2,7 @@
 #include "fuzz/target.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static char path[256];
@@ -23,4 +24,22 @@ const char *fuzz_file(const char *suffix, const uint8_t *data, size_t size)
     if (!f || fwrite(data, 1, size, f) != size || fclose(f) != 0)
         abort();
     return path;
+}
+
+bool fuzz_hdf5_undefined(const uint8_t *data, size_t size)
+{
+    /* Sizes from the HDF5 File Format Specification 2.0, II.A and III.A.1. */
+    enum { SUPERBLOCK = 0x40, SIBLINGS_END = 24, ADDRESS = 8 };
+    size_t ones = 0;
+    for (size_t i = SUPERBLOCK; i < size; i++) {
+        if (i + SIBLINGS_END <= size && memcmp(data + i, "TREE", 4) == 0) {
+            i += SIBLINGS_END - 1;
+            ones = 0;
+            continue;
+        }
+        ones = data[i] == 0xff ? ones + 1 : 0;
+        if (ones == ADDRESS)
+            return true;
+    }
+    return false;
 }

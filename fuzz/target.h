@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,5 +24,10 @@ static inline void fuzz_expect(int status, const Error *e)
 /* Writes data to a file of this process under $TMPDIR or /tmp, for readers that want a path; aborts
  * where that fails. Returns the path, the same each time. */
 const char *fuzz_file(const char *suffix, const uint8_t *data, size_t size);
+
+/* Whether an HDF5 file may have the undefined address, all ones, where a valid one is read: anywhere behind
+ * the superblock but at the siblings of a B-tree's node. HDF5 1.10 reads from NULL there
+ * (H5F__accum_read), before any check that we could make; no finding of ours. */
+bool fuzz_hdf5_undefined(const uint8_t *data, size_t size);
 
 #endif

@@ -24,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Dataset *d = NULL;
     Error e = {0};
+    if (fuzz_hdf5_undefined(data, size))
+        return 0;
     const DatasetOptions options = {.path = fuzz_file(".h5", data, size)};
     const int status = dataset_open_kind(&d, &dataset_tensors, &options, "/", &e);
     fuzz_expect(status, &e);
