@@ -8,6 +8,7 @@
 #include "qat/insert.h"
 #include "runtime/fixed.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,7 @@ static int find_needed(Lowering *w)
         if (!n->op->lower)
             return error_set(w->e, HONE_ERR_CONFIG, "layer '%s': %s cannot be exported", n->name,
                              n->op->name);
+        assert(n->op->integer && n->outputs == 1); /* of every op that can be lowered */
         for (int k = 0; k < activations(n) && status == HONE_OK; k++)
             status = need(w, n->in[k]);
     }
@@ -171,10 +173,13 @@ static int put_input(Lowering *w)
 {
     const Graph *g = w->source->graph;
     const Value *input = w->source->input;
-    for (int i = 0; i < g->node_count; i++)
-        if (w->needed[i])
-            return put_tensor(w, input, layer_of(w, g->nodes[i])->in[0], input->name,
-                              put_string(w, input->name));
+    for (int i = 0; i < g->node_count; i++) {
+        const Node *n = g->nodes[i];
+        if (!w->needed[i])
+            continue;
+        assert(integer_source(n->in[0]) == input);
+        return put_tensor(w, input, layer_of(w, n)->in[0], input->name, put_string(w, input->name));
+    }
     return error_set(w->e, HONE_ERR_CONFIG, "'%s' does not depend on '%s'", w->source->output->name,
                      input->name);
 }

@@ -129,9 +129,10 @@ typedef struct Folded {
     uint32_t *words;
 } Folded;
 
-/* The factor is at most 1 in size. */
+/* The factor is at most 1 in size, so codes stay within theirs. */
 static void scale_codes(const Folded *w, int c, double factor)
 {
+    assert(fabs(factor) <= 1);
     int8_t *q = w->weights + (size_t)c * w->channel_step;
     for (size_t i = 0; i < w->count && factor != 1; i++)
         q[i * w->stride] = (int8_t)rint(factor * q[i * w->stride]);

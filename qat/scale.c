@@ -23,7 +23,9 @@ int qat_grid_from_range(float min, float max, int qmin, int qmax, Grid *grid)
     if (!usable((double)scale))
         return HONE_OK;
     grid->scale = scale;
-    grid->zero_point = (int32_t)rint(qmin - low / (double)scale); /* low <= 0 <= high: qmin..qmax */
+    const double zero = rint(qmin - low / (double)scale);
+    assert(qmin <= zero && zero <= qmax); /* as low <= 0 <= high */
+    grid->zero_point = (int32_t)zero;
     return HONE_OK;
 }
 
